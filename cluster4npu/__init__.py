@@ -1,0 +1,1 @@
+"""Cluster4NPU: design, run and measure AI inference pipelines over several devices at once."""
