@@ -1,0 +1,1 @@
+"""Everything that works without a window: pipelines, nodes, engine, devices, benchmarks, store, reports."""

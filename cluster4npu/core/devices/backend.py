@@ -1,0 +1,89 @@
+"""What a backend is: one file in `cluster4npu.backends` (or an entry point) that runs models on one runtime."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHealth:
+    """Health as the system reports it; None is "not reported"."""
+
+    status: str = "unknown"  # ok, warn, fail, unknown
+    reason: str = ""
+    temperature_c: float | None = None
+    utilization: float | None = None  # 0..1
+    power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """One device that a backend could use; `available` False says in `reason` why not and what to do."""
+
+    id: str
+    name: str
+    kind: str  # cpu, gpu, npu, ane
+    backend: str
+    available: bool = True
+    reason: str = ""
+    simulated: bool = False
+    memory_bytes: int | None = None
+    precisions: tuple[str, ...] = ()
+    health: DeviceHealth = field(default_factory=DeviceHealth)
+
+
+class DeviceOptions(BaseModel):
+    """Base of a backend's options: what may stand behind the `?` of its device ids (unknown names are refused)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Session(ABC):
+    """A loaded model on one device, used by one thread of one process."""
+
+    info: ModelInfo
+    unit: str = "unknown"  # which unit really runs it, as the runtime itself says
+
+    @abstractmethod
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Run the model on `batch` (N x 3 x H x W, the model's dtype, borrowed) and return its outputs.
+
+        The arrays returned stay valid until the next call. Simulated sessions return []. Raises RunFailed.
+        """
+
+    def close(self) -> None:
+        """Let go of the device; may be called twice."""
+
+
+class Backend(ABC):
+    """Base of every backend. Importing its module must not import the vendor's runtime: do that in the methods."""
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    simulated: ClassVar[bool] = False
+    extra: ClassVar[str] = ""  # what to install: "cluster4npu[openvino]"; "" when it is part of the core
+    Options: ClassVar[type[DeviceOptions]] = DeviceOptions
+
+    @abstractmethod
+    def devices(self) -> list[DeviceInfo]:
+        """Return what this backend sees; an SDK that is missing or broken gives unavailable devices, never an error."""
+
+    def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
+        """Return the id with those options written out that depend on who else is in the pool (threads ...)."""
+        return device
+
+    @abstractmethod
+    def load(self, model: Path | None, device: DeviceId, options: Any) -> Session:
+        """Load `model` (None: the model that does nothing) for `device`; `options` is an object of `Options`.
+
+        Runs in the worker process. Raises InputError when the model is wrong, DeviceUnavailable when the device is.
+        """

@@ -1,0 +1,28 @@
+"""What a loaded model tells about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model tells about itself. Unknown dimensions are None; `labels` is empty where it names none."""
+
+    path: str
+    sha256: str
+    input_name: str
+    input_shape: tuple[int | None, ...]
+    input_dtype: str
+    output_names: tuple[str, ...]
+    output_shapes: tuple[tuple[int | None, ...], ...]
+    labels: tuple[str, ...] = ()
+    task: str = ""
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """Return (height, width) of an N x 3 x H x W input, or None where the model leaves them open."""
+        if len(self.input_shape) != 4:
+            return None
+        height, width = self.input_shape[2], self.input_shape[3]
+        return None if height is None or width is None else (height, width)

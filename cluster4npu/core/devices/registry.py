@@ -1,0 +1,98 @@
+"""Finding backends: every module of `cluster4npu.backends`, and every entry point of the group of the same name.
+
+They are loaded by name, never imported from here, so that the core does not depend on any of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+
+from pydantic import ValidationError
+
+from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
+
+GROUP = "cluster4npu.backends"
+
+
+@cache
+def backends() -> dict[str, Backend]:
+    """Return one object of every backend by key. A third party's that fails to import is left out (see `broken`)."""
+    return _discover()[0]
+
+
+def broken() -> dict[str, str]:
+    """Return why a third party's backend could not be loaded, by the name of its entry point."""
+    return _discover()[1]
+
+
+@cache
+def _discover() -> tuple[dict[str, Backend], dict[str, str]]:
+    found: dict[str, Backend] = {}
+    failed: dict[str, str] = {}
+    package = importlib.import_module(GROUP)
+    for module_info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{GROUP}.{module_info.name}")
+        for item in vars(module).values():
+            if inspect.isclass(item) and issubclass(item, Backend) and item.__module__ == module.__name__:
+                if not inspect.isabstract(item):
+                    found[item.key] = item()
+    for entry in entry_points(group=GROUP):
+        try:
+            backend = entry.load()()
+            found.setdefault(backend.key, backend)
+        except Exception as error:  # someone else's code: whatever it raises makes it unavailable, not us
+            failed[entry.name] = f"{type(error).__name__}: {error}"
+    return found, failed
+
+
+def backend(key: str) -> Backend:
+    """Return one backend; raises DeviceUnavailable that names the nearest key."""
+    known = backends()
+    if key not in known:
+        raise DeviceUnavailable(
+            Problem(
+                f"there is no backend '{key}'",
+                field="devices",
+                found=key,
+                allowed=", ".join(known),
+                hint=nearest(key, known) or "`cluster4npu devices` lists what is here.",
+            )
+        )
+    return known[key]
+
+
+def device_options(device: DeviceId) -> DeviceOptions:
+    """Read a device id's options with its backend's own model; raises InputError naming the wrong one."""
+    model = backend(device.backend).Options
+    try:
+        return model.model_validate(dict(device.options))
+    except ValidationError as error:
+        item = error.errors(include_url=False)[0]
+        name = str(item["loc"][0]) if item["loc"] else ""
+        unknown = item["type"] == "extra_forbidden"
+        raise InputError(
+            Problem(
+                f"device option '{name}' is unknown" if unknown else f"device option '{name}': {item['msg']}",
+                field="devices",
+                found=str(device),
+                allowed=", ".join(model.model_fields) or "no options",
+                hint=nearest(name, model.model_fields),
+            )
+        ) from error
+
+
+def settle(devices: tuple[DeviceId, ...]) -> tuple[DeviceId, ...]:
+    """Return the pool with every option written out that depends on the pool as a whole."""
+    return tuple(backend(d.backend).settle(d, devices) for d in devices)
+
+
+def detect() -> list[DeviceInfo]:
+    """Return every device that any backend sees, available or not, real ones first."""
+    found = [info for item in backends().values() for info in item.devices()]
+    return sorted(found, key=lambda d: (d.simulated, not d.available))

@@ -1,0 +1,212 @@
+"""What the app and the manager process tell each other: small frozen records, pickled over one pipe of our own making.
+
+(Between manager and workers go binary records: see `channel`.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.errors import Cluster4NPUError
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.nodes.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run a pipeline, beside what the file says.
+
+    `devices` and `policy` replace those of the inference node. `calibration` is "auto" (measured once, then cached),
+    "always" or "never" (equal weights). `window` bounds the frames in the whole engine at once (1: single-stream).
+    `target_fps` paces the source. `results` streams every frame's results to the handle; `traces` keeps every
+    frame's stamps for the summary. `hold` loads everything and then waits for `Run.measure`.
+    """
+
+    devices: tuple[str, ...] | None = None
+    policy: str | None = None
+    frames: int | None = None
+    seconds: float | None = None
+    target_fps: float | None = None
+    window: int | None = None
+    loop: bool | None = None  # None: as the source node says
+    calibration: str = "auto"
+    results: bool = False
+    results_file: str | None = None
+    traces: bool = False
+    hold: bool = False
+    ring_slots: int | None = None
+    in_flight: int = 2  # frames sent ahead to each worker
+    frame_timeout_s: float = 30.0  # a worker that holds one frame longer is replaced
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One delivered frame. `values` maps NODE.PORT to its value; arrays are the receiver's own."""
+
+    frame_id: int
+    device: str
+    latency_ms: float
+    stream_ms: float | None
+    values: dict[str, Value] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCalibration:
+    """What calibration measured for one worker, in frames/s. `weight` is its share (they sum to 1)."""
+
+    id: str
+    fps_alone: float
+    fps_together: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One measured stretch of a held engine: on these devices (ids as given to it), from the first frame again.
+
+    Ends after `seconds` or `frames`, whichever comes first, once what is in flight has drained.
+    """
+
+    devices: tuple[str, ...]
+    seconds: float | None = None
+    frames: int | None = None
+    window: int | None = None
+    target_fps: float | None = None
+    results: bool = False
+
+
+# ---- what the manager tells ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The run went into another state: starting, calibrating, holding, running, draining, stopped."""
+
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Workers are loaded. `labels` maps NODE.PORT to class names; `units` maps device ids to what really runs them."""
+
+    devices: tuple[str, ...]
+    simulated: tuple[str, ...]
+    labels: dict[str, tuple[str, ...]]
+    units: dict[str, str]
+    model_sha256: str
+    frame_height: int
+    frame_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Weights are known; `cached` tells that they were measured by an earlier run."""
+
+    devices: tuple[DeviceCalibration, ...]
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsUpdated:
+    snapshot: MetricsSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsReady:
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewReady:
+    """A frame lies in the preview area. The receiver reads it with `Run.read_preview`, then asks for the next."""
+
+    frame_id: int
+    height: int
+    width: int
+    scale: float  # preview pixels per source pixel
+    values: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """A worker died or hung; `final` means that it is not started again."""
+
+    device: str
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFinished:
+    summary: RunSummary
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over; everything in shared memory is gone."""
+
+    summary: RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run ended with an error; `summary` tells what was done until then (None: nothing had started)."""
+
+    error: Cluster4NPUError
+    summary: RunSummary | None = None
+
+
+Event = (
+    StateChanged
+    | Started
+    | Calibrated
+    | MetricsUpdated
+    | ResultsReady
+    | PreviewReady
+    | WorkerFailed
+    | SegmentFinished
+    | Finished
+    | Failed
+)
+
+
+# ---- what the app tells -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the run: `now` drops what is in flight (counted), else it is drained."""
+
+    now: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WantPreview:
+    """Put the next delivered frame into the preview area, at most `max_width` x `max_height` pixels."""
+
+    max_width: int = 960
+    max_height: int = 720
+
+
+Command = Stop | WantPreview | Segment
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewFrame:
+    """A copy of a previewed frame: `pixels` is H x W x 3 uint8 BGR, the receiver's own."""
+
+    frame_id: int
+    pixels: np.ndarray
+    scale: float
+    values: dict[str, Value]
+    labels: dict[str, tuple[str, ...]]
+
+

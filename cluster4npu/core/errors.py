@@ -1,0 +1,87 @@
+"""The one tree of errors, and the problem record in which every message is told: what, where, found, allowed, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, told so that the reader can mend it.
+
+    `node` and `field` say where ("" where the problem belongs to the whole file); `found` and `allowed` are plain
+    text; `hint` is the remedy. `severity` is "error" (cannot run) or "warning" (runs, but look at it).
+    """
+
+    message: str
+    node: str = ""
+    field: str = ""
+    found: str = ""
+    allowed: str = ""
+    hint: str = ""
+    severity: str = "error"
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the record as the command line prints it."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """Return the whole problem as one line of plain text."""
+        where = ".".join(part for part in (self.node, self.field) if part)
+        parts = [f"{where}: {self.message}" if where else self.message]
+        if self.found:
+            parts.append(f"found {self.found}")
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        line = "; ".join(parts)
+        return f"{line}. {self.hint}" if self.hint else line
+
+
+class Cluster4NPUError(Exception):
+    """Base of every error that a user may meet. `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+    def __init__(self, problem: Problem | str, *more: Problem) -> None:
+        first = Problem(problem) if isinstance(problem, str) else problem
+        self.problems: tuple[Problem, ...] = (first, *more)
+        super().__init__("\n".join(p.text() for p in self.problems))
+
+    def __reduce__(self) -> tuple[type[Cluster4NPUError], tuple[Problem, ...]]:
+        """Cross a process border with the problems whole."""
+        return type(self), self.problems
+
+
+class InputError(Cluster4NPUError):
+    """What the user gave is wrong: a file, a field, a device id, a model."""
+
+    exit_code = 2
+
+
+class PipelineInvalid(InputError):
+    """A pipeline that cannot run; holds every problem that was found, not just the first."""
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem]) -> PipelineInvalid:
+        """Make the error from a list that holds at least one problem."""
+        return cls(*problems)
+
+
+class DeviceUnavailable(InputError):
+    """A device that was asked for is not here, or cannot run this model; the hint says what to install or choose."""
+
+
+class RunFailed(Cluster4NPUError):
+    """A run that started and could not be finished."""
+
+
+class StoreError(Cluster4NPUError):
+    """The result store cannot be opened, read or written."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return "Did you mean 'x'?" for the closest of `names`, or "" when none is close."""
+    close = get_close_matches(name, list(names), n=1, cutoff=0.55)
+    return f"Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,49 @@
+"""What a running engine tells several times a second. Everything that could not be measured is None."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSnapshot:
+    """One worker since the run began (`frames`, `share`) and over the last period (`fps`, `busy`, `latency_ms`)."""
+
+    id: str
+    state: str  # starting, ready, busy, restarting, failed, stopped
+    simulated: bool
+    frames: int  # finished since the run began
+    share: float  # of all finished frames, 0..1
+    fps: float  # finished a second, over the last period
+    busy: float  # part of the last period in which it worked, 0..1
+    latency_ms: float | None  # mean service time (pre, model, post) over the last period
+    queue: int  # frames assigned to it and not finished
+    restarts: int
+    unit: str = "unknown"  # what really ran it, as the runtime says
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSnapshot:
+    """A whole run at one moment. Rates and latencies are of the last period (about a quarter of a second)."""
+
+    elapsed_s: float
+    state: str  # starting, calibrating, running, draining, stopped
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    frames_failed: int
+    in_flight: int
+    fps: float
+    throughput_mb_s: float  # pixels delivered, in 10^6 bytes a second
+    latency_mean_ms: float | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+    buffer_full_waits: int
+    ring_slots: int
+    ring_used: int
+    reorder_waiting: int  # finished frames that wait for an earlier one
+    devices: tuple[DeviceSnapshot, ...]
+    host_cpu: float | None = None  # 0..1 of all cores
+    host_memory_bytes: int | None = None  # resident, of manager and workers
+    progress: float | None = None  # 0..1 where the end is known

@@ -1,0 +1,89 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.metrics.statistics import LatencyStats
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSummary:
+    """One worker over a whole run; `latency_ms` is service time, `share` its part of all delivered frames."""
+
+    id: str
+    settled_id: str
+    unit: str
+    simulated: bool
+    frames: int
+    share: float
+    busy: float
+    fps: float
+    latency_ms: LatencyStats
+    weight: float | None = None
+    restarts: int = 0
+    startup_ms: float | None = None
+    first_inference_ms: float | None = None
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A finished run, or one measured segment of it. frames_in = frames_out + frames_dropped + frames_failed."""
+
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    frames_failed: int
+    fps: float
+    wall_s: float
+    latency_ms: LatencyStats
+    devices: tuple[DeviceSummary, ...]
+    buffer_full_waits: int
+    restarts: int
+    out_of_order: int
+    policy: str
+    simulated: bool
+    warnings: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()  # the first few frame errors, in words
+    traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that `cluster4npu run --json` prints."""
+        return {
+            "frames_in": self.frames_in,
+            "frames_out": self.frames_out,
+            "frames_dropped": self.frames_dropped,
+            "frames_failed": self.frames_failed,
+            "fps": self.fps,
+            "wall_s": self.wall_s,
+            "latency_ms": self.latency_ms.as_dict(),
+            "devices": [
+                {
+                    "id": d.id,
+                    "frames": d.frames,
+                    "share": d.share,
+                    "busy": d.busy,
+                    "latency_ms": d.latency_ms.as_dict(),
+                    "fps": d.fps,
+                    "unit": d.unit,
+                    "simulated": d.simulated,
+                    "weight": d.weight,
+                    "restarts": d.restarts,
+                    "startup_ms": d.startup_ms,
+                    "first_inference_ms": d.first_inference_ms,
+                    "failed": d.failed,
+                }
+                for d in self.devices
+            ],
+            "buffer_full_waits": self.buffer_full_waits,
+            "restarts": self.restarts,
+            "out_of_order": self.out_of_order,
+            "policy": self.policy,
+            "simulated": self.simulated,
+            "warnings": list(self.warnings),
+            "failures": list(self.failures),
+        }

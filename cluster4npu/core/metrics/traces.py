@@ -1,0 +1,37 @@
+"""Each frame's stamps, as one NumPy record per frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Stamps are time.monotonic_ns() (one clock for every process of a machine); 0 where a frame did not come so far.
+FRAME_TRACE = np.dtype(
+    [
+        ("frame_id", np.int64),
+        ("worker", np.int16),  # index into the run's workers; -1: none
+        ("status", np.uint8),  # STATUS_*
+        ("scheduled_ns", np.int64),  # when it was due (paced) or its turn came
+        ("captured_ns", np.int64),  # its pixels were in the slot
+        ("queued_ns", np.int64),  # it was sent to a worker
+        ("started_ns", np.int64),  # the worker took it up
+        ("inferred_ns", np.int64),  # the model was done
+        ("finished_ns", np.int64),  # its results were in the slot
+        ("delivered_ns", np.int64),  # it was handed on in order
+    ]
+)
+
+STATUS_DELIVERED = 0
+STATUS_FAILED = 1
+STATUS_DROPPED = 2
+
+
+def latency_ms(traces: np.ndarray) -> np.ndarray:
+    """Return the end-to-end latency (scheduled to delivered) of each delivered frame, in ms."""
+    done = traces[traces["status"] == STATUS_DELIVERED]
+    return (done["delivered_ns"] - done["scheduled_ns"]) / 1e6
+
+
+def service_ms(traces: np.ndarray) -> np.ndarray:
+    """Return the time each delivered frame spent in its worker (started to finished), in ms."""
+    done = traces[traces["status"] == STATUS_DELIVERED]
+    return (done["finished_ns"] - done["started_ns"]) / 1e6

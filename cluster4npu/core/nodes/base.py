@@ -1,0 +1,226 @@
+"""What a node type is: its ports, its parameter model, and where it runs. One file per type lies beside this one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.errors import Problem
+
+
+class PortType(Enum):
+    """What flows along a wire."""
+
+    FRAME = "frame"  # H x W x 3 uint8, BGR, borrowed from a shared-memory slot
+    TENSOR = "tensor"  # values.Tensor
+    OUTPUTS = "outputs"  # values.Outputs
+    DETECTIONS = "detections"  # values.Detections
+    CLASSES = "classes"  # values.Classes
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One port. An output has exactly one type; an input lists all that it takes."""
+
+    name: str
+    types: tuple[PortType, ...]
+    required: bool = True
+
+    def accepts(self, other: Port) -> bool:
+        """Tell whether the output port `other` may be wired to this input."""
+        return other.types[0] in self.types
+
+
+class Params(BaseModel):
+    """Base of a node type's parameters: immutable, strict. Make each field with `param`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def param(
+    default: Any = ...,
+    *,
+    title: str,
+    description: str,
+    unit: str = "",
+    widget: str = "",
+    file_filter: str = "",
+    advanced: bool = False,
+    **bounds: Any,
+) -> Any:
+    """Return a pydantic field that also tells the property panel how to show it.
+
+    `unit` stands behind the value ("px", "ms", "frames/s"); `widget` is "" (chosen by type), "file", "folder",
+    "devices" or "text"; `file_filter` is a Qt file filter; `bounds` are pydantic's (ge, le, gt, lt, min_length ...).
+    """
+    extra = {"unit": unit, "widget": widget, "file_filter": file_filter, "advanced": advanced}
+    return Field(
+        default,
+        title=title,
+        description=description,
+        json_schema_extra={name: value for name, value in extra.items() if value},
+        **bounds,
+    )
+
+
+def ui_hint(info: FieldInfo, name: str) -> Any:
+    """Return what `param` was told under this name ("unit", "widget" ...), or None."""
+    extra = info.json_schema_extra
+    return extra.get(name) if isinstance(extra, dict) else None
+
+
+class Place(Enum):
+    """Where a node runs."""
+
+    SOURCE = "source"  # manager process: fills slots
+    WORKER = "worker"  # worker process, around the model
+    INFERENCE = "inference"  # worker process: the model itself
+    SINK = "sink"  # manager process, in order of frame id
+
+
+class Node(ABC):
+    """Base of every node type. A class is the type (ports, parameters); an object is one node of a pipeline.
+
+    `params` is an object of the class's own `Params`; `base` is the folder of the pipeline file.
+    """
+
+    type: ClassVar[str]
+    title: ClassVar[str]
+    category: ClassVar[str]  # heading in the palette: "Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"
+    description: ClassVar[str]
+    place: ClassVar[Place]
+    inputs: ClassVar[tuple[Port, ...]] = ()
+    outputs: ClassVar[tuple[Port, ...]] = ()
+    Params: ClassVar[type[Params]] = Params
+
+    def __init__(self, node_id: str, params: Params, base: Path | None = None) -> None:
+        self.id = node_id
+        self.params: Any = params
+        self.base = base
+
+    def problems(self) -> list[Problem]:
+        """Return what is wrong on this machine beyond the parameters' own bounds (a missing file ...).
+
+        Cheap (under 50 ms), runs no model and touches no network.
+        """
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpec:
+    """What a source will deliver: the largest frame, and what it knows of rate and length (None: unknown)."""
+
+    height: int
+    width: int
+    fps: float | None = None
+    frames: int | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of the largest frame in bytes (3 channels of uint8)."""
+        return self.height * self.width * 3
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """What was put into a slot: the frame's real size, and its own time in the stream (ms; None: unknown)."""
+
+    height: int
+    width: int
+    stream_ms: float | None = None
+
+
+class Source(Protocol):
+    """An opened source. Used by one thread only."""
+
+    spec: FrameSpec
+
+    def read_into(self, slot: np.ndarray) -> FrameInfo | None:
+        """Decode or generate the next frame straight into `slot`; None at the end of the stream.
+
+        `slot` is a flat uint8 array of `spec.nbytes` bytes, borrowed for the call: fill the first height*width*3
+        of them (rows, BGR). Raises RunFailed (with the node's id) when the stream breaks.
+        """
+        ...
+
+    def rewind(self) -> None:
+        """Start again at the first frame; a live source does nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and devices; may be called twice."""
+        ...
+
+
+class SourceNode(Node):
+    """A node that opens a source. `live` sources cannot wait: when all slots are full their frames are dropped.
+
+    `may_block`: reading can take long (disk, camera, network), so that it gets a thread of its own.
+    """
+
+    place = Place.SOURCE
+    live: ClassVar[bool] = False
+    may_block: ClassVar[bool] = True
+
+    @abstractmethod
+    def open(self) -> Source:
+        """Open the source; raises InputError naming this node when it cannot be read."""
+
+
+class WorkerNode(Node):
+    """A cheap node that runs beside the model, once a frame, in the worker process."""
+
+    place = Place.WORKER
+
+    def bind(self, model: ModelInfo) -> None:
+        """Settle what depends on the model (input size, labels), once, before the first frame.
+
+        Raises InputError naming this node when the model does not fit. Called in the worker after the model is loaded.
+        """
+
+    @abstractmethod
+    def process(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Compute the outputs (by port name) of one frame from its inputs (by port name)."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One frame's results as a sink gets them, in order of frame id.
+
+    `inputs` holds, by input port, the values (never the frame's pixels); `latency_ms` is end to end; `labels` are
+    the class names behind class indices (empty where the model names none). `error` says why a frame failed.
+    """
+
+    frame_id: int
+    stream_ms: float | None
+    device: str
+    latency_ms: float
+    height: int
+    width: int
+    inputs: dict[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    error: str = ""
+
+
+class SinkNode(Node):
+    """A node at the end: gets every delivered frame's results in order, on a thread of its own."""
+
+    place = Place.SINK
+
+    def setup(self) -> None:
+        """Open files or connections; raises InputError naming this node."""
+
+    def append(self, delivery: Delivery) -> None:
+        """Take one frame's results; raises RunFailed (naming this node) when they cannot be kept."""
+
+    def close(self) -> None:
+        """Flush and close; called once, also after an error."""

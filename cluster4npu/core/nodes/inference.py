@@ -1,0 +1,96 @@
+"""The inference node: one model on a pool of devices."""
+
+from __future__ import annotations
+
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import InputError, Problem, nearest
+from cluster4npu.core.nodes.base import Node, Params, Place, Port, PortType, param
+from cluster4npu.core.scheduling import policy_types
+from cluster4npu.core.settings import resolve_path
+
+NO_MODEL = "none"
+
+
+class Inference(Node):
+    """Runs a model on every frame, spread over the devices of its pool."""
+
+    type = "inference"
+    title = "Inference"
+    category = "Inference"
+    description = "Runs a model on every frame, spread over several devices at once."
+    place = Place.INFERENCE
+    inputs = (Port("tensor", (PortType.TENSOR,)),)
+    outputs = (Port("outputs", (PortType.OUTPUTS,)),)
+
+    class Params(Params):
+        model: str = param(
+            NO_MODEL,
+            title="Model",
+            description="Model file (.onnx with one image input); 'none' does nothing and is for trying devices.",
+            widget="file",
+            file_filter="Models (*.onnx);;All files (*)",
+            max_length=4096,
+        )
+        devices: tuple[str, ...] = param(
+            (),
+            title="Devices",
+            description="The pool that shares the frames; empty: every real device found on this machine.",
+            widget="devices",
+            max_length=64,
+        )
+        policy: str = param(
+            "smooth",
+            title="Scheduling policy",
+            description="How frames are spread over the devices.",
+            advanced=True,
+            max_length=64,
+        )
+
+    def problems(self) -> list[Problem]:
+        found = []
+        if self.params.model != NO_MODEL:
+            path = resolve_path(self.params.model, self.base)
+            if not path.is_file():
+                found.append(
+                    Problem(
+                        "the model file is missing",
+                        node=self.id,
+                        field="model",
+                        found=str(path),
+                        allowed="an existing .onnx file, or 'none'",
+                        hint="Choose the model file in the node's panel, or set it with --set "
+                        f"{self.id}.model=PATH.",
+                    )
+                )
+        seen: set[str] = set()
+        for text in self.params.devices:
+            try:
+                device = str(DeviceId.parse(text))
+            except InputError as error:
+                found += [
+                    Problem(p.message, self.id, "devices", p.found, p.allowed, p.hint) for p in error.problems
+                ]
+                continue
+            if device in seen:
+                found.append(
+                    Problem(
+                        "a device is listed twice",
+                        node=self.id,
+                        field="devices",
+                        found=device,
+                        hint=f"For a second worker on the same device write {device}#2.",
+                    )
+                )
+            seen.add(device)
+        if self.params.policy not in policy_types():
+            found.append(
+                Problem(
+                    "unknown scheduling policy",
+                    node=self.id,
+                    field="policy",
+                    found=self.params.policy,
+                    allowed=", ".join(policy_types()),
+                    hint=nearest(self.params.policy, policy_types()) or "Choose one of those.",
+                )
+            )
+        return found

@@ -1,0 +1,95 @@
+"""What flows between nodes, beside pixels. Each result value can be laid out as named arrays in shared memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a frame was brought to the model's input: `x_model = x_frame * scale_x + pad_x`, the same for y. Pixels."""
+
+    scale_x: float
+    scale_y: float
+    pad_x: float
+    pad_y: float
+    frame_height: int
+    frame_width: int
+
+
+@dataclass(slots=True)
+class Tensor:
+    """Model input of one frame: `data` is 1 x 3 x H x W in the model's dtype; `geometry` leads back to the frame."""
+
+    data: np.ndarray
+    geometry: Geometry
+
+
+@dataclass(slots=True)
+class Outputs:
+    """Raw model outputs of one frame: each array keeps its batch axis of length 1. Empty on simulated devices."""
+
+    kind: ClassVar[str] = "outputs"
+    arrays: list[np.ndarray]
+    geometry: Geometry | None = None
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return self.arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Outputs:
+        return cls(list(arrays))
+
+    def as_json(self) -> Any:
+        """Return shapes and a summary, since whole tensors do not belong into a text line."""
+        return [
+            {"shape": list(a.shape), "dtype": str(a.dtype), "mean": float(a.mean()) if a.size else None}
+            for a in self.arrays
+        ]
+
+
+@dataclass(slots=True)
+class Detections:
+    """Boxes of one frame: `rows` is n x 6 float32, x1 y1 x2 y2 (pixels of the source frame), score, class index."""
+
+    kind: ClassVar[str] = "detections"
+    rows: np.ndarray
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return [self.rows]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Detections:
+        return cls(arrays[0])
+
+    def as_json(self) -> Any:
+        return [
+            {"box": [round(float(v), 2) for v in row[:4]], "score": round(float(row[4]), 4), "class": int(row[5])}
+            for row in self.rows
+        ]
+
+
+@dataclass(slots=True)
+class Classes:
+    """Classification of one frame: `rows` is k x 2 float32, class index and probability, best first."""
+
+    kind: ClassVar[str] = "classes"
+    rows: np.ndarray
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return [self.rows]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Classes:
+        return cls(arrays[0])
+
+    def as_json(self) -> Any:
+        return [{"class": int(row[0]), "score": round(float(row[1]), 4)} for row in self.rows]
+
+
+Value = Outputs | Detections | Classes
+VALUE_KINDS: dict[str, type[Value]] = {cls.kind: cls for cls in (Outputs, Detections, Classes)}

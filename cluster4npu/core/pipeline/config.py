@@ -1,0 +1,245 @@
+"""The pipeline file: frozen, versioned records of nodes and edges, read and written without running any code."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+
+from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
+from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+NODE_ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+_PORT_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,31}$"
+
+
+class Record(BaseModel):
+    """Base of everything in a pipeline file: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NodeConfig(Record):
+    """One node: its id (unique in the file), its type, and those parameters that differ from the defaults."""
+
+    id: str = Field(pattern=NODE_ID_PATTERN, description="Unique name; used as NODE.PARAM on the command line.")
+    type: str = Field(min_length=1, max_length=64)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+    title: str = Field(default="", max_length=200, description="Shown on the canvas; empty: the type's own title.")
+    position: tuple[float, float] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
+
+
+class EdgeConfig(Record):
+    """One wire from an output port to an input port, each written NODE.PORT."""
+
+    source: str = Field(pattern=_PORT_PATTERN)
+    target: str = Field(pattern=_PORT_PATTERN)
+
+    @property
+    def source_node(self) -> str:
+        return self.source.split(".")[0]
+
+    @property
+    def source_port(self) -> str:
+        return self.source.split(".")[1]
+
+    @property
+    def target_node(self) -> str:
+        return self.target.split(".")[0]
+
+    @property
+    def target_port(self) -> str:
+        return self.target.split(".")[1]
+
+
+class Targets(Record):
+    """What the user wants to reach; None where nothing was asked for."""
+
+    fps: float | None = Field(default=None, gt=0, le=100_000, description="Frames per second, at least.")
+    latency_p95_ms: float | None = Field(
+        default=None, gt=0, le=3_600_000, description="End-to-end latency of 95% of the frames, in ms, at most."
+    )
+
+
+class PipelineConfig(Record):
+    """A whole pipeline. Equal configs have equal `text()` and `digest()`.
+
+    `base` is the folder to which relative paths in parameters belong; it is not part of the file.
+    """
+
+    version: Literal[1] = CURRENT_VERSION
+    name: str = Field(default="Untitled", max_length=200)
+    description: str = Field(default="", max_length=4000)
+    nodes: tuple[NodeConfig, ...] = ()
+    edges: tuple[EdgeConfig, ...] = ()
+    targets: Targets = Targets()
+    base: Path | None = Field(default=None, exclude=True, repr=False)
+
+    @field_validator("nodes")
+    @classmethod
+    def _ids_are_unique(cls, nodes: tuple[NodeConfig, ...]) -> tuple[NodeConfig, ...]:
+        seen: set[str] = set()
+        for node in nodes:
+            if node.id in seen:
+                raise ValueError(f"two nodes have the id '{node.id}'; rename one of them")
+            seen.add(node.id)
+        return nodes
+
+    def node(self, node_id: str) -> NodeConfig:
+        """Return the node with this id; raises KeyError."""
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        raise KeyError(node_id)
+
+    def with_node(self, node: NodeConfig) -> PipelineConfig:
+        """Return a copy in which `node` replaces the one with its id, or is added."""
+        if any(n.id == node.id for n in self.nodes):
+            return self.replace(nodes=tuple(node if n.id == node.id else n for n in self.nodes))
+        return self.replace(nodes=(*self.nodes, node))
+
+    def with_params(self, node_id: str, **params: JsonValue) -> PipelineConfig:
+        """Return a copy in which these parameters of one node are set; raises KeyError for an unknown node."""
+        node = self.node(node_id)
+        return self.with_node(node.model_copy(update={"params": {**node.params, **params}}))
+
+    def replace(self, **fields: Any) -> PipelineConfig:
+        """Return a copy with other fields, checked again."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return PipelineConfig(**{**values, **fields})
+
+    def text(self) -> str:
+        """Return the file's text: stable order, indented, ending in a newline."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of what is computed: types, parameters and wires, not names or places."""
+        what = {
+            "nodes": sorted([n.id, n.type, n.params] for n in self.nodes),
+            "edges": sorted([e.source, e.target] for e in self.edges),
+        }
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def parse(cls, text: str, *, origin: str = "the pipeline", base: Path | None = None) -> PipelineConfig:
+        """Read a pipeline from JSON text; raises PipelineInvalid with every problem, InputError when it is no JSON."""
+        try:
+            data = json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                Problem(
+                    f"{origin} is not a pipeline file",
+                    found=str(error)[:200],
+                    allowed="a JSON object",
+                    hint="Open a file that was saved by this program, or start from a template.",
+                )
+            ) from error
+        if not isinstance(data, dict):
+            raise InputError(
+                Problem(
+                    f"{origin} is not a pipeline file",
+                    found=f"JSON {type(data).__name__}",
+                    allowed="a JSON object with 'nodes' and 'edges'",
+                    hint="Open a file that was saved by this program, or start from a template.",
+                )
+            )
+        data = migrate(data, origin)
+        data.pop("base", None)
+        try:
+            return cls.model_validate({**data, "base": base})
+        except ValidationError as error:
+            raise PipelineInvalid.of(validation_problems(error, data)) from error
+
+    @classmethod
+    def open(cls, path: str | Path) -> PipelineConfig:
+        """Read a pipeline file. Runs no code, loads no model, touches no network.
+
+        Raises InputError when the file is missing, unreadable or too large, PipelineInvalid when its content is wrong.
+        """
+        path = Path(path)
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(
+                    Problem(
+                        f"{path.name} is too large for a pipeline file",
+                        found=f"{path.stat().st_size} bytes",
+                        allowed=f"at most {MAX_FILE_BYTES} bytes",
+                        hint="Choose the pipeline's .json file.",
+                    )
+                )
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise InputError(
+                Problem(
+                    "the pipeline cannot be read",
+                    found=f"{path}: {getattr(error, 'strerror', None) or error}",
+                    allowed="a readable JSON file in UTF-8",
+                    hint="Check the path; `cluster4npu templates` lists ready pipelines.",
+                )
+            ) from error
+        return cls.parse(text, origin=path.name, base=path.resolve().parent)
+
+    def save(self, path: str | Path) -> None:
+        """Write the file whole or not at all: the old file stays until the new one is safe on disk. Raises InputError."""
+        path = Path(path)
+        temporary: str | None = None
+        try:
+            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(self.text())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            if temporary is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+            raise InputError(
+                Problem(
+                    "the pipeline cannot be saved",
+                    found=f"{path}: {error.strerror or error}",
+                    hint="The previous file is untouched. Free some space or choose another folder.",
+                )
+            ) from error
+
+
+def validation_problems(error: ValidationError, data: dict[str, Any], node: str = "") -> list[Problem]:
+    """Turn pydantic's findings into problems that name the node and the field."""
+    problems = []
+    for item in error.errors(include_url=False):
+        loc = [str(part) for part in item["loc"]]
+        where, field = node, ".".join(loc)
+        if not node and len(loc) >= 2 and loc[0] == "nodes" and loc[1].isdigit():
+            entry = data.get("nodes", [])[int(loc[1])]
+            where = str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
+            field = ".".join(loc[2:])
+        context = item.get("ctx", {})
+        allowed = ", ".join(f"{k} {v}" for k, v in context.items() if k != "error")
+        unknown = item["type"] == "extra_forbidden"
+        problems.append(
+            Problem(
+                "unknown field" if unknown else item["msg"].removeprefix("Value error, ").rstrip("."),
+                node=where,
+                field=field,
+                found="" if item["type"] == "missing" else _short(item.get("input")),
+                allowed=allowed,
+                hint="Remove it, or correct its name." if unknown else "Correct the value.",
+            )
+        )
+    return problems
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")

@@ -1,0 +1,279 @@
+"""A pipeline's graph: its nodes made real, its wires checked; every problem is reported, not just the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from pydantic import ValidationError
+
+from cluster4npu.core.errors import PipelineInvalid, Problem, nearest
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Node, Place, Port
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A checked pipeline. `nodes` is in topological order; `wires[node][input port]` is (node, output port)."""
+
+    config: PipelineConfig
+    nodes: dict[str, Node]
+    wires: dict[str, dict[str, tuple[str, str]]]
+
+    def at(self, place: Place) -> list[Node]:
+        """Return the nodes that run at this place, in topological order."""
+        return [node for node in self.nodes.values() if node.place is place]
+
+    def upstream(self, node_id: str) -> set[str]:
+        """Return the ids of every node on which this one depends."""
+        found: set[str] = set()
+        todo = [node_id]
+        while todo:
+            for source, _ in self.wires.get(todo.pop(), {}).values():
+                if source not in found:
+                    found.add(source)
+                    todo.append(source)
+        return found
+
+    @classmethod
+    def build(cls, config: PipelineConfig) -> Graph:
+        """Make the graph; raises PipelineInvalid with every problem of severity "error"."""
+        problems, graph = _check(config)
+        errors = [p for p in problems if p.severity == "error"]
+        if errors or graph is None:
+            raise PipelineInvalid.of(errors)
+        return graph
+
+
+def find_problems(config: PipelineConfig) -> list[Problem]:
+    """Return everything that is wrong with a pipeline (errors first, then warnings); [] when it can run."""
+    problems, _ = _check(config)
+    return sorted(problems, key=lambda p: p.severity != "error")
+
+
+def make_node(entry: NodeConfig, config: PipelineConfig) -> tuple[Node | None, list[Problem]]:
+    """Make one node from its entry; None and the problems when type or parameters are wrong."""
+    types = node_types()
+    if entry.type not in types:
+        return None, [
+            Problem(
+                "unknown node type",
+                node=entry.id,
+                field="type",
+                found=entry.type,
+                allowed=", ".join(types),
+                hint=nearest(entry.type, types) or "Remove the node, or install what brings this type.",
+            )
+        ]
+    cls = types[entry.type]
+    try:
+        params = cls.Params.model_validate(entry.params)
+    except ValidationError as error:
+        problems = validation_problems(error, {}, node=entry.id)
+        names = cls.Params.model_fields
+        return None, [
+            Problem(p.message, p.node, p.field, p.found, p.allowed or ", ".join(names), nearest(p.field, names) or p.hint)
+            if p.message == "unknown field"
+            else p
+            for p in problems
+        ]
+    return cls(entry.id, params, config.base), []
+
+
+def wire_problem(config: PipelineConfig, edge: EdgeConfig) -> Problem | None:
+    """Tell why this wire cannot be added to the pipeline, or None when it can.
+
+    Used by the canvas before a wire is made, and for every wire of a file.
+    """
+    ends = _ends(config, edge)
+    if isinstance(ends, Problem):
+        return ends
+    output, target = ends
+    if not target.accepts(output):
+        return Problem(
+            f"a {output.types[0].value} output cannot go into this input",
+            node=edge.target_node,
+            field=edge.target_port,
+            found=f"{edge.source} ({output.types[0].value})",
+            allowed=" or ".join(t.value for t in target.types),
+            hint=_between(output, target),
+        )
+    for other in config.edges:
+        if other.target == edge.target and other.source != edge.source:
+            return Problem(
+                "this input already has a wire",
+                node=edge.target_node,
+                field=edge.target_port,
+                found=f"{other.source} -> {other.target}",
+                allowed="one wire per input",
+                hint="Remove that wire first.",
+            )
+    if edge.source_node == edge.target_node or _reaches(config.edges, edge.target_node, edge.source_node):
+        return Problem(
+            "this wire would close a circle",
+            node=edge.target_node,
+            field=edge.target_port,
+            found=f"{edge.source} -> {edge.target}",
+            allowed="wires that lead from sources to outputs without coming back",
+            hint="Remove one of the wires of the circle.",
+        )
+    return None
+
+
+def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
+    problems: list[Problem] = []
+    if not config.nodes:
+        return [Problem("the pipeline is empty", hint="Drag nodes from the palette, or start from a template.")], None
+    made: dict[str, Node] = {}
+    for entry in config.nodes:
+        node, found = make_node(entry, config)
+        problems += found
+        if node is not None:
+            made[entry.id] = node
+    sound = []
+    for edge in config.edges:
+        others = config.replace(edges=tuple(e for e in config.edges if e != edge))
+        problem = wire_problem(others, edge)
+        if problem is None:
+            sound.append(edge)
+        elif problem.message != "this wire would close a circle":
+            problems.append(problem)
+    circle = _circle(config.edges)
+    if circle:
+        problems.append(
+            Problem(
+                "the wires form a circle",
+                node=circle[0],
+                found=" -> ".join([*circle, circle[0]]),
+                allowed="wires that lead from sources to outputs without coming back",
+                hint="Remove one of the wires of the circle.",
+            )
+        )
+    wires: dict[str, dict[str, tuple[str, str]]] = {entry.id: {} for entry in config.nodes}
+    for edge in sound:
+        wires[edge.target_node][edge.target_port] = (edge.source_node, edge.source_port)
+    if not circle:
+        problems += _unconnected(made, wires)
+    for node in made.values():
+        problems += node.problems()
+    problems += _shape(made)
+    if any(p.severity == "error" for p in problems):
+        return problems, None
+    order = TopologicalSorter({n: {s for s, _ in wires[n].values()} for n in wires}).static_order()
+    return problems, Graph(config, {node_id: made[node_id] for node_id in order}, wires)
+
+
+def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, str]]]) -> list[Problem]:
+    problems = []
+    used = {source for inputs in wires.values() for source, _ in inputs.values()}
+    for node in nodes.values():
+        for port in node.inputs:
+            if port.required and port.name not in wires[node.id]:
+                problems.append(
+                    Problem(
+                        f"the input '{port.name}' is not connected",
+                        node=node.id,
+                        field=port.name,
+                        allowed="a wire from a " + " or ".join(t.value for t in port.types) + " output",
+                        hint=f"Connect it, or remove '{node.id}'.",
+                    )
+                )
+        if node.outputs and node.id not in used and node.place is not Place.INFERENCE:
+            problems.append(
+                Problem(
+                    "nothing uses what this node makes",
+                    node=node.id,
+                    hint="Connect its output, or remove it.",
+                    severity="warning",
+                )
+            )
+    return problems
+
+
+def _shape(nodes: dict[str, Node]) -> list[Problem]:
+    problems = []
+    for place, what in ((Place.SOURCE, "source"), (Place.INFERENCE, "inference node")):
+        ids = [node.id for node in nodes.values() if node.place is place]
+        if len(ids) != 1:
+            problems.append(
+                Problem(
+                    f"a pipeline needs exactly one {what}",
+                    node=ids[1] if ids else "",
+                    found=", ".join(ids) or "none",
+                    allowed=f"one {what}",
+                    hint=f"Remove the others: one {what} per pipeline can be run by this version."
+                    if ids
+                    else f"Drag a {what} from the palette.",
+                )
+            )
+    return problems
+
+
+def _ends(config: PipelineConfig, edge: EdgeConfig) -> tuple[Port, Port] | Problem:
+    types = node_types()
+    ports: list[Port] = []
+    for node_id, port_name, side in (
+        (edge.source_node, edge.source_port, "outputs"),
+        (edge.target_node, edge.target_port, "inputs"),
+    ):
+        try:
+            entry = config.node(node_id)
+        except KeyError:
+            ids = [n.id for n in config.nodes]
+            return Problem(
+                "a wire names a node that does not exist",
+                node=node_id,
+                found=f"{edge.source} -> {edge.target}",
+                allowed=", ".join(ids),
+                hint=nearest(node_id, ids) or "Remove the wire.",
+            )
+        if entry.type not in types:
+            return Problem("a wire hangs on a node of unknown type", node=node_id, field=port_name, found=entry.type)
+        known: dict[str, Port] = {p.name: p for p in getattr(types[entry.type], side)}
+        if port_name not in known:
+            return Problem(
+                f"there is no {side[:-1]} '{port_name}'",
+                node=node_id,
+                field=port_name,
+                found=f"{edge.source} -> {edge.target}",
+                allowed=", ".join(known) or f"this node has no {side}",
+                hint=nearest(port_name, known) or "Remove the wire.",
+            )
+        ports.append(known[port_name])
+    return ports[0], ports[1]
+
+
+def _between(output: Port, target: Port) -> str:
+    """Suggest a node type that can stand between the two ports."""
+    for cls in node_types().values():
+        if any(p.accepts(output) for p in cls.inputs) and any(target.accepts(p) for p in cls.outputs):
+            return f"Put a '{cls.title}' node between them."
+    return ""
+
+
+def _reaches(edges: Iterable[EdgeConfig], start: str, goal: str) -> bool:
+    after: dict[str, list[str]] = {}
+    for edge in edges:
+        after.setdefault(edge.source_node, []).append(edge.target_node)
+    todo, seen = [start], {start}
+    while todo:
+        for node in after.get(todo.pop(), []):
+            if node == goal:
+                return True
+            if node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return False
+
+
+def _circle(edges: Iterable[EdgeConfig]) -> list[str]:
+    before: dict[str, set[str]] = {}
+    for edge in edges:
+        before.setdefault(edge.target_node, set()).add(edge.source_node)
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1][:-1]))
+    return []
