@@ -1,0 +1,1 @@
+"""Live charts and figures of a run."""
