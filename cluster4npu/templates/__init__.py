@@ -1,0 +1,205 @@
+"""Ready pipelines: one JSON file each beside this one, and their loader. A template is found because its file lies here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, JsonValue
+
+from cluster4npu.core.errors import InputError, Problem, nearest
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, Record
+
+INFERENCE_NODE = "inference"
+MAX_DEVICES = 64
+_COLUMN_PX = 240.0
+_ROW_PX = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateInfo:
+    """What a list of templates shows. `model_needed`: it is of use only with a model of the user's own."""
+
+    key: str
+    title: str
+    description: str
+    use_case: str
+    model_needed: bool
+
+
+class _TemplateFile(Record):
+    """One template's file. `try_out` tells what runs as long as no model was chosen."""
+
+    title: str
+    use_case: str
+    model_needed: bool
+    description: str
+    try_out: str = ""
+    pipeline: PipelineConfig = Field(repr=False)
+
+
+@cache
+def _files() -> dict[str, _TemplateFile]:
+    """Return every template by key: simple ones before those that need a model."""
+    folder = Path(__file__).parent
+    found = {
+        path.stem: _TemplateFile.model_validate_json(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.json"))
+    }
+    return dict(sorted(found.items(), key=lambda item: (item[1].model_needed, item[1].title)))
+
+
+class PipelineTemplates:
+    """Makes pipelines from the templates."""
+
+    @staticmethod
+    def names() -> list[str]:
+        """Return the key of every template."""
+        return list(_files())
+
+    @staticmethod
+    def catalogue() -> list[TemplateInfo]:
+        """Return what there is to choose from."""
+        return [
+            TemplateInfo(
+                key, file.title, _sentences(file.description, file.try_out), file.use_case, file.model_needed
+            )
+            for key, file in _files().items()
+        ]
+
+    @staticmethod
+    def get(name: str, *, model: str | None = None, devices: Sequence[str] = ()) -> PipelineConfig:
+        """Make a pipeline from a template; raises InputError for an unknown name.
+
+        `model` is a path as it shall stand in the file; None leaves the template's own, and the description says
+        what that is. `devices` are device ids; none leaves those of the template (with a `model`: every real device).
+        """
+        files = _files()
+        if name not in files:
+            raise InputError(
+                Problem(
+                    "there is no such template",
+                    field="template",
+                    found=name,
+                    allowed=", ".join(files),
+                    hint=nearest(name, files) or "`cluster4npu templates` lists them.",
+                )
+            )
+        file = files[name]
+        params: dict[str, JsonValue] = {}
+        if model is not None:
+            params = {"model": model, "devices": []}
+        if devices:
+            params["devices"] = list(devices)
+        described = _sentences(file.description, "" if model is not None else file.try_out)
+        return file.pipeline.replace(description=described).with_params(INFERENCE_NODE, **params)
+
+    @staticmethod
+    def get_object_detection_template(device_count: int = 2) -> PipelineConfig:
+        """Make the object detection pipeline on this many CPU workers."""
+        return PipelineTemplates.get("object_detection", devices=cpu_workers(device_count))
+
+    @staticmethod
+    def get_classification_template(device_count: int = 2) -> PipelineConfig:
+        """Make the classification pipeline; without a model of the user's it stays on simulated devices."""
+        return PipelineTemplates.get("classification", devices=simulated_devices(device_count))
+
+    @staticmethod
+    def get_fire_detection_template(device_count: int = 2) -> PipelineConfig:
+        """Make the fire detection pipeline on this many CPU workers; it detects fire only with a model that does."""
+        return PipelineTemplates.get("fire_detection", devices=cpu_workers(device_count))
+
+    @staticmethod
+    def get_simulated_template(device_count: int = 3) -> PipelineConfig:
+        """Make the pipeline of simulated devices: the reference three, then further ones of the same speeds."""
+        return PipelineTemplates.get("simulated", devices=simulated_devices(device_count))
+
+    @staticmethod
+    def create_custom_template(
+        name: str,
+        *,
+        source: str = "video_file",
+        source_params: Mapping[str, JsonValue] | None = None,
+        model: str = "none",
+        task: str = "detections",
+        devices: Sequence[str] = (),
+        policy: str | None = None,
+        sinks: Sequence[str] = ("preview", "count"),
+        description: str = "",
+    ) -> PipelineConfig:
+        """Make a pipeline in the default shape from node types.
+
+        `task` is "detections", "classify" or "none" (raw outputs); `source` and `sinks` are node types, each sink at
+        most once. Nothing is checked here: `find_problems` tells what the pipeline still lacks.
+        """
+        inference: dict[str, JsonValue] = {"model": model, "devices": list(devices)}
+        if policy is not None:
+            inference["policy"] = policy
+        chain = [
+            NodeConfig(id="source", type=source, params=dict(source_params or {})),
+            NodeConfig(id="preprocess", type="preprocess"),
+            NodeConfig(id=INFERENCE_NODE, type="inference", params=inference),
+        ]
+        wires = [("source.frame", "preprocess.frame"), ("preprocess.tensor", f"{INFERENCE_NODE}.tensor")]
+        result = f"{INFERENCE_NODE}.outputs"
+        if task != "none":
+            port = "classes" if task == "classify" else task
+            chain.append(NodeConfig(id=port, type=task))
+            wires.append((result, f"{port}.outputs"))
+            result = f"{port}.{port}"
+        ends = [NodeConfig(id=sink, type=sink) for sink in sinks]
+        wires += [("source.frame", "preview.frame")] if "preview" in sinks else []
+        wires += [(result, f"{sink}.result") for sink in sinks]
+        return PipelineConfig(
+            name=name,
+            description=description,
+            nodes=_laid_out(chain, ends),
+            edges=tuple(EdgeConfig(source=a, target=b) for a, b in wires),
+        )
+
+
+def cpu_workers(count: int) -> list[str]:
+    """Return the ids of this many workers of the CPU, which is the one device that every machine has."""
+    return [_replica("onnx:cpu", number) for number in range(1, _checked(count) + 1)]
+
+
+def simulated_devices(count: int) -> list[str]:
+    """Return this many simulated devices: 20, 50 and 100 ms a frame, then the same again."""
+    trio = ("sim:ane", "sim:gpu", "sim:cpu")
+    return [_replica(trio[index % 3], index // 3 + 1) for index in range(_checked(count))]
+
+
+def _replica(device: str, number: int) -> str:
+    return device if number == 1 else f"{device}#{number}"
+
+
+def _checked(count: int) -> int:
+    if not 1 <= count <= MAX_DEVICES:
+        raise InputError(
+            Problem(
+                "this is not a number of devices that a template can be made for",
+                field="devices",
+                found=str(count),
+                allowed=f"1 to {MAX_DEVICES}",
+                hint="Choose a number in that range.",
+            )
+        )
+    return count
+
+
+def _laid_out(chain: Sequence[NodeConfig], ends: Sequence[NodeConfig]) -> tuple[NodeConfig, ...]:
+    """Place the chain from left to right, and the ends in a column behind it, around the same middle."""
+    top = -_ROW_PX * (len(ends) - 1)
+    return (
+        *(node.model_copy(update={"position": (_COLUMN_PX * i, 0.0)}) for i, node in enumerate(chain)),
+        *(
+            node.model_copy(update={"position": (_COLUMN_PX * len(chain), top + 2 * _ROW_PX * row)})
+            for row, node in enumerate(ends)
+        ),
+    )
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
