@@ -1,0 +1,216 @@
+"""The open pipeline: an immutable config, its file, and the undo stack through which it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import JsonValue, ValidationError
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoStack
+
+from cluster4npu.core.errors import Problem
+from cluster4npu.core.nodes import node_type
+from cluster4npu.core.pipeline.config import (
+    EdgeConfig,
+    NodeConfig,
+    PipelineConfig,
+    Targets,
+    validation_problems,
+)
+from cluster4npu.core.pipeline.graph import find_problems, wire_problem
+from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, paste_into
+
+Position = tuple[float, float]
+_CHECK_AFTER_MS = 100
+
+
+class Document(QObject):
+    """One open pipeline. Every change is one undo command that holds the config before and after it.
+
+    Methods that a wrong value can reach return the `Problem` and leave the document as it is (None: done).
+    """
+
+    config_changed = Signal()
+    path_changed = Signal()
+    problems_changed = Signal(object)  # list[Problem]
+
+    def __init__(self, config: PipelineConfig | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._config = config or PipelineConfig()
+        self._path: Path | None = None
+        self._problems: list[Problem] = []
+        self.undo_stack = QUndoStack(self)
+        self._check_timer = QTimer(self, singleShot=True, interval=_CHECK_AFTER_MS)
+        self._check_timer.timeout.connect(self.check)
+        self._check_timer.start()
+
+    @property
+    def config(self) -> PipelineConfig:
+        return self._config
+
+    @property
+    def path(self) -> Path | None:
+        return self._path
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what the last check found; a change is checked about 100 ms later."""
+        return self._problems
+
+    def is_modified(self) -> bool:
+        return not self.undo_stack.isClean()
+
+    def new(self, config: PipelineConfig | None = None) -> None:
+        """Start on another pipeline that has no file yet."""
+        self._start_with(config or PipelineConfig(), None)
+
+    def open(self, path: str | Path) -> None:
+        """Open a file; raises InputError, and then the open pipeline stays as it is."""
+        self._start_with(PipelineConfig.open(path), Path(path).resolve())
+
+    def save(self, path: str | Path | None = None) -> None:
+        """Write the file (`path`, or where it came from); raises InputError, and then it stays modified."""
+        target = Path(path).resolve() if path is not None else self._path
+        if target is None:
+            raise ValueError("a pipeline without a file needs a path")
+        config = moved_to(self._config, target.parent)
+        config.save(target)
+        if config.text() != self._config.text():
+            self.apply(config, "Keep paths valid in the new folder")
+        self._config = config
+        self.undo_stack.setClean()
+        if target != self._path:
+            self._path = target
+            self.path_changed.emit()
+        self._check_timer.start()
+
+    def add_node(self, type: str, position: Position, params: Mapping[str, JsonValue] | None = None) -> str:
+        """Add a node and return its id; raises KeyError for an unknown type."""
+        title = node_type(type).title
+        node_id = free_id(type, {n.id for n in self._config.nodes})
+        node = NodeConfig(id=node_id, type=type, params=dict(params or {}), position=position)
+        self.apply(self._config.with_node(node), f"Add {title}")
+        return node_id
+
+    def remove_nodes(self, ids: Iterable[str], edges: Iterable[EdgeConfig] = ()) -> None:
+        """Remove nodes with their wires, and these wires besides."""
+        gone, cut = set(ids), set(edges)
+        nodes = tuple(n for n in self._config.nodes if n.id not in gone)
+        kept = tuple(
+            e
+            for e in self._config.edges
+            if e not in cut and e.source_node not in gone and e.target_node not in gone
+        )
+        count = len(self._config.nodes) - len(nodes)
+        text = f"Remove {count} nodes" if count > 1 else "Remove node" if count else "Disconnect"
+        self.apply(self._config.replace(nodes=nodes, edges=kept), text)
+
+    def connect_ports(self, source: str, target: str) -> Problem | None:
+        """Add the wire from one NODE.PORT to another."""
+        return self.rewire((), ((source, target),))
+
+    def disconnect_edge(self, edge: EdgeConfig) -> None:
+        """Remove one wire."""
+        self.rewire((edge,), ())
+
+    def rewire(self, remove: Sequence[EdgeConfig], add: Sequence[tuple[str, str]]) -> Problem | None:
+        """Remove and add wires in one step; with a problem in any of them nothing is changed."""
+        cut = set(remove)
+        config = self._config.replace(edges=tuple(e for e in self._config.edges if e not in cut))
+        for source, target in add:
+            try:
+                edge = EdgeConfig(source=source, target=target)
+            except ValidationError as error:
+                return validation_problems(error, {})[0]
+            problem = wire_problem(config, edge)
+            if problem is not None:
+                return problem
+            if edge not in config.edges:
+                config = config.replace(edges=(*config.edges, edge))
+        self.apply(config, "Connect" if add else "Disconnect")
+        return None
+
+    def set_param(self, node: str, name: str, value: JsonValue) -> Problem | None:
+        """Set one parameter (its default removes it from the file); raises KeyError for an unknown node."""
+        entry = self._config.node(node)
+        params = checked_param(entry, name, value)
+        if isinstance(params, Problem):
+            return params
+        changed = entry.model_copy(update={"params": params})
+        self.apply(self._config.with_node(changed), f"Change {node}.{name}", key=f"param {node}.{name}")
+        return None
+
+    def move_nodes(self, positions: Mapping[str, Position]) -> None:
+        """Place nodes (canvas pixels); moving the same nodes again is one step of undo."""
+        nodes = tuple(
+            NodeConfig(**{**dict(n), "position": _tidy(positions[n.id])}) if n.id in positions else n
+            for n in self._config.nodes
+        )
+        text = "Move node" if len(positions) == 1 else f"Move {len(positions)} nodes"
+        self.apply(self._config.replace(nodes=nodes), text, key=f"move {sorted(positions)}")
+
+    def rename(self, node: str, title: str) -> Problem | None:
+        """Set the title that the canvas shows; empty: the type's own."""
+        entry = self._config.node(node)
+        try:
+            changed = NodeConfig(**{**dict(entry), "title": title})
+        except ValidationError as error:
+            return validation_problems(error, {}, node=node)[0]
+        self.apply(self._config.with_node(changed), f"Rename {node}", key=f"title {node}")
+        return None
+
+    def describe(self, **fields: str | float | None) -> Problem | None:
+        """Set `name`, `description`, `fps` or `latency_p95_ms` (the two targets; None: no target)."""
+        config = self._config
+        try:
+            about = {k: v for k, v in fields.items() if k in ("name", "description")}
+            wanted = {k: v for k, v in fields.items() if k not in about}
+            targets = Targets.model_validate({**dict(config.targets), **wanted})
+            config = config.replace(**about, targets=targets)
+        except ValidationError as error:
+            return validation_problems(error, {})[0]
+        names = " and ".join(fields)
+        self.apply(config, f"Change the pipeline's {names}", key=f"about {names}")
+        return None
+
+    def copied(self, ids: Iterable[str]) -> str:
+        """Return these nodes and the wires between them as text for the clipboard."""
+        wanted = set(ids)
+        nodes = tuple(n for n in self._config.nodes if n.id in wanted)
+        edges = tuple(e for e in self._config.edges if e.source_node in wanted and e.target_node in wanted)
+        return moved_to(PipelineConfig(nodes=nodes, edges=edges, base=self._config.base), None).text()
+
+    def paste(self, text: str) -> list[str]:
+        """Add the nodes that `copied` wrote, return their new ids; raises InputError for other text."""
+        pasted = PipelineConfig.parse(text, origin="the clipboard")
+        config, ids = paste_into(self._config, pasted)
+        self.apply(config, f"Paste {len(ids)} nodes" if len(ids) != 1 else "Paste node")
+        return ids
+
+    def apply(self, config: PipelineConfig, text: str, key: str = "") -> None:
+        """Replace the whole pipeline as one step; consecutive steps with the same `key` become one."""
+        if config != self._config:
+            self.undo_stack.push(Replace(self._show, self._config, config, text, key))
+
+    def check(self) -> list[Problem]:
+        """Check the pipeline now and return what is wrong with it."""
+        self._check_timer.stop()
+        self._problems = find_problems(self._config)
+        self.problems_changed.emit(self._problems)
+        return self._problems
+
+    def _show(self, config: PipelineConfig) -> None:
+        self._config = config
+        self._check_timer.start()
+        self.config_changed.emit()
+
+    def _start_with(self, config: PipelineConfig, path: Path | None) -> None:
+        self.undo_stack.clear()
+        self._path = path
+        self._show(config)
+        self.path_changed.emit()
+
+
+def _tidy(position: Position) -> Position:
+    return round(position[0], 1), round(position[1], 1)
