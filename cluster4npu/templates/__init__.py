@@ -1,4 +1,4 @@
-"""Ready pipelines: one JSON file each beside this one, and their loader. A template is found because its file lies here."""
+"""Ready pipelines: one JSON file each beside this one (nothing else lists them), and their loader."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ class PipelineTemplates:
     def get(name: str, *, model: str | None = None, devices: Sequence[str] = ()) -> PipelineConfig:
         """Make a pipeline from a template; raises InputError for an unknown name.
 
-        `model` is a path as it shall stand in the file; None leaves the template's own, and the description says
-        what that is. `devices` are device ids; none leaves those of the template (with a `model`: every real device).
+        `model` is a path as it shall stand in the file; None leaves the template's own, and the description
+        says what that is. `devices` are device ids; none leaves those of the template, or with a `model` every
+        real device.
         """
         files = _files()
         if name not in files:
@@ -108,12 +109,12 @@ class PipelineTemplates:
 
     @staticmethod
     def get_fire_detection_template(device_count: int = 2) -> PipelineConfig:
-        """Make the fire detection pipeline on this many CPU workers; it detects fire only with a model that does."""
+        """Make the fire detection pipeline on CPU workers; it detects fire only with a model that does."""
         return PipelineTemplates.get("fire_detection", devices=cpu_workers(device_count))
 
     @staticmethod
     def get_simulated_template(device_count: int = 3) -> PipelineConfig:
-        """Make the pipeline of simulated devices: the reference three, then further ones of the same speeds."""
+        """Make the simulated pipeline: on the reference three devices, then on more of the same speeds."""
         return PipelineTemplates.get("simulated", devices=simulated_devices(device_count))
 
     @staticmethod
@@ -131,8 +132,8 @@ class PipelineTemplates:
     ) -> PipelineConfig:
         """Make a pipeline in the default shape from node types.
 
-        `task` is "detections", "classify" or "none" (raw outputs); `source` and `sinks` are node types, each sink at
-        most once. Nothing is checked here: `find_problems` tells what the pipeline still lacks.
+        `task` is "detections", "classify" or "none" (raw outputs); `source` and `sinks` are node types, each
+        sink at most once. Nothing is checked here: `find_problems` tells what the pipeline still lacks.
         """
         inference: dict[str, JsonValue] = {"model": model, "devices": list(devices)}
         if policy is not None:
