@@ -77,6 +77,15 @@ class RunFailed(Cluster4NPUError):
     """A run that started and could not be finished."""
 
 
+class Cancelled(Cluster4NPUError):
+    """The user ended the work before it was done; nothing of it is kept."""
+
+    exit_code = 130
+
+    def __init__(self, problem: Problem | str = "cancelled", *more: Problem) -> None:
+        super().__init__(problem, *more)
+
+
 class StoreError(Cluster4NPUError):
     """The result store cannot be opened, read or written."""
 

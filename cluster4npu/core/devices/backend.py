@@ -52,12 +52,14 @@ class Session(ABC):
 
     info: ModelInfo
     unit: str = "unknown"  # which unit really runs it, as the runtime itself says
+    needs_input: bool = True  # False: never looks at the batch, so that nobody has to prepare one
 
     @abstractmethod
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run the model on `batch` (N x 3 x H x W, the model's dtype, borrowed) and return its outputs.
 
-        The arrays returned stay valid until the next call. Simulated sessions return []. Raises RunFailed.
+        `batch` is empty (0 x 0) where the session does not need it. The arrays returned stay valid until the next
+        call. Simulated sessions return []. Raises RunFailed.
         """
 
     def close(self) -> None:

@@ -1,0 +1,110 @@
+"""The frame ring: slots for pixels, a table that says what is in them, and a result area for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cluster4npu.core.engine import shm
+
+FREE, WRITING, READY, READING, DONE = range(5)
+
+# One row per slot, written only by the slot's owner of the moment (source, then worker, then manager). Ownership
+# moves by a message through a pipe, whose system call is also the memory barrier.
+SLOT = np.dtype(
+    [
+        ("frame_id", np.int64),
+        ("generation", np.uint32),  # counts the uses of the slot: a late answer to an earlier use is refused
+        ("state", np.uint32),
+        ("height", np.int32),
+        ("width", np.int32),
+        ("result_bytes", np.int64),
+    ]
+)
+
+_PAGE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class RingLayout:
+    """Sizes of a ring; what a worker needs to map it."""
+
+    name: str
+    slots: int
+    frame_bytes: int
+    result_bytes: int
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of the whole segment."""
+        return _aligned(self.slots * SLOT.itemsize) + self.slots * (
+            _aligned(self.result_bytes) + _aligned(self.frame_bytes)
+        )
+
+
+class Ring:
+    """A mapped ring. `table` is a SLOT array; `frame(i)` and `result(i)` are views, valid for the process's life."""
+
+    def __init__(self, layout: RingLayout, block: shm.SharedBlock) -> None:
+        self.layout = layout
+        self._block = block
+        self.table: np.ndarray = np.frombuffer(block.memory, SLOT, layout.slots)
+        at = _aligned(layout.slots * SLOT.itemsize)
+        self._results = []
+        for _ in range(layout.slots):
+            self._results.append(memoryview(block.memory)[at : at + layout.result_bytes])
+            at += _aligned(layout.result_bytes)
+        self._frames = []
+        for _ in range(layout.slots):
+            self._frames.append(np.frombuffer(block.memory, np.uint8, layout.frame_bytes, at))
+            at += _aligned(layout.frame_bytes)
+
+    @classmethod
+    def create(cls, slots: int, frame_bytes: int, result_bytes: int) -> Ring:
+        """Make a ring with its memory reserved; raises RunFailed when the host has no room."""
+        sizes = RingLayout("", slots, frame_bytes, result_bytes)
+        if sizes.size > shm.available_bytes():
+            raise shm.no_room(sizes.size)
+        block = shm.create("ring", sizes.size)
+        return cls(RingLayout(block.name, slots, frame_bytes, result_bytes), block)
+
+    @classmethod
+    def attach(cls, layout: RingLayout) -> Ring:
+        """Map a ring that the manager made."""
+        return cls(layout, shm.attach(layout.name, layout.size))
+
+    def frame(self, slot: int) -> np.ndarray:
+        """Return the slot's pixels as a flat uint8 array, borrowed as long as the caller owns the slot."""
+        return self._frames[slot]
+
+    def image(self, slot: int) -> np.ndarray:
+        """Return the slot's frame as H x W x 3 uint8 BGR, borrowed as long as the caller owns the slot."""
+        row = self.table[slot]
+        height, width = int(row["height"]), int(row["width"])
+        return self._frames[slot][: height * width * 3].reshape(height, width, 3)
+
+    def result(self, slot: int) -> memoryview:
+        """Return the slot's result area."""
+        return self._results[slot]
+
+    def unlink(self) -> None:
+        """Remove the segment's name; what is mapped stays valid until the process ends."""
+        self._block.unlink()
+
+
+def slots_for(frame_bytes: int, workers: int, in_flight: int, wanted: int | None) -> int:
+    """Return how many slots a run gets: enough to keep every worker busy while the slowest holds the order back.
+
+    At least `in_flight` per worker and two for the source and the sinks; at most a quarter of the shared memory that
+    is free, or 512 MiB, unless that least number needs more.
+    """
+    least = workers * in_flight + 2
+    if wanted is not None:
+        return max(wanted, 2)
+    budget = min(512 * 2**20, shm.available_bytes() // 4)
+    return max(least, min(max(32, 4 * workers + 8), budget // max(frame_bytes, 1)))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _PAGE) * _PAGE

@@ -1,0 +1,205 @@
+"""The worker process: loads one model on one device, then turns slots with frames into slots with results."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.engine import codec
+from cluster4npu.core.engine.channel import Control, Done, Work, receive, send
+from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
+from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
+from cluster4npu.core.nodes.base import WorkerNode
+from cluster4npu.core.nodes.values import Outputs, Tensor
+from cluster4npu.core.pipeline.graph import Graph
+from cluster4npu.core.pipeline.plan import ExecutionPlan
+
+_NO_BATCH = np.empty((0, 0), np.float32)
+_MOST_PROBLEM_TEXT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker is started with. `device` is a settled id; the frame size is the largest that will come."""
+
+    plan: ExecutionPlan
+    device: str
+    frame_height: int
+    frame_width: int
+
+
+def leave_with_parent() -> None:
+    """End this process as soon as its parent has ended, however that happened."""
+    parent = parent_process()
+    if parent is None:
+        return
+    sentinel = parent.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def worker_main(spec: WorkerSpec, connection: Connection) -> None:
+    """Run a worker until it is told to quit or its pipe ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the manager ends us in order
+    leave_with_parent()
+    try:
+        stage = LoadedStage.load(spec)
+        send(connection, Control("loaded", stage.report))
+        _serve(stage, connection)
+    except Cluster4NPUError as error:
+        send(connection, Control("refused", _error_record(error, spec)))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the manager is gone or has thrown this generation away
+    finally:
+        connection.close()
+
+
+def _serve(stage: LoadedStage, connection: Connection) -> None:
+    ring: Ring | None = None
+    while True:
+        record = receive(connection)
+        if isinstance(record, Work) and ring is not None:
+            send(connection, stage.work(ring, record))
+        elif isinstance(record, Control) and record.kind == "attach":
+            ring = Ring.attach(RingLayout(**record.data))
+            send(connection, Control("ready", {}))
+        else:
+            stage.session.close()
+            return
+
+
+def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
+    problems = [
+        {k: v[:_MOST_PROBLEM_TEXT] for k, v in p.as_dict().items()} for p in error.problems[:1]
+    ]
+    problems[0]["node"] = problems[0]["node"] or spec.plan.stage.node_id
+    return {"type": type(error).__name__, "problems": problems}
+
+
+def error_from_record(data: Mapping[str, Any]) -> Cluster4NPUError:
+    """Make the error again that a worker sent as a record."""
+    kinds: dict[str, type[Cluster4NPUError]] = {c.__name__: c for c in (InputError, DeviceUnavailable, RunFailed)}
+    return kinds.get(data["type"], RunFailed)(*(Problem(**p) for p in data["problems"]))
+
+
+class LoadedStage:
+    """A stage ready to compute: a session and the nodes around it, bound to the model."""
+
+    def __init__(self, spec: WorkerSpec, session: Session, startup_ms: float) -> None:
+        plan = spec.plan
+        graph = Graph.build(plan.config)
+        self.session = session
+        self._exports = plan.stage.exports
+        self._source = f"{plan.source}.frame"
+        self._model = plan.stage.node_id
+        before, after = (
+            [self._step(graph, node_id) for node_id in ids] for ids in (plan.stage.before, plan.stage.after)
+        )
+        self._before = before if session.needs_input else []
+        self._after = after
+        self._tensor = ".".join(graph.wires[self._model]["tensor"])
+        nodes = [node for node, _ in before + after]
+        for node in nodes:
+            node.bind(session.info)
+        first_ms, result_bytes = self._warm_up(spec)
+        self.report: dict[str, Any] = {
+            "unit": session.unit,
+            "sha256": session.info.sha256,
+            "startup_ms": startup_ms,
+            "first_inference_ms": first_ms,
+            "result_bytes": result_bytes,
+            "labels": {node.id: list(getattr(node, "labels", ())) for node in nodes if hasattr(node, "labels")},
+        }
+        if len(repr(self.report)) > 3500:  # hundreds of class names: too long for one record
+            self.report["labels"] = {}
+
+    @classmethod
+    def load(cls, spec: WorkerSpec) -> LoadedStage:
+        """Load the model and bind the nodes; raises InputError, DeviceUnavailable or RunFailed."""
+        _one_thread_for_opencv()
+        start = time.perf_counter()
+        device = DeviceId.parse(spec.device)
+        options = registry.device_options(device)
+        session = registry.backend(device.backend).load(spec.plan.stage.model, device, options)
+        return cls(spec, session, (time.perf_counter() - start) * 1e3)
+
+    @staticmethod
+    def _step(graph: Graph, node_id: str) -> tuple[WorkerNode, dict[str, str]]:
+        node = graph.nodes[node_id]
+        assert isinstance(node, WorkerNode)
+        return node, {port: f"{source}.{output}" for port, (source, output) in graph.wires[node_id].items()}
+
+    def _warm_up(self, spec: WorkerSpec) -> tuple[float | None, int]:
+        """Run one blank frame through, so that what does not fit is refused before the first real one."""
+        if not self.session.needs_input:
+            return None, 4096
+        blank = np.zeros((spec.frame_height, spec.frame_width, 3), np.uint8)
+        start = time.perf_counter()
+        values, _ = self.compute(blank)
+        first_ms = (time.perf_counter() - start) * 1e3
+        size = codec.encoded_size({key: values[key] for key in self._exports})
+        raw = any(isinstance(values[key], Outputs) for key in self._exports)
+        return first_ms, size if raw else max(size, 16384)  # 300 boxes of 24 bytes, and room
+
+    def compute(self, image: np.ndarray) -> tuple[dict[str, Any], int]:
+        """Take one frame (H x W x 3 uint8, borrowed) through every node; return all values and when the model was done."""
+        values: dict[str, Any] = {self._source: image}
+        _run(self._before, values)
+        if self.session.needs_input:
+            tensor: Tensor = values[self._tensor]
+            arrays = self.session.infer(tensor.data)
+            values[f"{self._model}.outputs"] = Outputs(arrays, tensor.geometry)
+        else:
+            values[f"{self._model}.outputs"] = Outputs(self.session.infer(_NO_BATCH))
+        inferred_ns = time.monotonic_ns()
+        _run(self._after, values)
+        return values, inferred_ns
+
+    def work(self, ring: Ring, record: Work) -> Done:
+        """Compute one slot's frame and leave the results beside it. A frame that cannot be computed is told, not raised."""
+        started = time.monotonic_ns()
+        row = ring.table[record.slot]
+        row["state"] = READING
+        inferred = used = 0
+        error = ""
+        try:
+            values, inferred = self.compute(ring.image(record.slot))
+            if self._exports:
+                used = codec.encode(values, self._exports, ring.result(record.slot))
+        except (Cluster4NPUError, codec.ResultTooLarge) as problem:
+            error = str(problem) or type(problem).__name__
+        row["result_bytes"] = used
+        row["state"] = DONE
+        finished = time.monotonic_ns()
+        return Done(record.slot, record.generation, record.frame_id, started, inferred, finished, used, error)
+
+
+def _run(steps: list[tuple[WorkerNode, dict[str, str]]], values: dict[str, Any]) -> None:
+    for node, wires in steps:
+        made = node.process({port: values[key] for port, key in wires.items()})
+        for port, value in made.items():
+            values[f"{node.id}.{port}"] = value
+
+
+def _one_thread_for_opencv() -> None:
+    """Keep OpenCV's thread pool out of the way: the pool of workers is the parallelism."""
+    import cv2
+
+    set_threads: Callable[[int], None] = cv2.setNumThreads
+    set_threads(1)

@@ -1,0 +1,183 @@
+"""What is run: a checked graph cut into source, stage and sinks, with the stage's pool of devices settled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem, nearest
+from cluster4npu.core.nodes.base import Place
+from cluster4npu.core.nodes.inference import NO_MODEL
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.graph import Graph
+from cluster4npu.core.scheduling import policy_types
+from cluster4npu.core.settings import resolve_path
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMember:
+    """One worker of a pool: `id` as the user wrote it, `settled` with every option written out."""
+
+    id: str
+    settled: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """The nodes around one inference node, in order, all run inside its workers.
+
+    `exports` are the outputs (NODE.PORT) that sinks need; the frame itself is not among them.
+    """
+
+    node_id: str
+    model: Path | None
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    exports: tuple[str, ...]
+    pool: tuple[PoolMember, ...]
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """Everything that the manager needs, small enough to be sent to it."""
+
+    config: PipelineConfig
+    source: str
+    stage: StagePlan
+    sinks: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether any device of the pool is simulated."""
+        return any(member.simulated for member in self.stage.pool)
+
+    def stage_digest(self) -> str:
+        """Return the SHA-256 (hex) of what a worker computes for a frame: nodes, parameters and the model's bytes."""
+        nodes = (*self.stage.before, self.stage.node_id, *self.stage.after)
+        what = [(n.type, sorted(n.params.items(), key=lambda i: i[0])) for n in map(self.config.node, nodes)]
+        what = [(t, [(k, v) for k, v in params if k not in ("devices", "policy", "model")]) for t, params in what]
+        digest = hashlib.sha256(repr(what).encode())
+        if self.stage.model is not None:
+            with self.stage.model.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+
+def make_plan(
+    config: PipelineConfig, *, devices: tuple[str, ...] | None = None, policy: str | None = None
+) -> ExecutionPlan:
+    """Check the pipeline and settle its devices; `devices` and `policy` replace those of the inference node.
+
+    Raises PipelineInvalid with every problem, DeviceUnavailable naming a device that is not here.
+    """
+    inference_ids = [n.id for n in config.nodes if n.type == "inference"]
+    changes = {"devices": list(devices) if devices else None, "policy": policy}
+    for node_id in inference_ids:
+        config = config.with_params(node_id, **{k: v for k, v in changes.items() if v is not None})
+    graph = Graph.build(config)
+    (inference,) = graph.at(Place.INFERENCE)
+    before = graph.upstream(inference.id)
+    sinks = graph.at(Place.SINK)
+    (source,) = graph.at(Place.SOURCE)
+    workers = [n.id for n in graph.at(Place.WORKER)]
+    needed = {n for sink in sinks for n in graph.upstream(sink.id)}
+    exports = {
+        f"{node}.{port}"
+        for sink in sinks
+        for node, port in graph.wires[sink.id].values()
+        if node != source.id
+    }
+    for export in sorted(exports):
+        node = export.split(".")[0]
+        if node in before:
+            raise PipelineInvalid(
+                Problem(
+                    "only results can be wired to an output node",
+                    node=node,
+                    found=export,
+                    allowed=f"what comes after '{inference.id}'",
+                    hint="Connect the output node behind the inference node.",
+                )
+            )
+    model = inference.params.model
+    if policy is not None and policy not in policy_types():
+        raise InputError(f"unknown scheduling policy '{policy}'. {nearest(policy, policy_types())}")
+    return ExecutionPlan(
+        config=graph.config,
+        source=source.id,
+        stage=StagePlan(
+            node_id=inference.id,
+            model=None if model == NO_MODEL else resolve_path(model, config.base),
+            before=tuple(n for n in workers if n in before),
+            after=tuple(n for n in workers if n not in before and n in needed),
+            exports=tuple(sorted(exports)),
+            pool=make_pool(inference.params.devices, inference.id),
+            policy=inference.params.policy,
+        ),
+        sinks=tuple(s.id for s in sinks),
+    )
+
+
+def make_pool(devices: tuple[str, ...], node: str = "") -> tuple[PoolMember, ...]:
+    """Settle device ids into a pool; none given: every real device that is here.
+
+    Raises InputError or DeviceUnavailable naming `node`.
+    """
+    try:
+        ids = tuple(DeviceId.parse(text) for text in devices or default_devices())
+        members = []
+        for device, settled in zip(ids, registry.settle(ids), strict=True):
+            registry.device_options(settled)
+            _require_available(device)
+            members.append(PoolMember(str(device), str(settled), registry.backend(device.backend).simulated))
+    except InputError as error:
+        raise type(error)(
+            *(Problem(p.message, node, p.field or "devices", p.found, p.allowed, p.hint) for p in error.problems)
+        ) from error
+    names = [m.id for m in members]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                Problem(
+                    "a device is listed twice",
+                    node=node,
+                    field="devices",
+                    found=name,
+                    hint=f"For a second worker on the same device write {name}#2.",
+                )
+            )
+    return tuple(members)
+
+
+def default_devices() -> tuple[str, ...]:
+    """Return the real devices of this machine: every accelerator, and the CPU once."""
+    found = [d for d in registry.detect() if d.available and not d.simulated]
+    cpus = sorted((d for d in found if d.kind == "cpu"), key=lambda d: d.backend != "onnx")
+    others = [d.id for d in found if d.kind != "cpu"]
+    return (*others, *(d.id for d in cpus[:1]))
+
+
+def _require_available(device: DeviceId) -> None:
+    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all (and is no simulator)."""
+    backend = registry.backend(device.backend)
+    if backend.simulated:
+        return  # any name will do; its options are checked when it is loaded
+    listed = {info.id: info for info in backend.devices()}
+    info = listed.get(device.device)
+    if info is not None and info.available:
+        return
+    raise DeviceUnavailable(
+        Problem(
+            f"the device '{device}' is not available" if info else f"there is no device '{device}' here",
+            field="devices",
+            found=(info.reason if info else "") or str(device),
+            allowed=", ".join(i.id for i in listed.values() if i.available),
+            hint=nearest(device.device, listed) if info is None else (f"Install {backend.extra}." if backend.extra else ""),
+        )
+    )
