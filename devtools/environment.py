@@ -88,7 +88,7 @@ def make_venv() -> None:
             install_system_packages(["python3-venv", f"python{version}-venv"])
         if not can_make_venv():
             raise SetupError(
-                "Install python3-venv (Debian, Ubuntu) or Python 3.11 to 3.13 (python.org), then run this again."
+                "Install python3-venv (Debian, Ubuntu) or a Python from python.org, then run this again."
             )
     say(f"Making a virtual environment with Python {sys.version.split()[0]} in .venv")
     if call([sys.executable, "-m", "venv", "--clear", VENV]) != 0:
