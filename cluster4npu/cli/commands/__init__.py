@@ -1,0 +1,1 @@
+"""The commands. A command is found because its file lies here."""

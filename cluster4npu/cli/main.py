@@ -1,0 +1,107 @@
+"""The command line's beginning and end: arguments in, exit code and one message out."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cluster4npu.cli.command import FAILURE, INTERRUPTED, Command, commands
+from cluster4npu.cli.console import Console
+from cluster4npu.cli.interrupts import raise_on_signals
+from cluster4npu.cli.parsing import Parser, common
+from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, nearest
+
+_PROGRAM = "cluster4npu"
+_DEFAULT = "app"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 the work failed, 2 wrong input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console(json="--json" in arguments, debug="--debug" in arguments)
+    try:
+        raise_on_signals()
+        code = _run(arguments, console)
+        console.flush()
+    except Cluster4NPUError as error:
+        console.error(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        console.note("Stopped.")
+        console.object({"ok": False, "error": [Problem("interrupted").as_dict()]})
+        code = INTERRUPTED
+    except BrokenPipeError:
+        console.abandon()
+        code = FAILURE
+    except Exception as error:  # the last line of defence: a defect of ours is told in one line too
+        if console.debug:
+            traceback.print_exception(error)
+        hint = "This is a defect of the program. Please report it, with what the command prints with --debug."
+        console.error(
+            Cluster4NPUError(Problem(f"internal error: {type(error).__name__}: {error}", hint=hint))
+        )
+        code = FAILURE
+    return code
+
+
+def _run(arguments: list[str], console: Console) -> int:
+    known = commands()
+name = arguments[0] if arguments else _DEFAULT
+    if name in ("-h", "--help", "help"):
+        console.out(_overview(known))
+        return 0
+    if name == "--version":
+        console.out(f"{_PROGRAM} {version(_PROGRAM)}")
+        return 0
+    if name.startswith("-"):
+        name, arguments = _DEFAULT, [_DEFAULT, *arguments]
+    if name not in known:
+        raise InputError(
+            Problem(
+                "unknown command",
+                found=name,
+                allowed=", ".join(known),
+                hint=nearest(name, known) or f"`{_PROGRAM} --help` lists them.",
+            )
+        )
+    args = make_parser(known[name]).parse_args(arguments[1:])
+    return known[name].run(args, console)
+
+
+def make_parser(command: Command) -> Parser:
+    """Return the parser of one command."""
+    parser = Parser(
+        prog=f"{_PROGRAM} {command.name}",
+        description=_help(command),
+        example=command.example,
+        parents=[common()],
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def _overview(known: dict[str, Command]) -> str:
+    width = max(map(len, known)) + 2
+    lines = [
+        "Cluster4NPU: design, run and measure AI inference pipelines over several devices at once.",
+        "",
+        f"usage: {_PROGRAM} COMMAND [ARGUMENTS]    (without a command: open the window)",
+        "",
+        *(f"  {name:<{width}}{_help(command).splitlines()[0]}" for name, command in known.items()),
+        "",
+        f"`{_PROGRAM} COMMAND --help` explains one, with an example. Every command takes --json and --debug.",
+        "example:",
+        f"  {_PROGRAM} run example --frames 100",
+    ]
+    return "\n".join(lines)
+
+
+def _help(command: Command) -> str:
+    return inspect.getdoc(command) or ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
