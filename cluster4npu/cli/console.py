@@ -66,7 +66,7 @@ class Console:
         sys.stderr.flush()
 
     def abandon(self) -> None:
-        """Drop what is left to print: its reader has gone, and Python must not complain about it at its end."""
+        """Drop what is left to print: its reader has gone, and Python must not complain of it at its end."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stdout.fileno())
         os.close(nowhere)
