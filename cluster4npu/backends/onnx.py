@@ -1,0 +1,186 @@
+"""ONNX Runtime: any ONNX model with one image input, on the processor (and Core ML where the wheel has it)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.detect import cpu_health, cpu_name, memory_bytes, share_of_cores
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
+from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "coreml": "CoreMLExecutionProvider"}
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+
+
+class OnnxOptions(DeviceOptions):
+    """What may stand behind the `?` of an ONNX Runtime device."""
+
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Threads of one inference; by default the cores are shared out.",
+    )
+
+
+class OnnxBackend(Backend):
+    """Runs ONNX files with ONNX Runtime."""
+
+    key = "onnx"
+    title = "ONNX Runtime"
+    Options: ClassVar[type[DeviceOptions]] = OnnxOptions
+
+    def devices(self) -> list[DeviceInfo]:
+        found = [
+            DeviceInfo(
+                id="onnx:cpu",
+                name=cpu_name(),
+                kind="cpu",
+                backend=self.key,
+                memory_bytes=memory_bytes(),
+                precisions=("fp32", "fp16", "int8"),
+                health=cpu_health(),
+            )
+        ]
+        try:
+            offered = _runtime().get_available_providers()
+        except ImportError as error:
+            reason = f"ONNX Runtime cannot be loaded: {error}"
+            return [DeviceInfo("onnx:cpu", cpu_name(), "cpu", self.key, available=False, reason=reason)]
+        if _PROVIDERS["coreml"] in offered:
+            found.append(DeviceInfo("onnx:coreml", "Core ML", "npu", self.key, precisions=("fp32", "fp16")))
+        return found
+
+    def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
+        if device.unit != "cpu" or "threads" in dict(device.options):
+            return device
+        return device.with_option("threads", str(share_of_cores(pool)))
+
+    def load(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
+        known = {info.id: info for info in self.devices()}
+        info = known.get(device.device)
+        if info is None or not info.available:
+            raise DeviceUnavailable(
+                Problem(
+                    f"'{device}' cannot be used",
+                    field="devices",
+                    found=info.reason if info else device.device,
+                    allowed=", ".join(known),
+                    hint="`cluster4npu devices` lists what is here.",
+                )
+            )
+        if model is None:
+            return NullSession(device.unit)
+        return OnnxSession(model, device, options)
+
+
+def _runtime() -> Any:
+    import onnxruntime
+
+    return onnxruntime
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """Return what ONNX Runtime raises; its exceptions have no common base of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = [item for item in vars(state).values() if isinstance(item, type) and issubclass(item, Exception)]
+    return (*kinds, RuntimeError)
+
+
+class OnnxSession(Session):
+    """A model loaded by ONNX Runtime. Where all shapes are fixed, results land in arrays made once."""
+
+    def __init__(self, model: Path, device: DeviceId, options: OnnxOptions) -> None:
+        sha256 = read_model_file(model)
+        runtime = _runtime()
+        settings = runtime.SessionOptions()
+        settings.intra_op_num_threads = options.threads or share_of_cores((device,))
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 4  # errors come as exceptions
+        # A waiting worker that spins takes the core from its neighbours.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        providers = list(dict.fromkeys((_PROVIDERS[device.unit], _PROVIDERS["cpu"])))
+        self._errors = _runtime_errors()
+        try:
+            self._session: Any = runtime.InferenceSession(str(model), settings, providers=providers)
+        except self._errors as error:
+            raise corrupt(model, str(error)) from error
+        self.info = self._describe(model, sha256)
+        self.unit = ", ".join(self._session.get_providers())
+        self._binding, self._outputs = self._bind()
+        self._bound_input = 0
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        try:
+            if self._binding is not None and self._fits(batch):
+                return self._infer_in_place(batch)
+            return list(self._session.run(None, {self.info.input_name: batch}))
+        except self._errors as error:
+            self._bound_input = 0
+            raise RunFailed(
+                Problem(
+                    "the model could not be computed",
+                    field="model",
+                    found=" ".join(str(error).split())[:400],
+                    hint="Check that the preprocessing fits the model.",
+                )
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._binding = None
+        self._session = None
+
+    def _fits(self, batch: np.ndarray) -> bool:
+        return batch.shape == self.info.input_shape and batch.flags.c_contiguous
+
+    def _infer_in_place(self, batch: np.ndarray) -> list[np.ndarray]:
+        address = batch.ctypes.data
+        if address != self._bound_input:
+            self._binding.bind_input(
+                self.info.input_name, "cpu", 0, batch.dtype.type, list(batch.shape), address
+            )
+            self._bound_input = address
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs
+
+    def _describe(self, model: Path, sha256: str) -> ModelInfo:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        check_input(model, {item.name: _shape(item.shape) for item in inputs})
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        return ModelInfo(
+            path=str(model),
+            sha256=sha256,
+            input_name=inputs[0].name,
+            input_shape=_shape(inputs[0].shape),
+            input_dtype=_DTYPES.get(inputs[0].type, inputs[0].type),
+            output_names=tuple(item.name for item in outputs),
+            output_shapes=tuple(_shape(item.shape) for item in outputs),
+            labels=labels_from(metadata),
+            task=str(metadata.get("task", "")),
+        )
+
+    def _bind(self) -> tuple[Any, list[np.ndarray]]:
+        """Make the output arrays once, when the model fixes every shape and every dtype is plain."""
+        items = self._session.get_outputs()
+        fixed = None not in (*self.info.input_shape, *(size for item in items for size in _shape(item.shape)))
+        if not fixed or any(item.type not in _DTYPES for item in items):
+            return None, []
+        binding = self._session.io_binding()
+        arrays = [np.empty(item.shape, _DTYPES[item.type]) for item in items]
+        for item, array in zip(items, arrays, strict=True):
+            binding.bind_output(item.name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
+        return binding, arrays
+
+
+def _shape(dimensions: list[Any]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in dimensions)

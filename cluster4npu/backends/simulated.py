@@ -1,0 +1,149 @@
+"""Simulated devices of any speed: they compute nothing and take an exact time for it."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from cluster4npu.core.devices.backend import Backend, DeviceHealth, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.null import NULL_MODEL
+from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed, nearest
+
+# The reference calibration: milliseconds a frame of the bare trio (80 frames/s together).
+REFERENCE_MS = {"ane": 20.0, "gpu": 50.0, "cpu": 100.0}
+
+# A frame that comes this soon after the last one was done counts as having waited for it: part of the
+# service time, and seconds at most.
+_QUEUED_SHARE = 0.1
+_QUEUED_MOST_S = 0.002
+
+
+class SimulatedOptions(DeviceOptions):
+    """What may stand behind the `?` of a simulated device."""
+
+    ms: float | None = Field(default=None, ge=0, le=60_000, description="Service time of a frame, in ms.")
+    jitter: float = Field(
+        default=0.0, ge=0, le=1, description="Service times vary evenly by this part of ms."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the jitter.")
+    fail_at: int | None = Field(
+        default=None, ge=1, description="The frame (from 1) that this worker cannot compute."
+    )
+    die_at: int | None = Field(
+        default=None, ge=1, description="The frame (from 1) at which its process dies."
+    )
+    hang_at: int | None = Field(default=None, ge=1, description="The frame (from 1) that it never finishes.")
+
+
+class SimulatedBackend(Backend):
+    """Pretends to be devices: `sim:ane`, `sim:gpu`, `sim:cpu`, and any `sim:NAME?ms=20&jitter=0.1`."""
+
+    key = "sim"
+    title = "Simulated devices"
+    simulated = True
+    Options: ClassVar[type[DeviceOptions]] = SimulatedOptions
+
+    def devices(self) -> list[DeviceInfo]:
+        return [
+            DeviceInfo(
+                id=f"sim:{unit}",
+                name=f"Simulated {unit.upper()} ({ms:g} ms a frame)",
+                kind=unit,
+                backend=self.key,
+                simulated=True,
+                health=DeviceHealth(status="unknown", reason="simulated"),
+            )
+            for unit, ms in REFERENCE_MS.items()
+        ]
+
+    def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
+        """Write the service time out; raises DeviceUnavailable for a name that says none."""
+        if "ms" in dict(device.options):
+            return device
+        return device.with_option("ms", f"{_reference_ms(device):g}")
+
+    def load(self, model: Path | None, device: DeviceId, options: SimulatedOptions) -> SimulatedSession:
+        """Start the device. `model` is only named, never read: a simulated device has no outputs."""
+        ms = _reference_ms(device) if options.ms is None else options.ms
+        return SimulatedSession(model, device, options, ms / 1e3)
+
+
+def _reference_ms(device: DeviceId) -> float:
+    if device.unit in REFERENCE_MS:
+        return REFERENCE_MS[device.unit]
+    raise DeviceUnavailable(
+        Problem(
+            "this simulated device does not say how fast it is",
+            field="devices",
+            found=str(device),
+            allowed=", ".join(f"sim:{unit}" for unit in REFERENCE_MS) + ", or sim:NAME?ms=20",
+            hint=nearest(device.unit, REFERENCE_MS) or f"Write sim:{device.unit}?ms=20 for 20 ms a frame.",
+        )
+    )
+
+
+class SimulatedSession(Session):
+    """A server with one place: each frame is done at an absolute deadline, whatever the timer overshoots."""
+
+    needs_input = False
+
+    def __init__(
+        self, model: Path | None, device: DeviceId, options: SimulatedOptions, service_s: float
+    ) -> None:
+        self.info = replace(NULL_MODEL, path="" if model is None else str(model))
+        self.unit = f"simulated {device.unit}"
+        self._options = options
+        self._service_s = service_s
+        self._random = random.Random(f"{options.seed}/{device.unit}/{device.replica}")
+        self._frame = 0
+        self._finish = float("-inf")
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Take the service time and return []; `batch` is not looked at."""
+        self._frame += 1
+        self._misbehave()
+        service = self._next_service_s()
+        if service > 0:
+            self._finish = self._start() + service
+            while (left := self._finish - time.monotonic()) > 0:
+                time.sleep(left)
+        return []
+
+    def _start(self) -> float:
+        """Return when this frame's service began.
+
+        A real device takes the next queued frame the moment it is done with the last. Our process wakes up a
+        little late and needs a moment to fetch the next frame; counting from the nominal finish keeps that from
+        adding up.
+        """
+        now = time.monotonic()
+        queued = now - self._finish <= min(_QUEUED_MOST_S, _QUEUED_SHARE * self._service_s)
+        return self._finish if queued else now
+
+    def _next_service_s(self) -> float:
+        if not self._options.jitter:
+            return self._service_s
+        return self._service_s * (1 + self._options.jitter * self._random.uniform(-1, 1))
+
+    def _misbehave(self) -> None:
+        if self._frame == self._options.fail_at:
+            raise RunFailed(
+                Problem(
+                    "the simulated device failed as it was told to",
+                    found=f"frame {self._frame} of this worker",
+                    hint="Remove fail_at from the device id.",
+                )
+            )
+        if self._frame == self._options.die_at:
+            os._exit(1)
+        if self._frame == self._options.hang_at:
+            threading.Event().wait()

@@ -1,0 +1,105 @@
+"""What the machine's own processor is: its name, its cores, its memory and how busy it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from cluster4npu.core.devices.backend import DeviceHealth
+from cluster4npu.core.devices.ids import DeviceId
+
+
+@cache
+def cpu_name() -> str:
+    """Return the processor's model name as the system gives it."""
+    if sys.platform == "linux":
+        name = _from_cpuinfo()
+    elif sys.platform == "darwin":
+        name = _from_sysctl()
+    elif sys.platform == "win32":
+        name = _from_registry()
+    else:
+        name = ""
+    return name or platform.processor() or platform.machine() or "CPU"
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Return the size of the machine's main memory."""
+    return int(psutil.virtual_memory().total)
+
+
+def cpu_health() -> DeviceHealth:
+    """Return the processor's load since the last call (None the first time)."""
+    busy = _busy_since_last_call()
+    return DeviceHealth(status="ok", utilization=busy)
+
+
+def share_of_cores(pool: tuple[DeviceId, ...]) -> int:
+    """Return how many threads each worker on the processor gets when all workers of `pool` run at once.
+
+    Simulated workers only sleep, and take no core.
+    """
+    workers = sum(device.unit == "cpu" and device.backend != "sim" for device in pool)
+    return max(1, usable_cores() // max(1, workers))
+
+
+_first_call = True
+
+
+def _busy_since_last_call() -> float | None:
+    global _first_call
+    percent = psutil.cpu_percent(interval=None)
+    if _first_call:  # psutil has nothing to compare with yet and says 0
+        _first_call = False
+        return None
+    return float(percent) / 100
+
+
+def _from_cpuinfo() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = (line.partition(":") for line in text.splitlines())
+    fields = {key.strip(): value.strip() for key, _, value in lines}
+    return fields.get("model name") or fields.get("Model") or fields.get("Hardware") or ""
+
+
+def _from_sysctl() -> str:
+    try:
+        result = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+            capture_output=True,
+            text=True,
+            timeout=2,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip()
+
+
+def _from_registry() -> str:
+    if sys.platform == "win32":
+        import winreg
+
+        path = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, path) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+        except OSError:
+            return ""
+    return ""
