@@ -13,7 +13,7 @@ MODES = ("system", "light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Colors:
-    """Every colour that the window uses, as "#rrggbb". A status is told by a word too, never by colour alone."""
+    """Every colour of the window, as "#rrggbb". A status is also told by a word, never by colour alone."""
 
     dark: bool
     window: str  # behind panels
@@ -223,7 +223,8 @@ def _style_sheet(c: Colors) -> str:
         QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}
         QPushButton {{ padding: 5px 14px; }}
         QPushButton[role="primary"] {{ background: {c.accent}; color: {c.on_accent};
-                                       border: 1px solid {c.accent}; border-radius: 4px; padding: 6px 16px; font-weight: 600; }}
+                                       border: 1px solid {c.accent}; border-radius: 4px;
+                                       padding: 6px 16px; font-weight: 600; }}
         QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted};
                                                 border-color: {c.border}; }}
         QPushButton[role="primary"]:focus {{ border: 2px solid {c.text}; }}

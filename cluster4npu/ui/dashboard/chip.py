@@ -1,0 +1,46 @@
+"""A short word in a coloured frame: a state, a warning, SIMULATED."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from cluster4npu.ui import theme
+
+
+class Chip(QLabel):
+    """One word whose frame and text have the colour of a status; hidden while it has nothing to say.
+
+    `role` is the name of a colour of `theme.Colors`: "ok", "warn", "fail", "simulated", "accent", "muted".
+    """
+
+    def __init__(self, text: str = "", role: str = "muted", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._role = role
+        theme.changes().changed.connect(self._dress)
+        if not text:
+            self.hide()  # but never `show` here: without a parent that opens a window
+        self._dress()
+
+    def show_word(self, text: str, role: str) -> None:
+        """Show another word; "" hides the chip."""
+        self.setText(text)
+        self.setVisible(bool(text))
+        self._role = role
+        self._dress()
+
+    def _dress(self) -> None:
+        color = getattr(theme.colors(), self._role)
+        self.setStyleSheet(
+            f"color: {color}; border: 1px solid {color}; border-radius: 4px;"
+            "padding: 1px 6px; font-weight: 600;"
+        )
+
+
+def simulated_chip() -> Chip:
+    """Return the chip that stands wherever numbers of simulated devices are shown."""
+    chip = Chip("SIMULATED", "simulated")
+    chip.setToolTip("These figures come from simulated devices. They say nothing about real hardware.")
+    return chip

@@ -1,0 +1,70 @@
+"""The live view of a run: figures, charts over time, and bars for each device."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui.dashboard.chart import LiveChart
+from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
+from cluster4npu.ui.dashboard.figures import Figures
+
+IDLE = "Press Run to see frames per second, latency and each device's work here."
+_WORDS = {
+    "starting": "Loading the model on every device …",
+    "calibrating": "Calibrating: measuring each device alone, then all together …",
+    "holding": "Loaded, waiting for the measurement to begin …",
+    "draining": "Finishing the frames that are under way …",
+    "stopping": "Stopping …",
+    "stopped": "Stopped. The charts show the last run.",
+}
+
+
+class PerformanceDashboard(QWidget):
+    """Shows `MetricsSnapshot`s as they come; knows nothing of the engine."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fps_chart = LiveChart("Frames", "FPS", ["fps"])
+        self.latency_chart = LiveChart("Latency", "ms", ["p50", "p95", "p99"])
+        self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
+        self.device_chart = DeviceUtilizationChart()
+        self.figures = Figures()
+        self.figures.show_state("", IDLE)
+        charts = QHBoxLayout()
+        charts.setSpacing(6)
+        for chart in (self.fps_chart, self.latency_chart, self.throughput_chart, self.device_chart):
+            charts.addWidget(chart, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.figures)
+        layout.addLayout(charts, 1)
+        self._last_s = -1.0
+
+    def begin(self, targets: Targets) -> None:
+        """Empty everything for a new run, whose figures are checked against these targets."""
+        for chart in (self.fps_chart, self.latency_chart, self.throughput_chart):
+            chart.clear()
+        self.device_chart.clear()
+        self.figures.set_targets(targets)
+        self._last_s = -1.0
+        self.show_state("starting")
+
+    def show_state(self, state: str, detail: str = "") -> None:
+        """Say in words what the engine does now."""
+        self.figures.show_state(state, f"{_WORDS.get(state, '')} {detail}".strip())
+
+    def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
+        """Take the newest measurements; while calibrating only the devices are shown."""
+        self.device_chart.update_devices(snapshot.devices)
+        self.figures.show_snapshot(snapshot)
+        if snapshot.state not in ("running", "draining") or snapshot.elapsed_s <= self._last_s:
+            return
+        self._last_s = now = snapshot.elapsed_s
+        self.fps_chart.append(now, snapshot.fps)
+        self.latency_chart.append(
+            now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
+        )
+        self.throughput_chart.append(now, snapshot.throughput_mb_s)

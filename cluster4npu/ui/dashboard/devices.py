@@ -1,0 +1,145 @@
+"""Bars of each device: its share of the frames and how busy it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from cluster4npu.core.metrics.snapshot import DeviceSnapshot
+from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.chart import NOT_REPORTED, figure
+from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dashboard.elided import ElidedLabel
+
+STATE_ROLES = {"ready": "ok", "busy": "ok", "starting": "accent", "restarting": "warn", "failed": "fail"}
+
+
+class Bar(QWidget):
+    """A horizontal bar that is filled from 0 to 1."""
+
+    def __init__(self, line: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.value = 0.0
+        self._line = line
+
+    def set_value(self, value: float) -> None:
+        self.value = min(1.0, max(0.0, value))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(80, 10)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, 10)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        c = theme.colors()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        box = QRectF(0, self.height() / 2 - 4, self.width(), 8)
+        painter.setBrush(QColor(c.border))
+        painter.drawRoundedRect(box, 4, 4)
+        box.setWidth(box.width() * self.value)
+        painter.setBrush(QColor(c.line(self._line)))
+        painter.drawRoundedRect(box, 4, 4)
+
+
+class DeviceRow(QWidget):
+    """One device: name and state, then both bars with their numbers, then the rest in small."""
+
+    def __init__(self, device_id: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name = ElidedLabel(device_id)
+        self.name.setStyleSheet("font-weight: 600;")
+        self.state = Chip()
+        self.simulated = simulated_chip()
+        self.share, self.busy = Bar(0), Bar(2)
+        self.share_text, self.busy_text = _plain(""), _plain("")
+        self.detail = ElidedLabel()
+        self.detail.setProperty("role", "muted")
+        head = QHBoxLayout()
+        head.addWidget(self.name, 1)
+        head.addWidget(self.state)
+        foot = QHBoxLayout()
+        foot.addWidget(self.simulated)
+        foot.addWidget(self.detail, 1)
+        bars = QGridLayout()
+        bars.setHorizontalSpacing(6)
+        bars.setVerticalSpacing(0)
+        for row, (title, bar, text) in enumerate(
+            (("Share", self.share, self.share_text), ("Busy", self.busy, self.busy_text))
+        ):
+            bars.addWidget(_plain(title), row, 0)
+            bars.addWidget(bar, row, 1)
+            bars.addWidget(text, row, 2)
+            text.setAlignment(Qt.AlignmentFlag.AlignRight)
+            text.setMinimumWidth(text.fontMetrics().horizontalAdvance("100%"))
+        bars.setColumnStretch(1, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 6)
+        layout.setSpacing(2)
+        layout.addLayout(head)
+        layout.addLayout(bars)
+        layout.addLayout(foot)
+
+    def show_device(self, device: DeviceSnapshot) -> None:
+        """Show the newest figures."""
+        self.simulated.setVisible(device.simulated)
+        self.state.show_word(device.state, STATE_ROLES.get(device.state, "muted"))
+        self.share.set_value(device.share)
+        self.busy.set_value(device.busy)
+        self.share_text.setText(f"{device.share:.0%}")
+        self.busy_text.setText(f"{device.busy:.0%}")
+        latency = NOT_REPORTED if device.latency_ms is None else f"{figure(device.latency_ms)} ms"
+        restarts = f" · {device.restarts} restarts" if device.restarts else ""
+        self.detail.setText(f"{figure(device.fps)} FPS · {latency} · {device.queue} waiting{restarts}")
+        self.setToolTip(f"{device.id}: {device.frames} frames, run by {device.unit}")
+
+
+class DeviceUtilizationChart(QFrame):
+    """One row for each device of the run, in the run's order; scrolls when there are many."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: dict[str, DeviceRow] = {}
+        title = QLabel("Devices")
+        title.setProperty("role", "heading")
+        inside = QWidget()
+        self._list = QVBoxLayout(inside)
+        self._list.setContentsMargins(0, 0, 4, 0)
+        self._list.setSpacing(0)
+        self._list.addStretch()
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.setSpacing(2)
+        layout.addWidget(title)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(220)
+
+    def update_devices(self, devices: Sequence[DeviceSnapshot]) -> None:
+        """Show these devices and no others."""
+        for gone in set(self.rows) - {d.id for d in devices}:
+            self.rows.pop(gone).deleteLater()
+        for device in devices:
+            if device.id not in self.rows:
+                self.rows[device.id] = DeviceRow(device.id)
+                self._list.insertWidget(self._list.count() - 1, self.rows[device.id])
+            self.rows[device.id].show_device(device)
+
+    def clear(self) -> None:
+        self.update_devices(())
+
+
+def _plain(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label

@@ -1,0 +1,106 @@
+"""The large figures over the charts, what the engine does now, and whether the pipeline's targets are met."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui.dashboard.chart import NOT_REPORTED, figure
+from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dashboard.elided import ElidedLabel
+
+
+class Figure(QWidget):
+    """One number with its name under it."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.number = QLabel("—")
+        self.number.setProperty("role", "figure")
+        self.number.setTextFormat(Qt.TextFormat.PlainText)
+        caption = QLabel(name)
+        caption.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 12, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.number)
+        layout.addWidget(caption)
+        self.setAccessibleName(name)
+
+    def show_value(self, text: str) -> None:
+        self.number.setText(text)
+        self.setAccessibleDescription(text)
+
+
+class Figures(QWidget):
+    """FPS, latency, frames, drops and restarts in one row; state and targets stand at the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fps = Figure("FPS")
+        self.latency = Figure("p95 latency")
+        self.frames = Figure("frames")
+        self.dropped = Figure("dropped")
+        self.failed = Figure("failed")
+        self.restarts = Figure("restarts")
+        self.status = ElidedLabel()
+        self.status.setProperty("role", "muted")
+        self.status.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.state, self.simulated = Chip(), simulated_chip()
+        self.simulated.hide()
+        self.fps_target, self.latency_target = Chip(), Chip()
+        self._targets = Targets()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 0)
+        for widget in (self.fps, self.latency, self.frames, self.dropped, self.failed, self.restarts):
+            layout.addWidget(widget)
+        right = QVBoxLayout()
+        right.setSpacing(4)
+        right.addStretch()
+        right.addLayout(_row(self.status, self.simulated, self.state))
+        right.addLayout(_row(self.fps_target, self.latency_target))
+        layout.addLayout(right, 1)
+
+    def set_targets(self, targets: Targets) -> None:
+        """Check the figures against these from now on."""
+        self._targets = targets
+        self.fps_target.show_word("", "muted")
+        self.latency_target.show_word("", "muted")
+
+    def show_state(self, state: str, words: str) -> None:
+        """Say what the engine does now."""
+        self.state.show_word(state, {"running": "ok", "stopped": "muted"}.get(state, "accent"))
+        self.status.setText(words)
+
+    def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
+        """Show the newest figures."""
+        p95 = snapshot.latency_p95_ms
+        self.simulated.setVisible(any(d.simulated for d in snapshot.devices))
+        self.fps.show_value(figure(snapshot.fps))
+        self.latency.show_value(NOT_REPORTED if p95 is None else f"{figure(p95)} ms")
+        self.frames.show_value(str(snapshot.frames_out))
+        self.dropped.show_value(str(snapshot.frames_dropped))
+        self.failed.show_value(str(snapshot.frames_failed))
+        self.restarts.show_value(str(sum(d.restarts for d in snapshot.devices)))
+        if snapshot.state != "running":
+            return
+        targets = self._targets
+        if targets.fps is not None:
+            _judge(self.fps_target, f"at least {targets.fps:g} FPS", snapshot.fps >= targets.fps)
+        if targets.latency_p95_ms is not None and p95 is not None:
+            text = f"p95 at most {targets.latency_p95_ms:g} ms"
+            _judge(self.latency_target, text, p95 <= targets.latency_p95_ms)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addStretch()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+def _judge(chip: Chip, target: str, met: bool) -> None:
+    chip.show_word(f"{'met' if met else 'not met'}: {target}", "ok" if met else "warn")
