@@ -103,6 +103,8 @@ class Started:
     model_sha256: str
     frame_height: int
     frame_width: int
+    preview_area: str  # name of the shared memory that previews are put into
+    processes: tuple[int, ...]  # pids of the manager and the workers, in the order of `devices`
 
 
 @dataclass(frozen=True, slots=True)

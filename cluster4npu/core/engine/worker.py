@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -60,6 +60,8 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     leave_with_parent()
     try:
         stage = LoadedStage.load(spec)
+        for chunk in stage.label_chunks():
+            send(connection, chunk)
         send(connection, Control("loaded", stage.report))
         _serve(stage, connection)
     except Cluster4NPUError as error:
@@ -124,10 +126,7 @@ class LoadedStage:
             "startup_ms": startup_ms,
             "first_inference_ms": first_ms,
             "result_bytes": result_bytes,
-            "labels": {node.id: list(getattr(node, "labels", ())) for node in nodes if hasattr(node, "labels")},
         }
-        if len(repr(self.report)) > 3500:  # hundreds of class names: too long for one record
-            self.report["labels"] = {}
 
     @classmethod
     def load(cls, spec: WorkerSpec) -> LoadedStage:
@@ -156,6 +155,13 @@ class LoadedStage:
         size = codec.encoded_size({key: values[key] for key in self._exports})
         raw = any(isinstance(values[key], Outputs) for key in self._exports)
         return first_ms, size if raw else max(size, 16384)  # 300 boxes of 24 bytes, and room
+
+    def label_chunks(self) -> Iterator[Control]:
+        """Yield the class names of each node in records of bounded size: a model may name thousands."""
+        for node, _ in self._after:
+            names = [str(name)[:80] for name in getattr(node, "labels", ())]
+            for start in range(0, len(names), 10):
+                yield Control("labels", {"node": node.id, "names": names[start : start + 10]})
 
     def compute(self, image: np.ndarray) -> tuple[dict[str, Any], int]:
         """Take one frame (H x W x 3 uint8, borrowed) through every node; return all values and when the model was done."""

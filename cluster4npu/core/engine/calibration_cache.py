@@ -1,0 +1,55 @@
+"""Calibrations kept between runs: one small JSON file per pipeline stage, set of devices and machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cluster4npu.core.engine.messages import DeviceCalibration
+from cluster4npu.core.nodes.base import FrameSpec
+from cluster4npu.core.settings import cache_dir
+
+_RUNTIMES = ("cluster4npu", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "torch", "coremltools")
+
+
+def cache_key(stage_digest: str, devices: Sequence[str], frames: FrameSpec) -> str:
+    """Return the file's name: a hash over everything that changes what would be measured."""
+    what = [stage_digest, sorted(devices), frames.height, frames.width, platform.node(), platform.machine()]
+    what += [os.cpu_count(), *(_version(name) for name in _RUNTIMES)]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+
+
+def load(key: str) -> tuple[DeviceCalibration, ...] | None:
+    """Return a kept calibration, or None when there is none that can be read."""
+    try:
+        return tuple(DeviceCalibration(**row) for row in json.loads(_path(key).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def save(key: str, calibration: Sequence[DeviceCalibration]) -> None:
+    """Keep a calibration. A full or read-only disk costs only the next run its time."""
+    with contextlib.suppress(OSError):
+        path = _path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps([asdict(c) for c in calibration]))
+        temporary.replace(path)
+
+
+def _path(key: str) -> Path:
+    return cache_dir() / "calibration" / f"{key}.json"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,213 @@
+"""Feeding: getting frames from a source into free slots, on time, and counting what a live source must drop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cluster4npu.core.engine.ring import READY, WRITING, Ring
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.nodes.base import FrameInfo, Source, SourceNode
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A slot with a new frame. `scheduled_ns`: when the frame was due (paced) or its turn came."""
+
+    slot: int
+    info: FrameInfo
+    scheduled_ns: int
+    captured_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """How much to read and how fast; None: no limit."""
+
+    frames: int | None = None
+    fps: float | None = None
+    loop: bool = False
+
+
+class Feeder(ABC):
+    """Base of both feeders. Slots go in with `offer`, frames come out of `take`; `ended` when no more will come."""
+
+    def __init__(self, node: SourceNode, source: Source, ring: Ring, plan: FeedPlan) -> None:
+        self._node = node
+        self._source = source
+        self._ring = ring
+        self._plan = plan
+        self._count = 0
+        self._start_ns: int | None = None
+        self._exhausted = False
+        self.dropped = 0
+        self.error: Cluster4NPUError | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether `take` will never again return a frame."""
+        return self._exhausted
+
+    @abstractmethod
+    def offer(self, slot: int) -> None:
+        """Give a free slot to be filled."""
+
+    @abstractmethod
+    def take(self) -> Filled | None:
+        """Return the next filled slot, or None when there is none now."""
+
+    @abstractmethod
+    def due_s(self) -> float | None:
+        """Return when `take` shall be called again without any wake-up (monotonic seconds; 0: now), or None."""
+
+    def finish(self) -> None:
+        """Read no further frame."""
+        self._exhausted = True
+
+    def _due_ns(self) -> int:
+        """Return when the next frame is due; now for an unpaced source."""
+        now = time.monotonic_ns()
+        if self._start_ns is None:
+            self._start_ns = now
+        if self._plan.fps is None:
+            return now
+        return self._start_ns + int(self._count * 1e9 / self._plan.fps)
+
+    def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
+        """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
+        row = self._ring.table[slot]
+        row["state"] = WRITING
+        try:
+            info = self._source.read_into(self._ring.frame(slot))
+            if info is None and self._plan.loop and self._count:
+                self._source.rewind()
+                info = self._source.read_into(self._ring.frame(slot))
+        except Cluster4NPUError as error:
+            self.error = error
+            info = None
+        except Exception as error:  # a decoder's own failure must end this run in order, not the process
+            self.error = RunFailed(Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__))
+            info = None
+        if info is None:
+            self._exhausted = True
+            return None
+        self._count += 1
+        if self._plan.frames is not None and self._count >= self._plan.frames:
+            self._exhausted = True
+        row["height"], row["width"] = info.height, info.width
+        row["state"] = READY
+        captured = time.monotonic_ns()
+        return Filled(slot, info, captured if self._node.live else scheduled_ns, captured)
+
+
+class InlineFeeder(Feeder):
+    """Reads in the manager's own loop: for sources that never wait (no thread to switch to)."""
+
+    def __init__(self, node: SourceNode, source: Source, ring: Ring, plan: FeedPlan) -> None:
+        super().__init__(node, source, ring, plan)
+        self._slots: deque[int] = deque()
+
+    def offer(self, slot: int) -> None:
+        self._slots.append(slot)
+
+    def take(self) -> Filled | None:
+        if self._exhausted or not self._slots:
+            return None
+        due = self._due_ns()
+        if due > time.monotonic_ns():
+            return None
+        filled = self._read(self._slots[0], due)
+        if filled is not None:
+            self._slots.popleft()
+        return filled
+
+    def due_s(self) -> float | None:
+        if self._exhausted or not self._slots:
+            return None
+        return self._due_ns() / 1e9 if self._plan.fps else 0.0
+
+
+class ThreadFeeder(Feeder):
+    """Reads on a thread of its own: files, cameras and networks may take long. `wake` is called from that thread."""
+
+    def __init__(
+        self, node: SourceNode, source: Source, ring: Ring, plan: FeedPlan, wake: Callable[[], None]
+    ) -> None:
+        super().__init__(node, source, ring, plan)
+        self._wake = wake
+        self._slots: deque[int] = deque()
+        self._ready: deque[Filled] = deque()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._over = False
+        self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        return (self._over or self._stopped) and not self._ready
+
+    def offer(self, slot: int) -> None:
+        with self._changed:
+            self._slots.append(slot)
+            self._changed.notify()
+
+    def take(self) -> Filled | None:
+        return self._ready.popleft() if self._ready else None
+
+    def due_s(self) -> float | None:
+        return 0.0 if self._ready else None
+
+    def finish(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to let go of the source; tell whether it did."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        slot = self._next_slot()
+        while slot is not None:
+            due = self._due_ns()
+            if self._plan.fps is not None and not self._sleep_until(due):
+                break
+            filled = self._read(slot, due)
+            if filled is None or self._stopped:
+                break
+            if self._node.live and not self._slots and not self._exhausted:
+                self.dropped += 1  # every slot is taken: the next frame replaces this one
+                continue
+            self._ready.append(filled)
+            self._wake()
+            slot = None if self._exhausted else self._next_slot()
+        self._over = True
+        self._wake()
+
+    def _next_slot(self) -> int | None:
+        with self._changed:
+            while not self._slots and not self._stopped:
+                self._changed.wait()
+            return None if self._stopped else self._slots.popleft()
+
+    def _sleep_until(self, due_ns: int) -> bool:
+        """Wait for the time of the next frame; False when told to stop meanwhile."""
+        with self._changed:
+            while not self._stopped and (left := due_ns - time.monotonic_ns()) > 0:
+                self._changed.wait(left / 1e9)
+            return not self._stopped
+
+
+def make_feeder(
+    node: SourceNode, source: Source, ring: Ring, plan: FeedPlan, wake: Callable[[], None]
+) -> InlineFeeder | ThreadFeeder:
+    """Return the feeder that suits the source."""
+    if node.may_block:
+        return ThreadFeeder(node, source, ring, plan, wake)
+    return InlineFeeder(node, source, ring, plan)
