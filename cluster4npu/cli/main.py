@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], console: Console) -> int:
     known = commands()
-name = arguments[0] if arguments else _DEFAULT
+    name = arguments[0] if arguments else _DEFAULT
     if name in ("-h", "--help", "help"):
         console.out(_overview(known))
         return 0
