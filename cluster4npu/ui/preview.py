@@ -1,0 +1,189 @@
+"""The preview: the newest frame with what the model found on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QHideEvent,
+    QImage,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from cluster4npu.core.engine.messages import PreviewFrame, Started
+from cluster4npu.core.nodes.values import Classes, Detections, Outputs
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui import theme
+
+IDLE = "Press Run to see frames here"
+WAITING = "Waiting for the first frame …"
+NO_PREVIEW_NODE = (
+    "No preview node in this pipeline.\nAdd one from “Outputs” in the palette to see its frames here."
+)
+NO_BOXES = "Simulated devices give no boxes"
+MAX_SIZE = (960, 720)
+_TEXT_ON_BOX = "#0b0f14"
+
+
+class Preview(QWidget):
+    """Shows frames at the size of the widget; boxes and text are drawn at the display's own resolution.
+
+    `wanted` tells the size (width, height; device pixels) in which frames are of use; None: nobody looks.
+    """
+
+    wanted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.frame: PreviewFrame | None = None
+        self.message = IDLE
+        self._image = QImage()
+        self._only_simulated = False
+        self.setMinimumSize(200, 150)
+        self.setAccessibleName("Preview")
+
+    def sizeHint(self) -> QSize:
+        return QSize(360, 270)
+
+    def begin(self, config: PipelineConfig) -> None:
+        """Forget the last frame; a run of this pipeline starts."""
+        self.frame, self._image, self._only_simulated = None, QImage(), False
+        has_preview = any(node.type == "preview" for node in config.nodes)
+        self.message = WAITING if has_preview else NO_PREVIEW_NODE
+        self.update()
+
+    def show_started(self, started: Started) -> None:
+        """Take note of what runs the model: simulated devices find nothing, and the picture says so."""
+        self._only_simulated = bool(started.devices) and set(started.devices) == set(started.simulated)
+
+    def show_frame(self, frame: PreviewFrame) -> None:
+        """Show this frame."""
+        self.frame = frame
+        height, width = frame.pixels.shape[:2]
+        self._image = QImage(
+            frame.pixels.data, width, height, frame.pixels.strides[0], QImage.Format.Format_BGR888
+        )
+        self.update()
+
+    def detections(self) -> list[tuple[str, float]]:
+        """Return name and score of every box on the frame that is shown."""
+        if self.frame is None:
+            return []
+        return [
+            (_name(self.frame, key, int(row[5])), float(row[4]))
+            for key, value in self.frame.values.items()
+            if isinstance(value, Detections)
+            for row in value.rows
+        ]
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.wanted.emit(self._wanted_size())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.wanted.emit(None)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.isVisible():
+            self.wanted.emit(self._wanted_size())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        c = theme.colors()
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(c.surface))
+        if self.frame is None:
+            painter.setPen(QColor(c.muted))
+            flags = int(Qt.AlignmentFlag.AlignCenter) | int(Qt.TextFlag.TextWordWrap)
+            painter.drawText(self.rect().adjusted(16, 16, -16, -16), flags, self.message)
+            return
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        place = self._place()
+        painter.drawImage(place, self._image)
+        painter.setClipRect(place)
+        zoom = place.width() / self._image.width() * self.frame.scale
+        for key, value in self.frame.values.items():
+            if isinstance(value, Detections):
+                self._draw_boxes(painter, place, zoom, key, value)
+        notes = [NO_BOXES] if self._only_simulated else []
+        self._draw_lines(painter, place, notes + _lines(self.frame))
+
+    def _wanted_size(self) -> tuple[int, int]:
+        ratio = self.devicePixelRatioF()
+        return (
+            max(64, min(MAX_SIZE[0], round(self.width() * ratio))),
+            max(64, min(MAX_SIZE[1], round(self.height() * ratio))),
+        )
+
+    def _place(self) -> QRectF:
+        size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        return QRectF(
+            (self.width() - size.width()) / 2,
+            (self.height() - size.height()) / 2,
+            size.width(),
+            size.height(),
+        )
+
+    def _draw_boxes(self, painter: QPainter, place: QRectF, zoom: float, key: str, value: Detections) -> None:
+        assert self.frame is not None
+        for x1, y1, x2, y2, score, index in value.rows.tolist():
+            corner = QPointF(place.x() + x1 * zoom, place.y() + y1 * zoom)
+            box = QRectF(corner, QPointF(place.x() + x2 * zoom, place.y() + y2 * zoom))
+            color = QColor(theme.DARK.line(int(index)))  # frames are no theme: bright lines on a dark rim
+            for pen in (QPen(QColor(0, 0, 0, 160), 4), QPen(color, 2)):
+                painter.setPen(pen)
+                painter.drawRect(box)
+            text = f"{_name(self.frame, key, int(index))} {score:.0%}"
+            metrics = QFontMetricsF(painter.font())
+            label = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
+            label.moveBottomLeft(box.topLeft())
+            label.moveLeft(max(place.left(), min(label.left(), place.right() - label.width())))
+            label.moveTop(max(place.top(), label.top()))
+            painter.fillRect(label, color)
+            painter.setPen(QColor(_TEXT_ON_BOX))
+            painter.drawText(label, int(Qt.AlignmentFlag.AlignCenter), text)
+
+    def _draw_lines(self, painter: QPainter, place: QRectF, lines: list[str]) -> None:
+        if not lines:
+            return
+        metrics = QFontMetricsF(painter.font())
+        width = max(metrics.horizontalAdvance(line) for line in lines) + 16
+        box = QRectF(place.x() + 8, place.y() + 8, width, metrics.height() * len(lines) + 12)
+        painter.fillRect(box, QColor(0, 0, 0, 170))
+        painter.setPen(QColor("#ffffff"))
+        painter.drawText(box.adjusted(8, 6, 0, 0), int(Qt.AlignmentFlag.AlignLeft), "\n".join(lines))
+
+
+def _name(frame: PreviewFrame, key: str, index: int) -> str:
+    names = frame.labels.get(key, ())
+    return names[index] if index < len(names) else f"class {index}"
+
+
+def _lines(frame: PreviewFrame) -> list[str]:
+    """Return what was found and is no box, in words."""
+    lines = []
+    for key, value in frame.values.items():
+        match value:
+            case Classes():
+                lines += [
+                    f"{_name(frame, key, int(index))}  {score:.1%}" for index, score in value.rows.tolist()
+                ]
+            case Outputs(arrays=arrays) if arrays:
+                lines.append(f"{key}: {_shapes(arrays)}")
+            case _:
+                pass
+    return lines
+
+
+def _shapes(arrays: Sequence[np.ndarray]) -> str:
+    return ", ".join(" x ".join(str(n) for n in array.shape) for array in arrays)
