@@ -1,0 +1,147 @@
+"""What a benchmark is asked for: scenario, profile, devices. The profiles' lengths are data here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster4npu.core.errors import InputError, Problem, nearest
+
+OFFLINE = "offline"
+SINGLE_STREAM = "single-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How frames arrive. `window` bounds the frames under way in the whole engine (None: it does not)."""
+
+    name: str
+    title: str
+    window: int | None
+    available: bool = True
+
+
+SCENARIOS = {
+    OFFLINE: Scenario(OFFLINE, "Offline: as fast as it goes (frames/s)", None),
+    SINGLE_STREAM: Scenario(SINGLE_STREAM, "Single stream: the next frame on completion (latency)", 1),
+    "multi-stream": Scenario("multi-stream", "Multi-stream: several cameras at once", None, available=False),
+    "server": Scenario("server", "Server: frames arrive at a set rate", None, available=False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How long is measured; times in seconds.
+
+    A side is measured in legs, interleaved A B B A: `pairs` of them on each side, `leg_s` each, of which the
+    first `ramp_s` is not counted. `windows` stretches of equal length, cut from a side's legs laid end to
+    end, must agree. `survey_s` is measured on every device to find the best single one. `conforms` is set
+    where the lengths meet the standard's rules; any other profile is marked, and is never a headline.
+    """
+
+    name: str
+    title: str
+    leg_s: float
+    pairs: int = 5
+    ramp_s: float = 0.5
+    survey_s: float = 2.0
+    windows: int = 3
+    warm_up_s: float = 3.0  # at least
+    warm_up_window_s: float = 1.0
+    warm_up_limit_s: float = 15.0  # goes on without agreement after that; the windows will tell
+    parity_frames: int = 32
+
+    @property
+    def window_s(self) -> float:
+        """Return the length of one stability window."""
+        return self.leg_s * self.pairs / self.windows
+
+    @property
+    def conforms(self) -> bool:
+        """Tell whether the lengths meet the standard: five pairs, three windows of 5 s, 3 s of warm-up."""
+        return self.pairs >= 5 and self.windows >= 3 and self.window_s >= 5.0 and self.warm_up_s >= 3.0
+
+    def estimate_s(self, devices: int) -> float:
+        """Return about how long a benchmark of that many devices takes, loading left out."""
+        legs = (
+            2 * self.pairs * (self.leg_s + self.ramp_s)
+            if devices > 1
+            else self.pairs * (self.leg_s + self.ramp_s)
+        )
+        survey = devices * (self.survey_s + self.ramp_s)
+        parity = 1.0 * devices
+        return legs + survey + parity + self.warm_up_s + self.warm_up_window_s
+
+
+PROFILES = {
+    "quick": Profile("quick", "Quick: under a minute", leg_s=3.0),
+    "standard": Profile("standard", "Standard: about a minute and a half", leg_s=6.0, survey_s=3.0),
+    "certified": Profile("certified", "Certified: about ten minutes", leg_s=28.0, pairs=10, survey_s=5.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkOptions:
+    """What to benchmark.
+
+    `devices` replaces the pipeline's own; `against` is the single device that is the baseline (None: the best).
+    `store` is the file in which the result is kept (None: not kept). `profile` is a name, or a profile of one's
+    own. `command` is kept with the result.
+    """
+
+    scenario: str = OFFLINE
+    profile: str | Profile = "quick"
+    devices: tuple[str, ...] | None = None
+    against: str | None = None
+    store: Path | None = None
+    seed: int = 0
+    policy: str | None = None
+    command: str = field(default="", compare=False)
+
+    def the_profile(self) -> Profile:
+        """Return the profile; raises InputError naming those there are."""
+        if isinstance(self.profile, Profile):
+            return self.profile
+        if self.profile not in PROFILES:
+            raise InputError(
+                Problem(
+                    "unknown benchmark profile",
+                    field="profile",
+                    found=self.profile,
+                    allowed=", ".join(PROFILES),
+                    hint=nearest(self.profile, PROFILES),
+                )
+            )
+        return PROFILES[self.profile]
+
+    def the_scenario(self) -> Scenario:
+        """Return the scenario; raises InputError naming those that can be measured."""
+        scenario = SCENARIOS.get(self.scenario)
+        if scenario is not None and scenario.available:
+            return scenario
+        usable = [name for name, item in SCENARIOS.items() if item.available]
+        raise InputError(
+            Problem(
+                "unknown benchmark scenario" if scenario is None else "this scenario cannot be measured yet",
+                field="scenario",
+                found=self.scenario,
+                allowed=", ".join(usable),
+                hint=nearest(self.scenario, usable) or "Choose one of those.",
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkProgress:
+    """How far a benchmark has come: `fraction` 0..1 never falls; `eta_s` is what remains (None: not known).
+
+    `stage` is plain text for people ("Warming up"), `detail` says more ("window 2 of at least 3").
+    `window_fps` is the rate just measured, on `device` ("" for all together).
+    """
+
+    fraction: float
+    stage: str
+    detail: str = ""
+    eta_s: float | None = None
+    window_fps: float | None = None
+    device: str = ""

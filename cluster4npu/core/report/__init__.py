@@ -1,0 +1,1 @@
+"""Reports of stored runs: Markdown, HTML, CSV and JSON, all from the same figures."""

@@ -1,0 +1,165 @@
+"""The database file: opening it for a moment, waiting for another process, setting a damaged one aside."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cluster4npu.core.errors import Problem, StoreError
+
+WAIT_S = 2.0  # how long another process may hold the file before we give up
+_PAUSE_S = 0.05
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
+_HOLDER = re.compile(r"(?:held|open) in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+_DAMAGE = (
+    "corrupt", "not a valid duckdb database", "could not read enough bytes", "checksum",
+    "failed to replay wal", "failure while replaying wal", "serialization error",
+)  # fmt: skip
+_LOCKED = (
+    "could not set lock", "being used by another process", "file is already open", "different configuration",
+)  # fmt: skip
+
+# DuckDB allows one configuration per file and process at a time, and on POSIX closing any handle of a file
+# gives up the process's lock on it: so within this process, only one thread at a time touches a file.
+_guards: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+
+class DamagedError(Exception):
+    """The file is a database of ours, or stands where one belongs, and DuckDB cannot read it."""
+
+
+def guard(path: Path) -> threading.RLock:
+    """Return the lock that this process's threads take before they touch the file."""
+    return _guards[str(path.absolute())]
+
+
+@contextmanager
+def connection(
+    path: Path, *, read_only: bool, config: dict[str, Any] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the file for the length of a block, waiting up to WAIT_S for another process.
+
+    Raises StoreError (locked, no space, no right ...) and DamagedError.
+    """
+    with guard(path):
+        opened = _connect(path, read_only, config or {})
+        try:
+            yield opened
+        except duckdb.Error as error:
+            raise translate(error, path) from error
+        finally:
+            try:
+                opened.close()
+            except duckdb.Error as error:
+                raise translate(error, path) from error
+
+
+def _connect(path: Path, read_only: bool, config: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only, config=config)
+        except duckdb.Error as error:
+            if not _is_lock(str(error)) or time.monotonic() > deadline:
+                raise translate(error, path) from error
+        time.sleep(_PAUSE_S)
+
+
+def _is_lock(text: str) -> bool:
+    lowered = text.lower()
+    return any(sign in lowered for sign in _LOCKED)
+
+
+def translate(error: duckdb.Error, path: Path) -> Exception:
+    """Turn what DuckDB says into a StoreError with a remedy, or into DamagedError."""
+    text = str(error).split("\n")[0].strip()
+    lowered = text.lower()
+    if _is_lock(text):
+        holder = _HOLDER.search(text)
+        who = f"{Path(holder['program']).name} (process {holder['pid']})" if holder else "another program"
+        return StoreError(
+            Problem(
+                "the result store is in use",
+                found=f"{path} is held by {who}",
+                allowed="one program at a time",
+                hint="Close that program, or name another file with --store OTHER.duckdb.",
+            )
+        )
+    if any(sign in lowered for sign in _DAMAGE):
+        return DamagedError(text)
+    if "no space left" in lowered or "not enough space" in lowered or "disk is full" in lowered:
+        return _cannot(
+            path,
+            "no space is left on the disk",
+            "Free some space, or name another disk with --store FILE.duckdb.",
+        )
+    if "permission denied" in lowered or "read-only file system" in lowered or "access is denied" in lowered:
+        return _cannot(path, "no right to write there", "Choose a writable folder with --store FILE.duckdb.")
+    return _cannot(
+        path, text[:300], "Name another file with --store FILE.duckdb, or run without storing (--no-store)."
+    )
+
+
+def _cannot(path: Path, found: str, hint: str) -> StoreError:
+    return StoreError(Problem("the result store cannot be used", found=f"{path}: {found}", hint=hint))
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path that can never be a store: a folder, a file of another kind, a place without a folder.
+
+    Raises StoreError, and DamagedError for an empty or broken file that carries a database's name.
+    """
+    if path.is_dir():
+        raise _cannot(
+            path, "it is a folder", f"Name a file in it, for example --store {path / 'results.duckdb'}."
+        )
+    if not path.exists():
+        if not path.parent.is_dir():
+            raise _cannot(
+                path, f"the folder {path.parent} does not exist", "Create the folder, or name another one."
+            )
+        return
+    try:
+        with guard(path), path.open("rb") as file:
+            head = file.read(_MAGIC_AT + len(_MAGIC))
+    except OSError as error:
+        raise _cannot(
+            path, error.strerror or str(error), "Give yourself the right to read it, or name another file."
+        ) from error
+    if head[_MAGIC_AT:] == _MAGIC:
+        return
+    if head and path.suffix != ".duckdb":
+        raise _cannot(
+            path,
+            "it is a file of another kind",
+            "Name a .duckdb file with --store; this one was not touched.",
+        )
+    raise DamagedError("it does not begin like a database")
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file (and its write-ahead log) so that nothing is lost, and return its new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for count in range(1000):
+        target = path.with_name(f"{path.stem}.damaged-{stamp}{f'-{count}' if count else ''}{path.suffix}")
+        if not target.exists():
+            break
+    log = path.with_name(path.name + ".wal")
+    try:
+        if log.exists():
+            log.rename(target.with_name(target.name + ".wal"))
+        path.rename(target)
+    except OSError as error:
+        raise _cannot(
+            path, f"it is damaged and cannot be renamed ({error.strerror})", "Move it away, then try again."
+        ) from error
+    return target

@@ -1,0 +1,83 @@
+"""Questions in SQL that a user types: one reading statement, no files, no settings, no network."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.store.database import connection
+from cluster4npu.core.store.records import Table
+
+_CONFIG = {
+    "enable_external_access": False,
+    "lock_configuration": True,
+    "python_enable_replacements": False,  # else a query could read this program's variables
+    "temp_directory": "",
+    "memory_limit": "1GB",
+}
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+def ask(path: Path, sql: str, limit: int) -> Table:
+    """Answer one SELECT with at most `limit` rows; raises InputError naming what is wrong with it."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise _wrong(str(error)) from error
+    if len(statements) != 1 or statements[0].type not in _READING:
+        raise _wrong(f"{len(statements)} statements" if len(statements) != 1 else statements[0].type.name)
+    with connection(path, read_only=True, config=_CONFIG) as opened:
+        try:
+            answer = opened.execute(statements[0])
+            columns = tuple(str(column[0]) for column in answer.description or ())
+            rows = answer.fetchmany(limit + 1)
+        except duckdb.Error as error:
+            raise _wrong(str(error)) from error
+    kept = tuple(tuple(_plain(value) for value in row) for row in rows[:limit])
+    return Table(_unique(columns), kept, truncated=len(rows) > limit)
+
+
+def _wrong(found: str) -> InputError:
+    return InputError(
+        Problem(
+            "this query cannot be answered",
+            field="sql",
+            found=" ".join(found.split())[:400],
+            allowed="one SELECT over the store's own tables",
+            hint="`cluster4npu db info` lists the tables.",
+        )
+    )
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell columns of equal name apart, so that a row can be an object."""
+    seen: dict[str, int] = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(unique)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON can hold it; not-a-number and infinity become None."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    return str(value)

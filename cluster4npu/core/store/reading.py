@@ -1,0 +1,185 @@
+"""Reading runs back. Every function is given an open connection."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.store.records import (
+    SAMPLE,
+    SIMULATED,
+    DeviceRecord,
+    ModelRecord,
+    PipelineRecord,
+    ResultRecord,
+    RunRecord,
+    RunRow,
+    SegmentRecord,
+)
+from cluster4npu.core.store.schema import current_version
+from cluster4npu.core.store.writing import checksum
+
+_TABLES = ("hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples")
+
+
+def ids(opened: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return every run's id, newest first."""
+    return [
+        row[0] for row in opened.execute("SELECT id FROM runs ORDER BY created_at DESC, id DESC").fetchall()
+    ]
+
+
+def runs(opened: duckdb.DuckDBPyConnection, limit: int, kind: str | None) -> list[RunRow]:
+    """Return the newest runs with the figure that stands for each."""
+    found = _rows(
+        opened,
+        """
+        SELECT r.id, r.kind, r.created_at, r.pipeline_name, r.headline, r.valid, r.invalid_reason,
+               r.provenance,
+               (SELECT list(d.id ORDER BY d.position) FROM devices d WHERE d.run_id = r.id) AS devices,
+               (SELECT max(s.fps) FROM results s
+                WHERE s.run_id = r.id AND s.device = '' AND s.side IN ('run', 'parallel')) AS fps,
+               TRY_CAST(r.detail ->> 'speedup' AS DOUBLE) AS speedup
+        FROM runs r WHERE ?::VARCHAR IS NULL OR r.kind = ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?
+        """,
+        [kind, kind, limit],
+    )
+    return [
+        RunRow(
+            row["id"],
+            row["kind"],
+            _utc(row["created_at"]),
+            row["pipeline_name"],
+            tuple(row["devices"] or ()),
+            row["fps"],
+            row["speedup"],
+            row["headline"],
+            row["valid"],
+            row["invalid_reason"],
+            row["provenance"] == SIMULATED,
+        )
+        for row in found
+    ]
+
+
+def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
+    """Return one run, without samples."""
+    row = _rows(opened, "SELECT * FROM runs WHERE id = ?", [run_id])[0]
+    pipeline = _rows(opened, "SELECT text FROM pipelines WHERE digest = ?", [row["pipeline_digest"]])
+    models = _rows(opened, "SELECT * FROM models WHERE sha256 = ?", [row["model_sha256"]])
+    devices = _rows(opened, "SELECT * FROM devices WHERE run_id = ? ORDER BY position", [run_id])
+    results = _rows(opened, "SELECT * FROM results WHERE run_id = ? ORDER BY position", [run_id])
+    return RunRecord(
+        kind=row["kind"],
+        pipeline=PipelineRecord(
+            row["pipeline_digest"], row["pipeline_name"], pipeline[0]["text"] if pipeline else ""
+        ),
+        results=tuple(_result(r) for r in results),
+        devices=tuple(_device(d) for d in devices),
+        model=ModelRecord(models[0]["sha256"], models[0]["name"], models[0]["bytes"]) if models else None,
+        command=row["command"],
+        conditions=json.loads(row["conditions"]),
+        detail=json.loads(row["detail"]),
+        simulated=row["provenance"] == SIMULATED,
+        valid=row["valid"],
+        invalid_reason=row["invalid_reason"],
+        headline=row["headline"],
+        id=row["id"],
+        created_at=_utc(row["created_at"]),
+        sample_rows=row["sample_rows"],
+    )
+
+
+def samples(opened: duckdb.DuckDBPyConnection, run_id: str, path: Path) -> np.ndarray:
+    """Return a run's samples as a SAMPLE array, checked against the row count and checksum saved with it."""
+    names = SAMPLE.names or ()
+    columns = opened.execute(
+        f"SELECT {', '.join(names)} FROM samples WHERE run_id = ? ORDER BY position", [run_id]
+    ).fetchnumpy()
+    found = np.zeros(len(columns[names[0]]), dtype=SAMPLE)
+    for name in names:
+        found[name] = columns[name]
+    kept = _rows(opened, "SELECT sample_rows, sample_checksum FROM runs WHERE id = ?", [run_id])[0]
+    if len(found) != kept["sample_rows"] or checksum(found) != kept["sample_checksum"]:
+        raise StoreError(
+            Problem(
+                f"the samples of run {run_id} are not as they were saved",
+                found=f"{len(found)} rows in {path}",
+                allowed=f"{kept['sample_rows']} rows with checksum {kept['sample_checksum']}",
+                hint="The file was damaged; its other runs can still be read. Measure this one again.",
+            )
+        )
+    return found
+
+
+def segments(
+    opened: duckdb.DuckDBPyConnection, run_id: str, all_samples: np.ndarray
+) -> tuple[SegmentRecord, ...]:
+    """Return a run's segments, each with its part of the samples."""
+    rows = _rows(opened, "SELECT * FROM segments WHERE run_id = ? ORDER BY segment", [run_id])
+    found = []
+    for row in rows:
+        part = all_samples[all_samples["segment"] == row["segment"]]
+        traces = np.zeros(len(part), dtype=FRAME_TRACE)
+        for name in FRAME_TRACE.names or ():
+            traces[name] = part[name]
+        found.append(
+            SegmentRecord(
+                row["stage"],
+                row["side"],
+                tuple(row["devices"]),
+                tuple(row["workers"]),
+                traces,
+                row["measure_from_ns"],
+                row["measure_to_ns"],
+            )
+        )
+    return tuple(found)
+
+
+def info(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    """Return what the file is and how much is in it."""
+    counts = {table: _rows(opened, f"SELECT count(*) AS n FROM {table}", [])[0]["n"] for table in _TABLES}
+    span = _rows(opened, "SELECT min(created_at) AS first, max(created_at) AS last FROM runs", [])[0]
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "schema_version": current_version(),
+        "engine": f"DuckDB {duckdb.__version__}",
+        "rows": counts,
+        "first_run": _utc(span["first"]).isoformat() if span["first"] else None,
+        "last_run": _utc(span["last"]).isoformat() if span["last"] else None,
+    }
+
+
+def _result(row: dict[str, Any]) -> ResultRecord:
+    names = ("side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy",
+             "weight", "startup_ms", "first_inference_ms", "restarts")  # fmt: skip
+    ranks = [row[f"latency_{name}_ms"] for name in ("mean", "p50", "p90", "p95", "p99")]
+    latency = LatencyStats(row["latency_samples"], *ranks)
+    return ResultRecord(
+        **{name: row[name] for name in names}, latency_ms=latency, simulated=row["provenance"] == SIMULATED
+    )
+
+
+def _device(row: dict[str, Any]) -> DeviceRecord:
+    names = ("id", "settled_id", "name", "kind", "backend", "unit")
+    return DeviceRecord(**{name: row[name] for name in names}, simulated=row["provenance"] == SIMULATED)
+
+
+def _rows(opened: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+    answer = opened.execute(sql, values)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _utc(stamp: datetime) -> datetime:
+    return stamp.replace(tzinfo=UTC)

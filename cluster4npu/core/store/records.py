@@ -1,0 +1,203 @@
+"""What is kept of a run: the record as it is saved and read back, and the short row of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.metrics.traces import FRAME_TRACE
+
+RUN = "run"
+BENCHMARK = "benchmark"
+CALIBRATION = "calibration"
+KINDS = (RUN, BENCHMARK, CALIBRATION)
+
+MEASURED = "measured"
+SIMULATED = "simulated"
+
+# A stored frame: which segment of the run it belongs to, then its stamps (see `metrics.traces`).
+SAMPLE = np.dtype([("segment", np.int32), *((name, FRAME_TRACE[name]) for name in FRAME_TRACE.names or ())])
+
+NO_LATENCY = LatencyStats(0, None, None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """The pipeline that ran: `digest` of what is computed, and the file's text (URLs without passwords)."""
+
+    digest: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """The model file that ran, known by its content. `bytes` is None where the file could not be read."""
+
+    sha256: str
+    name: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """One worker's device as it ran: `settled_id` has every option, `unit` is what the runtime says it is."""
+
+    id: str
+    settled_id: str = ""
+    name: str = ""
+    kind: str = ""
+    backend: str = ""
+    unit: str = "unknown"
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord:
+    """Figures of one side of a run. What was not measured is None.
+
+    `side` is "run", "single" or "parallel"; `device` is a worker's id, or "" for the side as a whole (each
+    row of side "single" is one device measured alone). Latency (ms) is end to end for "run", "parallel" and
+    "single", and service time for one worker of a run or of the parallel side. `startup_ms` and `first_inference_ms` are cold.
+    """
+
+    side: str
+    device: str = ""
+    fps: float | None = None
+    latency_ms: LatencyStats = NO_LATENCY
+    frames: int = 0
+    frames_dropped: int = 0
+    frames_failed: int = 0
+    wall_s: float | None = None
+    share: float | None = None
+    busy: float | None = None
+    weight: float | None = None
+    startup_ms: float | None = None
+    first_inference_ms: float | None = None
+    restarts: int = 0
+    simulated: bool = False
+
+    @property
+    def provenance(self) -> str:
+        """Return how the figures came about: "measured" or "simulated"."""
+        return SIMULATED if self.simulated else MEASURED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentRecord:
+    """One stretch of measuring. `samples` is a FRAME_TRACE array; its `worker` is an index into `workers`.
+
+    Only frames delivered after `measure_from_ns` and up to `measure_to_ns` (time.monotonic_ns) were counted;
+    None: all of them.
+    """
+
+    stage: str  # run, parity, warm-up, survey, pair
+    side: str
+    devices: tuple[str, ...]
+    workers: tuple[str, ...]
+    samples: np.ndarray = field(repr=False)
+    measure_from_ns: int | None = None
+    measure_to_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunRecord:
+    """Everything that is kept of one run. `id` is "" until it is saved; `created_at` is in UTC.
+
+    `detail` is JSON of the kind's own making (for a benchmark: its JSON as on the command line). `segments`
+    is only for saving: records that are read back have none, see `Store.samples` and `Store.segments`.
+    """
+
+    kind: str
+    pipeline: PipelineRecord
+    results: tuple[ResultRecord, ...]
+    devices: tuple[DeviceRecord, ...] = ()
+    model: ModelRecord | None = None
+    command: str = ""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+    valid: bool = True
+    invalid_reason: str = ""
+    headline: str = ""
+    segments: tuple[SegmentRecord, ...] = ()
+    id: str = ""
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    sample_rows: int = 0
+
+    @property
+    def provenance(self) -> str:
+        """Return how the figures came about: "measured" or "simulated"."""
+        return SIMULATED if self.simulated else MEASURED
+
+    def result(self, side: str, device: str = "") -> ResultRecord | None:
+        """Return the figures of one side (as a whole, or of one worker on it), or None."""
+        return next((r for r in self.results if r.side == side and r.device == device), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list. `fps` is the run's, or a benchmark's parallel side's; `speedup` is a benchmark's."""
+
+    id: str
+    kind: str
+    created_at: datetime
+    pipeline_name: str
+    devices: tuple[str, ...]
+    fps: float | None
+    speedup: float | None
+    headline: str
+    valid: bool
+    invalid_reason: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a query gave: JSON-safe values, row by row. `truncated` tells that there was more."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return each row as an object, as `db query --json` prints it."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+def summary_results(summary: RunSummary, side: str = RUN) -> tuple[ResultRecord, ...]:
+    """Return the figures of a finished run, as a whole and for each worker."""
+    whole = ResultRecord(
+        side,
+        fps=summary.fps,
+        latency_ms=summary.latency_ms,
+        frames=summary.frames_out,
+        frames_dropped=summary.frames_dropped,
+        frames_failed=summary.frames_failed,
+        wall_s=summary.wall_s,
+        restarts=summary.restarts,
+        simulated=summary.simulated,
+    )
+    workers = [
+        ResultRecord(
+            side,
+            d.id,
+            fps=d.fps,
+            latency_ms=d.latency_ms,
+            frames=d.frames,
+            share=d.share,
+            busy=d.busy,
+            weight=d.weight,
+            startup_ms=d.startup_ms,
+            first_inference_ms=d.first_inference_ms,
+            restarts=d.restarts,
+            simulated=d.simulated,
+        )
+        for d in summary.devices
+    ]
+    return (whole, *workers)

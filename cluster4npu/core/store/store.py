@@ -1,0 +1,164 @@
+"""The store itself: saves runs whole or not at all, and reads them back. One process at a time writes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import duckdb
+import numpy as np
+
+from cluster4npu.core.errors import InputError, Problem, StoreError, nearest
+from cluster4npu.core.store import query, reading, schema, writing
+from cluster4npu.core.store.database import DamagedError, check_place, connection, guard, set_aside
+from cluster4npu.core.store.records import RunRecord, RunRow, SegmentRecord, Table
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Store:
+    """One DuckDB file with results. The file is opened anew, for a moment, by each method.
+
+    Entering a `with` block makes the file if it is missing, migrates an older one (after a backup copy) and
+    sets a damaged one aside; whatever was done so is told in `notices`, in plain words. Methods do the same
+    on first use. Every method may raise StoreError: another process holds the file, the disk is full, no
+    right to write.
+
+    >>> with Store(default_store_path()) as store:
+    ...     run_id = store.save(record)
+    ...     newest = store.runs(limit=10)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.notices: list[str] = []
+        self._ready = False
+
+    def __enter__(self) -> Store:
+        self._prepare()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._ready = False
+
+    def save(self, record: RunRecord) -> str:
+        """Write one run in one transaction and return its id. The run is on the disk when this returns."""
+        self._prepare()
+        try:
+            with connection(self.path, read_only=False) as opened:
+                return writing.write(opened, record)
+        except DamagedError as error:
+            raise self._damaged(error) from error
+
+    def runs(self, limit: int = 100, kind: str | None = None) -> list[RunRow]:
+        """Return the newest runs, of one kind or of all, newest first."""
+        return self._read(lambda opened: reading.runs(opened, limit, kind))
+
+    def run(self, run_id: str) -> RunRecord:
+        """Return one run without its samples; a beginning of the id that fits only one run will do.
+
+        Raises InputError with the nearest id when there is no such run.
+        """
+        return self._read(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
+
+    def segments(self, run_id: str) -> tuple[SegmentRecord, ...]:
+        """Return a run's segments with their samples; raises as `run` and `samples` do."""
+        samples = self.samples(run_id)
+        return self._read(lambda opened: reading.segments(opened, self._whole_id(opened, run_id), samples))
+
+    def samples(self, run_id: str) -> np.ndarray:
+        """Return each frame's stamps, in the order in which they were saved, as a 1-D `records.SAMPLE` array.
+
+        Raises StoreError when rows are missing or changed since they were saved (row count and checksum).
+        """
+        return self._read(lambda opened: reading.samples(opened, self._whole_id(opened, run_id), self.path))
+
+    def info(self) -> dict[str, Any]:
+        """Return path, size in bytes, schema version, and the number of rows of each table."""
+        return self._read(lambda opened: reading.info(opened, self.path))
+
+    def query(self, sql: str, limit: int = 10_000) -> Table:
+        """Answer one SELECT on a read-only connection without access to files or settings.
+
+        Raises InputError when it is no single SELECT or is wrong.
+        """
+        self._prepare()
+        try:
+            return query.ask(self.path, sql, limit)
+        except DamagedError as error:
+            raise self._damaged(error) from error
+
+    def _read(self, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        self._prepare()
+        try:
+            with connection(self.path, read_only=True) as opened:
+                return ask(opened)
+        except DamagedError as error:
+            raise self._damaged(error) from error
+
+    def _prepare(self) -> None:
+        """Make, check or migrate the file, once."""
+        if self._ready:
+            return
+        with guard(self.path):
+            try:
+                check_place(self.path)
+                self._bring_up_to_date()
+            except DamagedError as error:
+                aside = set_aside(self.path)
+                self._notice(
+                    f"The result store {self.path} is damaged ({error}). It was kept as {aside.name}, "
+                    "and a new, empty one was started."
+                )
+                self._bring_up_to_date()
+        self._ready = True
+
+    def _bring_up_to_date(self) -> None:
+        if self.path.exists():
+            with connection(self.path, read_only=True) as opened:
+                if schema.version_of(opened, self.path) == schema.current_version():
+                    return
+        with connection(self.path, read_only=False) as opened:
+            backup = schema.migrate(opened, self.path)
+        if backup is not None:
+            self._notice(
+                f"The result store was brought to a new version; the old one was kept as {backup.name}."
+            )
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        _log.warning(text)
+
+    def _damaged(self, error: DamagedError) -> StoreError:
+        self._ready = False  # the next use sets the file aside
+        return StoreError(
+            Problem(
+                "the result store is damaged",
+                found=f"{self.path}: {error}",
+                hint="It is kept under another name and a new one is started as soon as it is opened again.",
+            )
+        )
+
+    def _whole_id(self, opened: duckdb.DuckDBPyConnection, run_id: str) -> str:
+        known = reading.ids(opened)
+        fitting = [known_id for known_id in known if known_id.startswith(run_id)] if run_id else []
+        if run_id in fitting:
+            return run_id
+        if len(fitting) == 1:
+            return fitting[0]
+        raise InputError(
+            Problem(
+                "several runs begin with this id" if fitting else "there is no run with this id",
+                field="run_id",
+                found=run_id,
+                allowed=", ".join(fitting[:5] or known[:5]) or "none yet: the store is empty",
+                hint=nearest(run_id, known)
+                or '`cluster4npu db query "SELECT id, headline FROM runs"` lists them.',
+            )
+        )

@@ -1,0 +1,166 @@
+"""Writing one run: every row of it in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from datetime import UTC
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from cluster4npu.core.store.records import MEASURED, SAMPLE, SIMULATED, RunRecord, SegmentRecord
+
+_RESULT_FIELDS = (
+    "side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy", "weight",
+    "startup_ms", "first_inference_ms", "restarts", "provenance",
+)  # fmt: skip
+_SEGMENT_FIELDS = ("stage", "side", "measure_from_ns", "measure_to_ns")
+
+
+def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
+    """Write the record and return the id that it got."""
+    samples = join(record.segments)
+    run_id = record.id or new_id(record)
+    opened.execute("BEGIN")
+    host_id = _host(opened, record.conditions.get("host", {}))
+    _once(opened, "pipelines", {"digest": record.pipeline.digest, "text": record.pipeline.text}, "digest")
+    if record.model is not None:
+        model = {"sha256": record.model.sha256, "name": record.model.name, "bytes": record.model.bytes}
+        _once(opened, "models", model, "sha256")
+    _insert(
+        opened,
+        "runs",
+        {
+            "id": run_id,
+            "kind": record.kind,
+            "created_at": record.created_at.astimezone(UTC).replace(tzinfo=None),
+            "host_id": host_id,
+            "pipeline_digest": record.pipeline.digest,
+            "pipeline_name": record.pipeline.name,
+            "model_sha256": record.model.sha256 if record.model else None,
+            "command": record.command,
+            "versions": _json(record.conditions.get("versions", {})),
+            "conditions": _json(record.conditions),
+            "detail": _json(record.detail),
+            "headline": record.headline,
+            "valid": record.valid,
+            "invalid_reason": record.invalid_reason,
+            "provenance": record.provenance,
+            "result_rows": len(record.results),
+            "sample_rows": len(samples),
+            "sample_checksum": checksum(samples),
+        },
+    )
+    _write_parts(opened, run_id, record)
+    _write_samples(opened, run_id, samples)
+    opened.execute("COMMIT")
+    return run_id
+
+
+def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
+    for position, device in enumerate(record.devices):
+        fields = {
+            name: getattr(device, name) for name in ("id", "settled_id", "name", "kind", "backend", "unit")
+        }
+        provenance = SIMULATED if device.simulated else MEASURED
+        _insert(
+            opened, "devices", {"run_id": run_id, "position": position, **fields, "provenance": provenance}
+        )
+    for position, result in enumerate(record.results):
+        latency = result.latency_ms
+        _insert(
+            opened,
+            "results",
+            {
+                "run_id": run_id,
+                "position": position,
+                **{name: getattr(result, name) for name in _RESULT_FIELDS},
+                "latency_samples": latency.n,
+                **{f"latency_{name}_ms": value for name, value in latency.as_dict().items()},
+            },
+        )
+    for number, segment in enumerate(record.segments):
+        fields = {
+            name: getattr(segment, name) for name in ("stage", "side", "measure_from_ns", "measure_to_ns")
+        }
+        lists = {"devices": list(segment.devices), "workers": list(segment.workers)}
+        _insert(opened, "segments", {"run_id": run_id, "segment": number, **fields, **lists})
+
+
+def _write_samples(opened: duckdb.DuckDBPyConnection, run_id: str, samples: np.ndarray) -> None:
+    if not len(samples):
+        return
+    columns = {name: np.ascontiguousarray(samples[name]) for name in SAMPLE.names or ()}
+    opened.register("new_samples", {"position": np.arange(len(samples), dtype=np.int64), **columns})
+    names = ", ".join(columns)
+    opened.execute(
+        f"INSERT INTO samples (run_id, position, {names}) SELECT ?, position, {names} FROM new_samples",
+        [run_id],
+    )
+    opened.unregister("new_samples")
+
+
+def join(segments: tuple[SegmentRecord, ...]) -> np.ndarray:
+    """Return the samples of all segments as one SAMPLE array."""
+    parts = []
+    for number, segment in enumerate(segments):
+        part = np.zeros(len(segment.samples), dtype=SAMPLE)
+        part["segment"] = number
+        for name in segment.samples.dtype.names or ():
+            if name in (SAMPLE.names or ()) and name != "segment":
+                part[name] = segment.samples[name]
+        parts.append(part)
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=SAMPLE)
+
+
+def checksum(samples: np.ndarray) -> str:
+    """Return the BLAKE2b digest (128 bit, hex) of a SAMPLE array's bytes in little-endian order."""
+    return hashlib.blake2b(samples.astype(SAMPLE.newbyteorder("<")).tobytes(), digest_size=16).hexdigest()
+
+
+def new_id(record: RunRecord) -> str:
+    """Return an id that sorts by time and can be typed: 20261121-080050-3fa2c1."""
+    return f"{record.created_at.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _host(opened: duckdb.DuckDBPyConnection, host: dict[str, Any]) -> str:
+    row = {
+        "name": str(host.get("name", "")),
+        "os": str(host.get("os", "")),
+        "cpu": str(host.get("cpu", "")),
+        "cores": host.get("cores"),
+        "memory_bytes": host.get("memory_bytes"),
+    }
+    host_id = hashlib.sha256(_json(row).encode()).hexdigest()[:16]
+    _once(opened, "hosts", {"id": host_id, **row}, "id")
+    return host_id
+
+
+def _once(opened: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any], key: str) -> None:
+    known = opened.execute(f"SELECT count(*) FROM {table} WHERE {key} = ?", [row[key]]).fetchone()
+    if not known or not known[0]:
+        _insert(opened, table, row)
+
+
+def _insert(opened: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
+    """Insert one row; table and column names are this module's own, values go as parameters."""
+    marks = ", ".join("?" for _ in row)
+    opened.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
