@@ -1,0 +1,1 @@
+"""Dialogs, and the small widgets that several dialogs and pages share."""

@@ -1,0 +1,81 @@
+"""Problems shown to the reader: what, where, found, allowed and what to do, always as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from cluster4npu.core.errors import Cluster4NPUError, Problem
+
+_SHOWN = 20
+
+
+def plain_label(text: str = "", *, wrap: bool = True, name: str = "") -> QLabel:
+    """Return a label that never reads its text as HTML, whatever a file put into it."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setText(text)
+    label.setWordWrap(wrap)
+    if name:
+        label.setObjectName(name)
+    return label
+
+
+def problems_of(error: BaseException, message: str = "this did not work") -> tuple[Problem, ...]:
+    """Return the problems that an error holds; an unforeseen one is named as such."""
+    if isinstance(error, Cluster4NPUError):
+        return error.problems
+    return (
+        Problem(
+            message,
+            found=f"{type(error).__name__}: {error}"[:500],
+            hint="Try again; if it stays, report it with these words.",
+        ),
+    )
+
+
+class ProblemBox(QFrame):
+    """A box that lists problems; hidden while there are none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("ProblemBox")
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(12, 10, 12, 10)
+        self._layout.setSpacing(8)
+        self._label = plain_label()
+        self._label.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._label.setAccessibleName("Problems")
+        self._layout.addWidget(self._label)
+        self.hide()
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show these problems; none hides the box."""
+        parts = [describe(problem) for problem in problems[:_SHOWN]]
+        if len(problems) > _SHOWN:
+            parts.append(f"... and {len(problems) - _SHOWN} more")
+        self._label.setText("\n\n".join(parts))
+        self.setVisible(bool(problems))
+
+    def text(self) -> str:
+        """Return what is shown."""
+        return self._label.text()
+
+
+def describe(problem: Problem) -> str:
+    """Return one problem as a few short lines of plain text, each about one thing."""
+    where = " \N{RIGHTWARDS ARROW} ".join(part for part in (problem.node, problem.field) if part)
+    message = problem.message[:1].upper() + problem.message[1:]
+    lines = [message if message.endswith((".", "!", "?")) else message + "."]
+    lines += [f"{title}: {text}" for title, text in (("Where", where), ("Found", problem.found)) if text]
+    if problem.allowed:
+        lines.append(f"Allowed: {problem.allowed}")
+    if problem.hint:
+        lines.append(f"What to do: {problem.hint}")
+    return "\n".join(lines)

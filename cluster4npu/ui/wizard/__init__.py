@@ -1,0 +1,1 @@
+"""The setup wizard: from a use case to a pipeline in four pages."""

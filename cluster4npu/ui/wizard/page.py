@@ -1,0 +1,47 @@
+"""What the wizard's pages share: a body, and at its foot the reason in words why one cannot go on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWizardPage
+
+from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.wizard.draft import Draft
+
+
+class Page(QWizardPage):
+    """One page. It writes what is chosen into the draft, and says what is missing."""
+
+    edited = Signal()
+
+    def __init__(self, draft: Draft, title: str, subtitle: str) -> None:
+        super().__init__()
+        self.draft = draft
+        self.setTitle(title)
+        self.setSubTitle(subtitle)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 4, 0)
+        layout.setSpacing(10)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(10)
+        layout.addLayout(self.body, 1)
+        self.reason = plain_label(name="Reason")
+        self.reason.setAccessibleName("What is missing")
+        layout.addWidget(self.reason)
+
+    @abstractmethod
+    def missing(self) -> str:
+        """Return why one cannot go on, in words; "" when one can. Cheap: it is asked after every edit."""
+
+    def isComplete(self) -> bool:
+        return not self.missing()
+
+    def refresh(self) -> None:
+        """Show what is missing now; call after every edit."""
+        text = self.missing()
+        self.reason.setText(f"To go on: {text}" if text else "")
+        self.setAccessibleDescription(self.reason.text())
+        self.completeChanged.emit()
+        self.edited.emit()

@@ -1,0 +1,122 @@
+"""First page: what to do, with which model, on which input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QFrame, QGroupBox, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
+
+from cluster4npu.core.nodes.inference import NO_MODEL
+from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.paths import PathField
+from cluster4npu.ui.wizard.cards import CardGroup
+from cluster4npu.ui.wizard.draft import Draft, template_model
+from cluster4npu.ui.wizard.inputs import InputChooser
+from cluster4npu.ui.wizard.page import Page
+
+_MODELS = "Models (*.onnx);;All files (*)"
+
+
+class UseCaseSelectionPage(Page):
+    """Chooses a template, its model and its input."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(
+            draft, "What do you want to do?", "Choose a use case, a model and where the frames come from."
+        )
+        self._infos = {info.key: info for info in PipelineTemplates.catalogue()}
+        self.cards = CardGroup("Use case")
+        for info in self._infos.values():
+            simulated = not info.model_needed and template_model(info.key) == NO_MODEL
+            self.cards.add(info.key, info.title, info.use_case + ".", "SIMULATED" if simulated else "")
+        self.about = plain_label(name="About")
+        self.about.setProperty("role", "muted")
+        self.inputs = InputChooser()
+        self.model_box = self._make_model_box()
+        input_box = QGroupBox("Input")
+        QVBoxLayout(input_box).addWidget(self.inputs)
+        right = QVBoxLayout()
+        right.setSpacing(12)
+        right.addWidget(self.about)
+        right.addWidget(self.model_box)
+        right.addWidget(input_box)
+        right.addStretch(1)
+        columns = QHBoxLayout()
+        columns.setSpacing(18)
+        columns.addWidget(_scrolled(self.cards), 5)
+        columns.addLayout(right, 6)
+        self.body.addLayout(columns, 1)
+        self.cards.chosen.connect(self._template_chosen)
+        self.inputs.changed.connect(self._edited)
+        self.cards.choose(next(iter(self._infos)))
+
+    def missing(self) -> str:
+        if not self.draft.template:
+            return "choose a use case."
+        if self.draft.info.model_needed and self.own_model.isChecked():
+            if not self.model.text():
+                return "choose a model file, or try it without one of your own."
+            if not Path(self.model.path()).is_file():
+                return f"there is no model file {self.model.path()}"
+        lacking = self.inputs.lacking()
+        if lacking:
+            return lacking
+        errors = [p for p in self.draft.source_problems() if p.severity == "error"]
+        return f"{errors[0].message}: {errors[0].found}. {errors[0].hint}" if errors else ""
+
+    def _make_model_box(self) -> QGroupBox:
+        box = QGroupBox("Model")
+        self.own_model = QRadioButton("My own model")
+        self.own_model.setChecked(True)
+        self.model = PathField("Model file", "Path of an .onnx file", file_filter=_MODELS)
+        self.try_out = QRadioButton()
+        self.try_note = plain_label(name="TryNote")
+        self.try_note.setProperty("role", "muted")
+        self.try_note.setContentsMargins(self.try_out.sizeHint().height() + 4, 0, 0, 0)
+        layout = QVBoxLayout(box)
+        for widget in (self.own_model, self.model, self.try_out, self.try_note):
+            layout.addWidget(widget)
+        self.own_model.toggled.connect(self._edited)
+        self.model.changed.connect(self._edited)
+        return box
+
+    @Slot(str)
+    def _template_chosen(self, key: str) -> None:
+        info = self._infos[key]
+        self.draft.template = key
+        self.about.setText(info.description)
+        self.model_box.setVisible(info.model_needed)
+        if template_model(key) == NO_MODEL:
+            self.try_out.setText("Try it without a model")
+            self.try_note.setText("On SIMULATED devices: nothing is recognised, the pipeline just runs.")
+        else:
+            self.try_out.setText("Try it with the bundled digits detector")
+            self.try_note.setText("It finds handwritten digits, and nothing else.")
+        self.inputs.suggest("bundled" if info.model_needed else "synthetic")
+        self._edited()
+
+    @Slot()
+    def _edited(self) -> None:
+        own = self.draft.info.model_needed and self.own_model.isChecked()
+        self.model.setEnabled(own)
+        self.draft.model = self.model.path() if own else None
+        self.draft.source = self.inputs.node_type()
+        self.draft.source_params = self.inputs.params()
+        self.refresh()
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    inner = QWidget()
+    layout = QVBoxLayout(inner)
+    layout.setContentsMargins(0, 0, 6, 0)
+    layout.addWidget(widget)
+    layout.addStretch(1)
+    area.setWidget(inner)
+    return area
