@@ -1,0 +1,115 @@
+"""`cluster4npu benchmark`: measures all devices together against each one alone."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from cluster4npu.cli.command import SUCCESS, Command
+from cluster4npu.cli.console import Console, figure, table
+from cluster4npu.cli.parsing import add_store, device_list
+from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
+from cluster4npu.core.settings import default_store_path
+
+if TYPE_CHECKING:
+    from cluster4npu.core.bench.options import BenchmarkProgress
+    from cluster4npu.core.bench.result import BenchmarkResult
+
+
+class Benchmark(Command):
+    """Measure all devices together against the best single one, and store the result.
+
+    A result that must not be quoted reads INVALID, with the reason (unstable, or the devices'
+    answers differ); it is stored and shown too, and with --json `valid` is false. Ctrl-C ends the
+    benchmark within a second, and nothing is stored then.
+    """
+
+    name = "benchmark"
+    example = (
+        "cluster4npu benchmark example --profile quick\n"
+        "cluster4npu benchmark simulated --against sim:gpu --json"
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        add_pipeline(parser)
+        parser.add_argument(
+            "--scenario", default="offline", metavar="S", help="offline (default) or single-stream"
+        )
+        parser.add_argument(
+            "--profile", default="quick", metavar="P", help="quick (default), standard or certified"
+        )
+        parser.add_argument("--devices", type=device_list, metavar="ID,ID", help="measure these devices")
+        parser.add_argument(
+            "--against", metavar="ID", help="the single device to compare with (default: the best)"
+        )
+        add_store(parser)
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        from cluster4npu.cli.interrupts import StopRequest
+        from cluster4npu.cli.progress import Progress
+        from cluster4npu.core.bench import BenchmarkCancelled, BenchmarkOptions, PerformanceBenchmarker
+
+        config = runnable_pipeline(args, console)
+        options = BenchmarkOptions(
+            scenario=args.scenario,
+            profile=args.profile,
+            against=args.against,
+            store=args.store or default_store_path(),
+            command=shlex.join(["cluster4npu", *sys.argv[1:]]),
+        )
+        with StopRequest() as stop, Progress(console) as bar:
+
+            def show(progress: BenchmarkProgress) -> None:
+                bar.update(progress.fraction, _line(progress))
+
+            try:
+                result = PerformanceBenchmarker(options).run(config, show, lambda: stop.requested)
+            except BenchmarkCancelled as cancelled:
+                raise KeyboardInterrupt from cancelled
+        console.object(result.as_dict())
+        for line in report(result):
+            console.out(line)
+        return SUCCESS
+
+
+def _line(progress: BenchmarkProgress) -> str:
+    parts = [progress.stage, progress.detail, progress.device]
+    if progress.window_fps is not None:
+        parts.append(f"{progress.window_fps:.1f} frames/s")
+    if progress.eta_s is not None:
+        parts.append(f"{progress.eta_s:.0f} s left")
+    return "  ".join(part for part in parts if part)
+
+
+def report(result: BenchmarkResult) -> list[str]:
+    """Return a benchmark for people, its headline first."""
+    lines = [result.headline() + ("   SIMULATED" if result.simulated else ""), result.explanation(), ""]
+    sides = [(name, side) for name, side in result.single.items()]
+    rows = [
+        (f"{name} alone" + (" (best)" if name == result.best_single else ""), side) for name, side in sides
+    ]
+    if result.parallel is not None:
+        rows.append(("all together", result.parallel))
+    cells = [
+        (
+            name,
+            figure(side.fps),
+            *(figure(getattr(side.latency_ms, key)) for key in ("mean", "p50", "p90", "p99")),
+        )
+        for name, side in rows
+    ]
+    headings = ("", "frames/s", "mean ms", "p50", "p90", "p99")
+    lines += ["  " + line for line in table(headings, cells)]
+    if result.efficiency is not None:
+        lines += ["", f"  scaling efficiency {result.efficiency:.0%} of the single rates' sum"]
+    if result.simulated:
+        lines += ["", "SIMULATED devices: these figures say nothing about real hardware."]
+    lines += [f"warning: {text}" for text in result.warnings]
+    if result.run_id:
+        lines += [
+            "",
+            f"Stored as {result.run_id}; `cluster4npu report {result.run_id} -o report.html` writes it down.",
+        ]
+    return lines

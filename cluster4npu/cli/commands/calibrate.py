@@ -1,0 +1,44 @@
+"""`cluster4npu calibrate`: measures how fast each device runs this pipeline."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
+from cluster4npu.cli.console import Console, table
+from cluster4npu.cli.parsing import device_list
+from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
+from cluster4npu.core.errors import Problem, RunFailed
+
+
+class Calibrate(Command):
+    """Measure how fast each device runs this pipeline: alone, then all together.
+
+    The weights decide how frames are shared. They are kept, and used by every later run of the
+    same pipeline on the same devices; this command measures them anew.
+    """
+
+    name = "calibrate"
+    example = "cluster4npu calibrate example --devices onnx:cpu,onnx:cpu#2"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        add_pipeline(parser)
+        parser.add_argument("--devices", type=device_list, metavar="ID,ID", help="measure these devices")
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        from cluster4npu.cli.watching import watch
+        from cluster4npu.core.engine.messages import RunOptions
+
+        config = runnable_pipeline(args, console)
+        watched = watch(config, RunOptions(calibration="always", frames=1), console, only_calibrate=True)
+        if watched.calibrated is None:
+            if watched.interrupted:
+                raise KeyboardInterrupt
+            raise watched.error or RunFailed(Problem("the run ended before the devices were measured"))
+        devices = watched.calibrated.devices
+        console.object({"devices": [asdict(device) for device in devices]})
+        rows = [(d.id, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}") for d in devices]
+        for line in table(("device", "frames/s alone", "together", "weight"), rows):
+            console.out(line)
+        return INTERRUPTED if watched.interrupted else SUCCESS

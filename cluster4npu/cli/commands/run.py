@@ -1,0 +1,142 @@
+"""`cluster4npu run`: runs a pipeline and tells how fast it was."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
+from cluster4npu.cli.console import Console, figure, table
+from cluster4npu.cli.outputs import check_writable
+from cluster4npu.cli.parsing import add_store, device_list, number
+from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
+from cluster4npu.core.errors import Cluster4NPUError, StoreError
+from cluster4npu.core.settings import default_store_path
+
+if TYPE_CHECKING:
+    from cluster4npu.cli.watching import Watched
+    from cluster4npu.core.metrics.summary import RunSummary
+    from cluster4npu.core.pipeline.config import PipelineConfig
+
+
+class Run(Command):
+    """Run a pipeline and tell how fast it was.
+
+    Without --frames or --seconds it runs to the end of its source; a source without an end runs
+    until Ctrl-C, which stops it cleanly. Each run is kept in the result database unless --no-store
+    is given.
+    """
+
+    name = "run"
+    example = (
+        "cluster4npu run example --frames 100\n"
+        "cluster4npu run simulated --devices 'sim:ane,sim:mine?ms=20' --policy smooth --json"
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        add_pipeline(parser)
+        parser.add_argument(
+            "--frames", type=number(int, unit="frames"), metavar="N", help="stop after N frames"
+        )
+        parser.add_argument(
+            "--seconds", type=number(float, unit="seconds"), metavar="S", help="stop after S seconds"
+        )
+        parser.add_argument(
+            "--devices", type=device_list, metavar="ID,ID", help="run on these, not the file's devices"
+        )
+        parser.add_argument("--policy", metavar="NAME", help="scheduling policy")
+        parser.add_argument("--results", type=Path, metavar="FILE.jsonl", help="write every frame's results")
+        parser.add_argument(
+            "--trace", type=Path, metavar="FILE.json", help="write every frame's way (Chrome trace)"
+        )
+        add_store(parser, optional=True)
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        from cluster4npu.cli.chrome_trace import write_trace
+        from cluster4npu.cli.watching import watch
+        from cluster4npu.core.engine.messages import RunOptions
+
+        config = runnable_pipeline(args, console)
+        for path, option in ((args.results, "--results"), (args.trace, "--trace")):
+            if path is not None:
+                check_writable(path, option)
+        options = RunOptions(
+            frames=args.frames,
+            seconds=args.seconds,
+            results_file=str(args.results.resolve()) if args.results else None,
+            traces=args.trace is not None or not args.no_store,
+        )
+        watched = watch(config, options, console)
+        summary, error = watched.summary, watched.error
+        result = summary.as_dict() if summary else {}
+        if summary is not None:
+            for line in report(config, summary):
+                console.out(line)
+            try:
+                if args.trace is not None and summary.traces is not None:
+                    write_trace(args.trace, summary.traces, [d.id for d in summary.devices])
+                if not args.no_store:
+                    result["run_id"] = keep(args.store or default_store_path(), config, watched, console)
+            except Cluster4NPUError as failure:
+                error = error or failure
+        if error is not None:
+            console.error(error, result)
+            return error.exit_code
+        console.object(result)
+        return INTERRUPTED if watched.interrupted else SUCCESS
+
+
+def keep(path: Path, config: PipelineConfig, watched: Watched, console: Console) -> str:
+    """Store the run and return its id; raises StoreError."""
+    from cluster4npu.core.store import Store
+    from cluster4npu.core.store.recording import record_of_run
+
+    if watched.summary is None:
+        raise StoreError("there is nothing to store")
+    record = record_of_run(
+        config,
+        watched.summary,
+        command=shlex.join(["cluster4npu", *sys.argv[1:]]),
+        model_sha256=watched.model_sha256,
+    )
+    with Store(path) as store:
+        run_id = store.save(record)
+        for notice in store.notices:
+            console.note(notice)
+    console.out(f"Stored as {run_id} in {path}")
+    return run_id
+
+
+def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
+    """Return a summary for people."""
+    latency = summary.latency_ms
+    lines = [f"{config.name}: {summary.frames_out} frames in {summary.wall_s:.2f} s"]
+    if summary.simulated:
+        lines.append("SIMULATED devices: these figures say nothing about real hardware.")
+    lines += [
+        f"  throughput    {summary.fps:.1f} frames/s",
+        f"  latency (ms)  mean {figure(latency.mean)}  p50 {figure(latency.p50)}  p90 {figure(latency.p90)}"
+        f"  p95 {figure(latency.p95)}  p99 {figure(latency.p99)}   (-: too few frames for that figure)",
+        f"  frames        {summary.frames_in} in, {summary.frames_out} out, {summary.frames_dropped} dropped, "
+        f"{summary.frames_failed} failed",
+    ]
+    rows = [
+        (
+            d.id,
+            d.unit + (" SIMULATED" if d.simulated else "") + (f" FAILED: {d.failed}" if d.failed else ""),
+            d.frames,
+            f"{d.share:.0%}",
+            f"{d.busy:.0%}",
+            figure(d.fps),
+            figure(d.latency_ms.mean),
+        )
+        for d in summary.devices
+    ]
+    headings = ("device", "runs on", "frames", "share", "busy", "frames/s", "ms a frame")
+    lines += ["", *("  " + line for line in table(headings, rows, left=2)), ""]
+    lines += [f"warning: {text}" for text in summary.warnings]
+    lines += [f"failed frame: {text}" for text in summary.failures]
+    return lines

@@ -1,0 +1,100 @@
+"""Watching a run from the command line: its events told on stderr, a signal turned into a clean stop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from cluster4npu.cli.console import Console
+from cluster4npu.cli.interrupts import StopRequest
+from cluster4npu.cli.progress import Progress
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.messages import (
+    Calibrated,
+    Event,
+    Failed,
+    Finished,
+    MetricsUpdated,
+    RunOptions,
+    Started,
+    StateChanged,
+    WorkerFailed,
+)
+from cluster4npu.core.errors import Cluster4NPUError
+from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.pipeline.config import PipelineConfig
+
+_POLL_S = 0.05
+
+
+@dataclass(slots=True)
+class Watched:
+    """How a run ended. `summary` is None where it failed before anything was done."""
+
+    summary: RunSummary | None = None
+    error: Cluster4NPUError | None = None
+    calibrated: Calibrated | None = None
+    model_sha256: str = ""
+    interrupted: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.summary is not None or self.error is not None
+
+
+def watch(
+    config: PipelineConfig, options: RunOptions, console: Console, *, only_calibrate: bool = False
+) -> Watched:
+    """Run a pipeline to its end, or until Ctrl-C, and tell on stderr how it goes.
+
+    Raises InputError when it cannot start; an error of the run itself is returned, since its summary counts
+    too. `only_calibrate` stops as soon as the devices' weights are known.
+    """
+    watched = Watched()
+    stopping = False
+    with StopRequest() as stop, Progress(console) as progress, Engine(config, options) as run:
+        while True:
+            for event in run.poll():
+                _take(event, watched, console, progress)
+            if watched.over:
+                return watched
+            enough = only_calibrate and watched.calibrated is not None
+            if not stopping and (stop.requested or enough):
+                watched.interrupted = stop.requested
+                stopping = True
+                run.stop()
+            # After the request the wait returns at once: then it is the pause between two looks that counts.
+            if stopping:
+                time.sleep(_POLL_S)
+            else:
+                stop.wait(_POLL_S)
+
+
+def _take(event: Event, watched: Watched, console: Console, progress: Progress) -> None:
+    match event:
+        case StateChanged(state, detail):
+            progress.update(None, f"{state}  {detail}")
+        case Started():
+            watched.model_sha256 = event.model_sha256
+            _tell(console, progress, f"Running on {', '.join(event.devices)}")
+            if event.simulated:
+                _tell(console, progress, f"SIMULATED, no real hardware: {', '.join(event.simulated)}")
+        case Calibrated():
+            watched.calibrated = event
+        case MetricsUpdated(snapshot):
+            done = f"{snapshot.frames_out} frames  {snapshot.fps:.1f} frames/s"
+            lost = snapshot.frames_dropped + snapshot.frames_failed
+            progress.update(snapshot.progress, done + (f"  {lost} lost" if lost else ""))
+        case WorkerFailed(device, reason, final):
+            consequence = "the run goes on without it" if final else "it is started again"
+            _tell(console, progress, f"warning: {device} failed ({reason}); {consequence}")
+        case Finished(summary):
+            watched.summary = summary
+        case Failed(error, summary):
+            watched.error = error
+            watched.summary = summary
+
+
+def _tell(console: Console, progress: Progress, text: str) -> None:
+    progress.wipe()
+    console.note(text)
