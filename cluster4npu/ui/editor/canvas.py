@@ -1,0 +1,366 @@
+"""The canvas: NodeGraphQt's viewer as a picture of a pipeline config, and the gestures that ask for changes.
+
+Only the viewer and its items are used. NodeGraphQt's controller, with its own undo stack, sessions, clipboard
+and scripted menus, is left out: the document is the only state, and every gesture is a signal to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QGraphicsSceneMouseEvent, QGraphicsView, QWidget
+
+from cluster4npu.core.errors import Problem
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
+from cluster4npu.ui.editor.node_item import NodeItem, Signature
+from cluster4npu.ui.editor.overlay import Hint, Notice
+from cluster4npu.ui.editor.qt_shim import NodeViewer
+
+NODE_MIME = "application/x-cluster4npu-node-type"
+EMPTY_HINT = "Drag a node from the palette, press Ctrl+N for a template, or open the wizard."
+_GRID = 24
+_ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
+_CLICK_PX = 4  # a press that moves less than this is a click
+
+
+class Canvas(NodeViewer):
+    """Shows a config (`show_config`). Coordinates in signals are canvas pixels, as in the file."""
+
+    node_dropped = Signal(str, object)  # node type, (x, y)
+    nodes_moved = Signal(object)  # {id: (x, y)}
+    wires_drawn = Signal(object, object)  # removed EdgeConfigs, added (source, target) pairs
+    wire_refused = Signal(str)  # a gesture that can be no wire at all
+    selection_changed = Signal(object)  # list of node ids
+    menu_wanted = Signal(object)  # global QPoint
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.accept_connection_types = {}
+        self.reject_connection_types = {}
+        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheNone)
+        self._config = PipelineConfig()
+        self._shown: dict[str, NodeConfig] = {}
+        self.items_by_id: dict[str, NodeItem] = {}
+        self.wires: dict[EdgeConfig, Wire] = {}
+        self._problems: dict[str, list[Problem]] = {}
+        self._figures: dict[str, str] = {}
+        self._hint = Hint(EMPTY_HINT, self.viewport())
+        self._notice = Notice(self.viewport())
+        self.moved_nodes.connect(self._on_moved)
+        self.connection_sliced.connect(self._on_sliced)
+        self.scene().selectionChanged.connect(self._on_selection)
+        theme.changes().changed.connect(self.restyle)
+        self.restyle()
+
+    # --- what is shown ---
+
+    def show_config(self, config: PipelineConfig) -> None:
+        """Bring the picture in line with this config; what has not changed is not touched."""
+        self._config = config
+        signatures = _signatures(config)
+        for node_id in [n for n in self.items_by_id if self.items_by_id[n].signature != signatures.get(n)]:
+            self._drop_node(node_id)
+        for entry in config.nodes:
+            if entry.id not in self.items_by_id:
+                self._add_item(entry, signatures[entry.id])
+            elif self._shown[entry.id] != entry or self._was_dragged(entry):
+                self.items_by_id[entry.id].show_entry(entry)
+            self._shown[entry.id] = entry
+        wanted = dict.fromkeys(config.edges)
+        for edge in [e for e, wire in self.wires.items() if e not in wanted or wire.scene() is None]:
+            self._drop_wire(edge)
+        for edge in wanted:
+            if edge not in self.wires:
+                self._add_wire(edge)
+        self._hint.setVisible(not config.nodes)
+
+    def show_problems(self, problems: Iterable[Problem]) -> None:
+        """Mark the nodes that have problems, and only those."""
+        found: dict[str, list[Problem]] = {}
+        for problem in problems:
+            found.setdefault(problem.node, []).append(problem)
+        self._problems = found
+        for node_id, item in self.items_by_id.items():
+            item.show_problems(found.get(node_id, []))
+
+    def show_figures(self, figures: Mapping[str, str]) -> None:
+        """Show a measured figure on these nodes, and none on the others."""
+        self._figures = dict(figures)
+        for node_id, item in self.items_by_id.items():
+            item.show_figure(self._figures.get(node_id, ""))
+
+    def tell(self, text: str) -> None:
+        """Show a notice over the canvas that fades after some seconds."""
+        self._notice.tell(text)
+
+    def restyle(self) -> None:
+        """Take over the colours of the theme."""
+        self._LIVE_PIPE.color = theme.rgb(theme.colors().accent)
+        for wire in self.wires.values():
+            wire.set_pipe_styling()
+        for item in self.items_by_id.values():
+            item.update()
+        self.viewport().update()
+
+    def _add_item(self, entry: NodeConfig, signature: Signature) -> None:
+        item = NodeItem(entry, signature)
+        self.items_by_id[entry.id] = item
+        self.scene().addItem(item)
+        item.show_problems(self._problems.get(entry.id, []))
+        item.show_figure(self._figures.get(entry.id, ""))
+
+    def _drop_node(self, node_id: str) -> None:
+        for edge in [e for e in self.wires if node_id in (e.source_node, e.target_node)]:
+            self._drop_wire(edge)
+        del self._shown[node_id]
+        item = self.items_by_id.pop(node_id)
+        self._node_positions.pop(item, None)
+        self.scene().removeItem(item)
+
+    def _add_wire(self, edge: EdgeConfig) -> None:
+        source, target = self.items_by_id.get(edge.source_node), self.items_by_id.get(edge.target_node)
+        if source is None or target is None:
+            return  # the file names a node that does not exist; the list of problems tells it
+        start = source.dots[OUTPUT, edge.source_port]
+        wire = Wire(start.kind)
+        self.scene().addItem(wire)
+        end = target.dots[INPUT, edge.target_port]
+        wire.set_connections(end, start)
+        wire.draw_path(end, start)
+        self.wires[edge] = wire
+        for dot in (start, end):
+            dot.update()
+
+    def _drop_wire(self, edge: EdgeConfig) -> None:
+        wire = self.wires.pop(edge)
+        ends = (wire.input_port, wire.output_port)
+        for dot in ends:
+            if wire in dot.connected_pipes:
+                dot.remove_pipe(wire)
+            dot.update()
+        if wire.scene() is not None:
+            self.scene().removeItem(wire)
+
+    def _was_dragged(self, entry: NodeConfig) -> bool:
+        return tuple(self.items_by_id[entry.id].xy_pos) != entry.position
+
+    # --- selection and camera ---
+
+    def selected_ids(self) -> list[str]:
+        """Return the ids of the selected nodes, in the file's order."""
+        return [n for n in self._shown if self.items_by_id[n].isSelected()]
+
+    def selected_edges(self) -> list[EdgeConfig]:
+        """Return the selected wires."""
+        return [edge for edge, wire in self.wires.items() if wire.isSelected()]
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Select exactly these nodes."""
+        wanted = set(ids)
+        self.scene().blockSignals(True)
+        for wire in self.wires.values():
+            wire.setSelected(False)
+        for node_id, item in self.items_by_id.items():
+            item.setSelected(node_id in wanted)
+        self.scene().blockSignals(False)
+        self._on_selection()
+
+    def fit(self, ids: Iterable[str] = ()) -> None:
+        """Show these nodes whole (all when none is named), never larger than life."""
+        items = [self.items_by_id[n] for n in ids] or list(self.items_by_id.values())
+        if not items:
+            return
+        rect = QRectF()
+        for item in items:
+            rect = rect.united(item.sceneBoundingRect())
+        rect.adjust(-40, -40, 40, 40)
+        size = self.viewport().size()
+        scale = min(size.width() / rect.width(), size.height() / rect.height(), 1.0)
+        self._look_at(rect.center(), max(scale, _ZOOM_MIN))
+
+    def center_on_node(self, node_id: str) -> None:
+        """Bring one node to the middle without changing the zoom."""
+        self._look_at(self.items_by_id[node_id].sceneBoundingRect().center(), self.transform().m11())
+
+    def zoom_by(self, factor: float) -> None:
+        """Zoom around the middle of the window."""
+        self._look_at(self._scene_range.center(), self.transform().m11() * factor)
+
+    def middle(self) -> tuple[float, float]:
+        """Return the place at the middle of what is seen."""
+        center = self._scene_range.center()
+        return center.x(), center.y()
+
+    def _look_at(self, center: QPointF, scale: float) -> None:
+        scale = min(max(scale, _ZOOM_MIN), _ZOOM_MAX)
+        size = self.viewport().size()
+        self._scene_range = QRectF(0, 0, size.width() / scale, size.height() / scale)
+        self._scene_range.moveCenter(center)
+        self._update_scene()
+
+    def _update_scene(self) -> None:
+        # NodeViewer's own uses fitInView, which takes off a margin each time, so that the picture creeps.
+        width = max(self._scene_range.width(), 1.0)
+        scale = self.viewport().width() / width
+        self.setSceneRect(self._scene_range)
+        self.setTransform(QTransform.fromScale(scale, scale))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        QGraphicsView.resizeEvent(self, event)
+        self._look_at(self._scene_range.center(), self.transform().m11())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        under = self.mapToScene(event.position().toPoint())
+        before = self.transform().m11()
+        after = min(max(before * 1.001**delta, _ZOOM_MIN), _ZOOM_MAX)
+        away = self._scene_range.center() - under
+        self._look_at(under + away * (before / after), after)
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QPoint) -> None:
+        c = theme.colors()
+        area = QRectF(rect)
+        painter.fillRect(area, QColor(c.surface))
+        step = _GRID
+        while step * self.transform().m11() < _GRID * 0.6:
+            step *= 2
+        pen = QPen(QColor(c.border), 2.0)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        left, top = int(area.left()) // step * step, int(area.top()) // step * step
+        xs = range(left, int(area.right()) + step, step)
+        painter.drawPoints([QPoint(x, y) for y in range(top, int(area.bottom()) + step, step) for x in xs])
+
+    # --- gestures ---
+
+    def apply_live_connection(self, event: QGraphicsSceneMouseEvent) -> None:
+        """End the wire that is being drawn: tell what it means, and let the config say what is shown."""
+        start: PortDot | None = self._start_port
+        if not self._LIVE_PIPE.isVisible() or start is None:
+            return
+        found = self.scene().items(event.scenePos())
+        end = next((item for item in found if isinstance(item, PortDot)), None)
+        if end is start:
+            return  # pressed and released on one port: the second click ends the wire
+        detached: PortDot | None = None if self._LIVE_PIPE.shift_selected else self._detached_port
+        moved = (self._previous_pos - self._origin_pos).manhattanLength()
+        self.cancel_wire()
+        cut = [_edge(start, detached)] if detached is not None else []
+        if end is None:
+            if cut and moved > _CLICK_PX:
+                self.wires_drawn.emit(cut, [])
+            elif cut and cut[0] in self.wires:
+                self.wires[cut[0]].setSelected(True)
+        elif end is not detached:
+            if end.port_type == start.port_type:
+                side = "outputs" if end.port_type == OUTPUT else "inputs"
+                self.wire_refused.emit(
+                    "A wire leads from an output to an input; "
+                    f"{start.address} and {end.address} are both {side}."
+                )
+            else:
+                edge = _edge(start, end)
+                self.wires_drawn.emit(cut, [(edge.source, edge.target)])
+        self.show_config(self._config)
+
+    def cancel_wire(self) -> None:
+        """Give up the wire that is being drawn; a wire that was picked up comes back."""
+        if self._start_port is not None:
+            self._start_port.hovered = False
+        self._detached_port = None
+        self.end_live_connection()
+        self.show_config(self._config)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.cancel_wire() if self._start_port is not None else self.select(())
+            return
+        super().keyPressEvent(event)
+        self._cursor_text.setVisible(False)  # NodeViewer's own help on modifier keys, drawn over the nodes
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.RMB_state = False
+        item = self.itemAt(event.pos())
+        node = (
+            item if isinstance(item, NodeItem) else item.parentItem() if isinstance(item, PortDot) else None
+        )
+        if isinstance(node, NodeItem) and not node.isSelected():
+            self.select([node.id])
+        elif isinstance(item, Wire) and not item.isSelected():
+            self.select(())
+            item.setSelected(True)
+        self.menu_wanted.emit(event.globalPos())
+        event.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self._accept_node(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        self._accept_node(event)
+
+    def _accept_node(self, event: QDragMoveEvent) -> None:
+        if event.mimeData().hasFormat(NODE_MIME):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            event.ignore()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if not event.mimeData().hasFormat(NODE_MIME):
+            event.ignore()
+            return
+        key = event.mimeData().data(NODE_MIME).toStdString()
+        place = self.mapToScene(event.position().toPoint())
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        if key in node_types():
+            self.node_dropped.emit(key, (place.x(), place.y()))
+
+    def _on_moved(self, moved: Mapping[NodeItem, Sequence[float]]) -> None:
+        self.nodes_moved.emit({item.id: tuple(item.xy_pos) for item in moved})
+
+    def _on_sliced(self, pairs: Sequence[Sequence[PortDot]]) -> None:
+        self.wires_drawn.emit([_edge(a, b) for a, b in pairs], [])
+
+    def _on_selection(self) -> None:
+        self.selection_changed.emit(self.selected_ids())
+
+
+def _edge(one: PortDot, other: PortDot) -> EdgeConfig:
+    source, target = (one, other) if one.port_type == OUTPUT else (other, one)
+    return EdgeConfig(source=source.address, target=target.address)
+
+
+def _signatures(config: PipelineConfig) -> dict[str, Signature]:
+    """Return type and ports of each node: those of its type, and those that only a wire of the file names."""
+    types = node_types()
+    used: dict[tuple[str, str], dict[str, None]] = {}
+    for edge in config.edges:
+        used.setdefault((edge.source_node, OUTPUT), {})[edge.source_port] = None
+        used.setdefault((edge.target_node, INPUT), {})[edge.target_port] = None
+    result = {}
+    for entry in config.nodes:
+        cls = types.get(entry.type)
+        inputs = dict.fromkeys(p.name for p in (cls.inputs if cls else ()))
+        outputs = dict.fromkeys(p.name for p in (cls.outputs if cls else ()))
+        inputs.update(used.get((entry.id, INPUT), {}))
+        outputs.update(used.get((entry.id, OUTPUT), {}))
+        result[entry.id] = (entry.type, tuple(inputs), tuple(outputs))
+    return result

@@ -1,0 +1,215 @@
+"""One node on the canvas: title, id, ports, what it works with, a measured figure and what is wrong."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import (
+    QApplication,
+    QGraphicsItem,
+    QGraphicsSceneMouseEvent,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
+
+from cluster4npu.core.errors import Problem
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Node, Port, ui_hint
+from cluster4npu.core.nodes.inference import NO_MODEL
+from cluster4npu.core.pipeline.config import NodeConfig
+from cluster4npu.core.settings import BUNDLED_PREFIX
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
+from cluster4npu.ui.editor.qt_shim import AbstractNodeItem
+
+_MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
+_PAD, _HEADER, _ROW, _LINE = 12.0, 44.0, 24.0, 18.0
+_RADIUS = 8.0
+_MAX_DEVICES = 4  # lines; the rest is counted
+
+Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+class NodeItem(AbstractNodeItem):
+    """Shows one NodeConfig. Only `show_entry`, `show_problems` and `show_figure` change what is seen."""
+
+    def __init__(self, entry: NodeConfig, signature: Signature) -> None:
+        super().__init__(entry.id)
+        self.id = entry.id
+        self.cls: type[Node] | None = node_types().get(entry.type)
+        self.signature = signature
+        self.visible = True
+        self._problems: list[Problem] = []
+        self._figure = ""
+        self._lines: list[str] = []
+        self.dots: dict[tuple[str, str], PortDot] = {}
+        for side, names, known in (
+            (INPUT, signature[1], self.cls.inputs if self.cls else ()),
+            (OUTPUT, signature[2], self.cls.outputs if self.cls else ()),
+        ):
+            ports: dict[str, Port] = {p.name: p for p in known}
+            for name in names:
+                self.dots[side, name] = PortDot(self, name, side, ports.get(name))
+        self.show_entry(entry)
+
+    @property
+    def inputs(self) -> list[PortDot]:
+        return [d for (side, _), d in self.dots.items() if side == INPUT]
+
+    @property
+    def outputs(self) -> list[PortDot]:
+        return [d for (side, _), d in self.dots.items() if side == OUTPUT]
+
+    def show_entry(self, entry: NodeConfig) -> None:
+        """Show this state of the node; it must have the same id and the same ports."""
+        self.name = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
+        self._lines = summary(entry, self.cls)
+        self._lay_out()
+        if (self.pos().x(), self.pos().y()) != entry.position:
+            self.setPos(QPointF(*entry.position))
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Outline the node, and say in a word what kind of problems it has."""
+        if list(problems) != self._problems:
+            self._problems = list(problems)
+            self._lay_out()
+
+    def show_figure(self, text: str) -> None:
+        """Show a measured figure at the foot of the node; "" for none."""
+        if text != self._figure:
+            self._figure = text
+            self._lay_out()
+
+    @property
+    def footer(self) -> tuple[str, str]:
+        """Return the word that says what is wrong and its status: "fail", "warn" or ""."""
+        errors = sum(p.severity == "error" for p in self._problems)
+        warnings = len(self._problems) - errors
+        if errors:
+            return ("1 error" if errors == 1 else f"{errors} errors"), "fail"
+        if warnings:
+            return ("1 warning" if warnings == 1 else f"{warnings} warnings"), "warn"
+        return "", ""
+
+    def _lay_out(self) -> None:
+        self.prepareGeometryChange()
+        bold, small = _fonts()
+        title_w = QFontMetricsF(bold).horizontalAdvance(self.name)
+        small_m = QFontMetricsF(small)
+        rows = max(len(self.inputs), len(self.outputs))
+        lefts = [small_m.horizontalAdvance(d.name) for d in self.inputs]
+        rights = [small_m.horizontalAdvance(d.name) for d in self.outputs]
+        ports_w = max(lefts, default=0.0) + max(rights, default=0.0) + 20.0
+        texts = [self.id, *self._lines, self._figure, self.footer[0]]
+        text_w = max(small_m.horizontalAdvance(t) for t in texts)
+        wanted = max(title_w, ports_w, text_w) + 2 * _PAD + 2.0
+        foot = sum(1 for t in (self._figure, self.footer[0]) if t)
+        self._width = min(max(wanted, _MIN_WIDTH), _MAX_WIDTH)
+        self._height = _HEADER + rows * _ROW + (len(self._lines) + foot) * _LINE + 14.0
+        for dots, x in ((self.inputs, 0.0), (self.outputs, self._width)):
+            for row, dot in enumerate(dots):
+                middle = dot.boundingRect().center()
+                dot.setPos(x - middle.x(), _HEADER + 6.0 + row * _ROW + _ROW / 2 - middle.y())
+        told = [f"<b>{html.escape(self.name)}</b> ({html.escape(self.id)})"]
+        told += [html.escape(line) for line in self._lines]
+        told += [html.escape(f"{p.severity.capitalize()}: {p.message}. {p.hint}") for p in self._problems]
+        self.setToolTip("<p>" + "<br>".join(told) + "</p>")
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(-2.0, -2.0, self._width + 4.0, self._height + 4.0)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        c = theme.colors()
+        bold, small = _fonts()
+        box = QRectF(0.0, 0.0, self._width, self._height)
+        outline = QPainterPath()
+        outline.addRoundedRect(box, _RADIUS, _RADIUS)
+        painter.fillPath(outline, QColor(c.raised))
+        painter.save()
+        painter.setClipPath(outline)
+        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self._header_color()))
+        painter.restore()
+        self._text(painter, bold, "#ffffff", self.name, 5.0, 20.0)
+        self._text(painter, small, "#e6ebf2", self.id, 23.0, _LINE)
+        painter.setFont(small)
+        painter.setPen(QColor(c.text))
+        for dots, align in (
+            (self.inputs, Qt.AlignmentFlag.AlignLeft),
+            (self.outputs, Qt.AlignmentFlag.AlignRight),
+        ):
+            for row, dot in enumerate(dots):
+                place = QRectF(_PAD, _HEADER + 6.0 + row * _ROW, self._width - 2 * _PAD, _ROW)
+                painter.drawText(place, align | Qt.AlignmentFlag.AlignVCenter, dot.name)
+        y = _HEADER + 8.0 + max(len(self.inputs), len(self.outputs)) * _ROW
+        word, status = self.footer
+        state = {"fail": c.fail, "warn": c.warn}.get(status, c.muted)
+        lines = [(line, c.muted) for line in self._lines]
+        lines += [(t, color) for t, color in ((self._figure, c.accent), (word, state)) if t]
+        for text, color in lines:
+            self._text(painter, small, color, text, y, _LINE)
+            y += _LINE
+        edge = c.accent if self.selected else state if word else c.border
+        painter.setPen(QPen(QColor(edge), 2.5 if self.selected else 2.0 if word else 1.0))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(outline)
+
+    def _header_color(self) -> str:
+        return theme.colors().category(self.cls.category if self.cls else "")
+
+    def _text(self, painter: QPainter, font: QFont, color: str, text: str, y: float, height: float) -> None:
+        width = self._width - 2 * _PAD
+        shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideMiddle, width + 1.0)
+        painter.setFont(font)
+        painter.setPen(QColor(color))
+        painter.drawText(QRectF(_PAD, y, width + 1.0, height), Qt.AlignmentFlag.AlignVCenter, shown)
+
+    def mousePressEvent(self, event: QGraphicsSceneMouseEvent) -> None:
+        if any(d.sceneBoundingRect().contains(event.scenePos()) for d in self.dots.values()):
+            event.ignore()  # the viewer starts a wire there; the node must not move with it
+            return
+        super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QGraphicsSceneMouseEvent) -> None:
+        self.viewer().node_double_clicked.emit(self.id)
+        super().mouseDoubleClickEvent(event)
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
+            for dot in self.dots.values():
+                for wire in dot.connected_pipes:
+                    wire.highlight() if value else wire.reset()
+        return super().itemChange(change, value)
+
+
+def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
+    """Return what the node works with, in short lines: its file, its devices."""
+    lines: list[str] = []
+    for field, info in cls.Params.model_fields.items() if cls else ():
+        value = entry.params.get(field, info.get_default())
+        widget = ui_hint(info, "widget")
+        if widget in ("file", "folder") and isinstance(value, str) and value:
+            name = PurePath(value.removeprefix(BUNDLED_PREFIX).replace("\\", "/")).name
+            lines.append("no model" if value == NO_MODEL else name or value)
+        elif widget == "devices" and isinstance(value, list | tuple):
+            lines += [str(item) for item in value[:_MAX_DEVICES]]
+            if len(value) > _MAX_DEVICES:
+                lines.append(f"and {len(value) - _MAX_DEVICES} more")
+            elif not value:
+                lines.append("all real devices")
+    return lines
+
+
+def _fonts() -> tuple[QFont, QFont]:
+    bold = QFont(QApplication.font())
+    bold.setBold(True)
+    small = QFont(QApplication.font())
+    small.setPointSizeF(small.pointSizeF() * 0.9)
+    return bold, small
