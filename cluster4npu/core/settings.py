@@ -21,7 +21,9 @@ def data_dir() -> Path:
 def cache_dir() -> Path:
     """Return the folder of files that may be deleted at any time, made if missing."""
     override = os.environ.get("CLUSTER4NPU_DATA")
-    folder = Path(override) / "cache" if override else Path(platformdirs.user_cache_dir(_APP, appauthor=False))
+    folder = (
+        Path(override) / "cache" if override else Path(platformdirs.user_cache_dir(_APP, appauthor=False))
+    )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

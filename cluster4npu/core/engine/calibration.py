@@ -24,9 +24,7 @@ class Calibrator:
     `slots` are slots of the ring with a frame in each; they are lent to the calibrator and free again afterwards.
     """
 
-    def __init__(
-        self, hub: Hub, pool: WorkerPool, ring: Ring, slots: Sequence[int], in_flight: int
-    ) -> None:
+    def __init__(self, hub: Hub, pool: WorkerPool, ring: Ring, slots: Sequence[int], in_flight: int) -> None:
         self._hub = hub
         self._pool = pool
         self._ring = ring
@@ -110,5 +108,3 @@ def _rate(finished_ns: Sequence[int]) -> float:
     if len(times) < 2 or times[-1] == times[0]:
         return float(len(times))
     return (len(times) - 1) * 1e9 / (times[-1] - times[0])
-
-

@@ -16,7 +16,15 @@ from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.settings import cache_dir
 
-_RUNTIMES = ("cluster4npu", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "torch", "coremltools")
+_RUNTIMES = (
+    "cluster4npu",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "opencv-python-headless",
+    "torch",
+    "coremltools",
+)
 
 
 def cache_key(stage_digest: str, devices: Sequence[str], frames: FrameSpec) -> str:

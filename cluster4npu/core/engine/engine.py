@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import atexit
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from pathlib import Path
 from types import TracebackType
 
-from cluster4npu.core.engine.messages import Event, PreviewFrame, Result, RunOptions, Segment, SegmentFinished
+from cluster4npu.core.engine import shm
+from cluster4npu.core.engine.manager import manager_main
+from cluster4npu.core.engine.messages import (
+    Command,
+    Event,
+    Failed,
+    Finished,
+    PreviewFrame,
+    PreviewReady,
+    Result,
+    ResultsReady,
+    RunOptions,
+    Segment,
+    SegmentFinished,
+    Started,
+    Stop,
+    WantPreview,
+)
+from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.errors import Cancelled, InputError, Problem, RunFailed
 from cluster4npu.core.metrics.summary import RunSummary
-from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.plan import ExecutionPlan, make_plan
+
+_STOP_S = 3.0
+_CANCEL_CHECK_S = 0.1
 
 
 class Engine:
@@ -19,52 +49,248 @@ class Engine:
 
     def __init__(self, pipeline: PipelineConfig, options: RunOptions | None = None) -> None:
         """Check the pipeline; raises PipelineInvalid with every problem, InputError for a wrong option or device."""
+        self.options = options or RunOptions()
+        _check(self.options)
+        if self.options.results_file is not None:
+            pipeline = _with_results_file(pipeline, self.options.results_file)
+        self.plan: ExecutionPlan = make_plan(
+            pipeline, devices=self.options.devices, policy=self.options.policy
+        )
+        self._run: Run | None = None
 
     def start(self) -> Run:
         """Start the manager process and return at once; loading goes on in the background."""
-        raise NotImplementedError
+        shm.sweep()
+        self._run = Run(self.plan, self.options)
+        return self._run
 
     def __enter__(self) -> Run:
-        raise NotImplementedError
+        return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         """Stop the run if it still goes on, and wait until nothing of it is left."""
+        if self._run is not None:
+            self._run.close()
 
 
 class Run:
     """A run that goes on in the manager process. Used by one thread."""
 
-    finished: bool
+    def __init__(self, plan: ExecutionPlan, options: RunOptions) -> None:
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe(duplex=True)
+        self._process = context.Process(
+            target=manager_main, args=(plan, options, theirs), name="cluster4npu-manager", daemon=False
+        )
+        self._process.start()
+        theirs.close()
+        self._started: Started | None = None
+        self._area: PreviewArea | None = None
+        self._preview: PreviewReady | None = None
+        self._end: Finished | Failed | None = None
+        atexit.register(self.close)
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether Finished or Failed has come."""
+        return self._end is not None
+
+    @property
+    def started(self) -> Started | None:
+        """Return what the workers reported when they were loaded, or None before that."""
+        return self._started
 
     def poll(self) -> list[Event]:
         """Return the events that have come since the last call, without waiting. The last is Finished or Failed."""
-        raise NotImplementedError
+        return self._take(0.0)
+
+    def _take(self, timeout_s: float | None) -> list[Event]:
+        """Wait for at least one event, then return all that are there."""
+        if self._end is not None:
+            return []
+        events: list[Event] = []
+        wait([self._connection, self._process.sentinel], timeout_s)
+        while self._end is None:
+            try:
+                if not self._connection.poll(0):
+                    break
+                event: Event = self._connection.recv()
+            except (EOFError, OSError):
+                event = self._died()
+            self._note(event)
+            events.append(event)
+        if self._end is None and not self._process.is_alive() and not self._connection.poll(0):
+            event = self._died()
+            self._note(event)
+            events.append(event)
+        return events
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._started = event
+        elif isinstance(event, PreviewReady):
+            self._preview = event
+        elif isinstance(event, Finished | Failed):
+            self._end = event
+            self._release()
+
+    def _died(self) -> Failed:
+        self._process.join(1.0)
+        return Failed(
+            RunFailed(
+                Problem(
+                    "the engine's manager process was ended from outside",
+                    found=f"exit code {self._process.exitcode}",
+                    hint="Run again; if the memory ran out, use smaller frames or fewer devices.",
+                )
+            )
+        )
 
     def events(self) -> Iterator[Event]:
         """Wait for events and yield them until the run is over (also Finished or Failed itself)."""
-        raise NotImplementedError
+        while self._end is None:
+            yield from self._take(None)
 
     def wait(self, timeout_s: float | None = None) -> RunSummary:
         """Wait for the end and return the summary; raises the run's error, TimeoutError after `timeout_s`."""
-        raise NotImplementedError
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._end is None:
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError(f"the run is not over after {timeout_s} s")
+            self._take(left)
+        return self._outcome()
+
+    def _outcome(self) -> RunSummary:
+        if isinstance(self._end, Failed):
+            raise self._end.error
+        assert self._end is not None
+        return self._end.summary
 
     def results(self) -> Iterator[Result]:
         """Yield every delivered frame's results in order (needs RunOptions.results); raises the run's error."""
-        raise NotImplementedError
+        for event in self.events():
+            if isinstance(event, ResultsReady):
+                yield from event.results
+        self._outcome()
 
-    def measure(self, segment: Segment) -> SegmentFinished:
-        """Run one segment on a held engine and wait for it; raises the run's error."""
-        raise NotImplementedError
+    def measure(self, segment: Segment, cancelled: Callable[[], bool] | None = None) -> SegmentFinished:
+        """Run one segment on a held engine and wait for it.
+
+        `cancelled` is asked ten times a second; when it says yes the run is stopped and Cancelled is raised. Raises
+        the run's error.
+        """
+        self._send(segment)
+        while self._end is None:
+            for event in self._take(_CANCEL_CHECK_S if cancelled else None):
+                if isinstance(event, SegmentFinished):
+                    return event
+            if cancelled is not None and cancelled():
+                self.close(timeout_s=1.0)
+                raise Cancelled
+        self._outcome()
+        raise Cancelled("the run was stopped before the segment was over")
 
     def stop(self, *, now: bool = True) -> None:
-        """Ask the run to end; returns at once. The end comes as an event, within a second."""
+        """Ask the run to end; returns at once. The end comes as an event, within a second.
 
-    def close(self, timeout_s: float = 5.0) -> None:
+        `now` drops (and counts) what is in flight; otherwise it is finished first.
+        """
+        self._send(Stop(now))
+
+    def close(self, timeout_s: float = _STOP_S) -> None:
         """Stop and wait; kills the processes that have not left by then. Safe to call again."""
+        if self._end is None:
+            self.stop()
+            until = time.monotonic() + timeout_s
+            while self._end is None and (left := until - time.monotonic()) > 0:
+                self._take(left)
+        if self._end is None:
+            self._process.kill()
+            self._end = self._died()
+        self._release()
+
+    def _release(self) -> None:
+        """Make sure that the manager is gone, and that it has left nothing in shared memory."""
+        atexit.unregister(self.close)
+        self._process.join(2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(2.0)
+        if self._process.exitcode != 0 and self._process.pid is not None:
+            shm.sweep(self._process.pid)
+
+    def _send(self, command: Command) -> None:
+        if self._end is None:
+            with contextlib.suppress(OSError):  # it has just ended by itself: its last event tells how
+                self._connection.send(command)
 
     def want_preview(self, max_width: int = 960, max_height: int = 720) -> None:
         """Ask for one frame; PreviewReady tells when it is there. Nothing is copied unless asked for."""
+        self._send(WantPreview(max_width, max_height))
 
     def read_preview(self) -> PreviewFrame | None:
         """Return a copy of the frame that the last PreviewReady told of, or None."""
-        raise NotImplementedError
+        ready, started = self._preview, self._started
+        if ready is None or started is None:
+            return None
+        self._preview = None
+        if self._area is None:
+            try:
+                self._area = PreviewArea.attach(started.preview_area)
+            except RunFailed:
+                return None  # the run ended meanwhile
+        pixels = self._area.read(ready.height, ready.width)
+        return PreviewFrame(ready.frame_id, pixels, ready.scale, ready.values, started.labels)
+
+
+def _check(options: RunOptions) -> None:
+    bounds = {
+        "frames": (options.frames, 1, 10**12),
+        "seconds": (options.seconds, 0.01, 10**8),
+        "target_fps": (options.target_fps, 0.001, 100_000),
+        "window": (options.window, 1, 10_000),
+        "ring_slots": (options.ring_slots, 2, 10_000),
+        "in_flight": (options.in_flight, 1, 1_000),
+        "frame_timeout_s": (options.frame_timeout_s, 0.05, 86_400),
+    }
+    for name, (value, low, high) in bounds.items():
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                Problem(
+                    "out of bounds",
+                    field=name,
+                    found=str(value),
+                    allowed=f"{low} to {high}",
+                    hint="Correct it.",
+                )
+            )
+    if options.calibration not in ("auto", "always", "never"):
+        raise InputError(
+            Problem(
+                "unknown choice",
+                field="calibration",
+                found=options.calibration,
+                allowed="auto, always, never",
+            )
+        )
+
+
+def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:
+    """Add a node that writes every result (of what stands behind the inference node) to `path`."""
+    models = [n for n in pipeline.nodes if n.type == "inference"]
+    if not models:
+        return pipeline  # the checks tell what is wrong with it
+    behind = [e.target_node for e in pipeline.edges if e.source_node == models[0].id]
+    types = node_types()
+    producers = [n for n in pipeline.nodes if n.id in behind and n.type in types and types[n.type].outputs]
+    producer = producers[0] if producers else models[0]
+    taken = {n.id for n in pipeline.nodes}
+    node_id = next(name for i in range(len(taken) + 1) if (name := f"results_file{i or ''}") not in taken)
+    sink = NodeConfig(id=node_id, type="jsonl", params={"path": str(Path(path).absolute())})
+    edge = EdgeConfig(
+        source=f"{producer.id}.{types[producer.type].outputs[0].name}", target=f"{node_id}.result"
+    )
+    return pipeline.replace(nodes=(*pipeline.nodes, sink), edges=(*pipeline.edges, edge))

@@ -90,7 +90,9 @@ class Feeder(ABC):
             self.error = error
             info = None
         except Exception as error:  # a decoder's own failure must end this run in order, not the process
-            self.error = RunFailed(Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__))
+            self.error = RunFailed(
+                Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
+            )
             info = None
         if info is None:
             self._exhausted = True

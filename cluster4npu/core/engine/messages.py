@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -210,5 +209,3 @@ class PreviewFrame:
     scale: float
     values: dict[str, Value]
     labels: dict[str, tuple[str, ...]]
-
-

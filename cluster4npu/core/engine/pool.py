@@ -105,7 +105,10 @@ class WorkerPool:
         ours, theirs = context.Pipe(duplex=True)
         spec = WorkerSpec(self._plan, worker.member.settled, self._frames.height, self._frames.width)
         process = context.Process(
-            target=worker_main, args=(spec, theirs), name=f"cluster4npu-worker-{worker.member.id}", daemon=True
+            target=worker_main,
+            args=(spec, theirs),
+            name=f"cluster4npu-worker-{worker.member.id}",
+            daemon=True,
         )
         process.start()
         theirs.close()

@@ -56,7 +56,9 @@ def leave_with_parent() -> None:
 
 def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the manager ends us in order
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to the whole group; the manager ends us in order
     leave_with_parent()
     try:
         stage = LoadedStage.load(spec)
@@ -87,16 +89,16 @@ def _serve(stage: LoadedStage, connection: Connection) -> None:
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
-    problems = [
-        {k: v[:_MOST_PROBLEM_TEXT] for k, v in p.as_dict().items()} for p in error.problems[:1]
-    ]
+    problems = [{k: v[:_MOST_PROBLEM_TEXT] for k, v in p.as_dict().items()} for p in error.problems[:1]]
     problems[0]["node"] = problems[0]["node"] or spec.plan.stage.node_id
     return {"type": type(error).__name__, "problems": problems}
 
 
 def error_from_record(data: Mapping[str, Any]) -> Cluster4NPUError:
     """Make the error again that a worker sent as a record."""
-    kinds: dict[str, type[Cluster4NPUError]] = {c.__name__: c for c in (InputError, DeviceUnavailable, RunFailed)}
+    kinds: dict[str, type[Cluster4NPUError]] = {
+        c.__name__: c for c in (InputError, DeviceUnavailable, RunFailed)
+    }
     return kinds.get(data["type"], RunFailed)(*(Problem(**p) for p in data["problems"]))
 
 

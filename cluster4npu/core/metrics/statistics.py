@@ -27,7 +27,9 @@ class LatencyStats:
         """Compute the figures of a 1-D sequence of latencies in ms (numpy's linear percentile)."""
         values = np.asarray(samples_ms, dtype=np.float64)
         n = int(values.size)
-        ranks = {q: float(np.percentile(values, q)) if n >= floor else None for q, floor in SAMPLE_FLOOR.items()}
+        ranks = {
+            q: float(np.percentile(values, q)) if n >= floor else None for q, floor in SAMPLE_FLOOR.items()
+        }
         return cls(n, float(values.mean()) if n else None, ranks[50], ranks[90], ranks[95], ranks[99])
 
     def as_dict(self) -> dict[str, float | None]:

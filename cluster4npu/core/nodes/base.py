@@ -95,7 +95,9 @@ class Node(ABC):
 
     type: ClassVar[str]
     title: ClassVar[str]
-    category: ClassVar[str]  # heading in the palette: "Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"
+    category: ClassVar[
+        str
+    ]  # heading in the palette: "Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"
     description: ClassVar[str]
     place: ClassVar[Place]
     inputs: ClassVar[tuple[Port, ...]] = ()

@@ -68,7 +68,11 @@ class Detections:
 
     def as_json(self) -> Any:
         return [
-            {"box": [round(float(v), 2) for v in row[:4]], "score": round(float(row[4]), 4), "class": int(row[5])}
+            {
+                "box": [round(float(v), 2) for v in row[:4]],
+                "score": round(float(row[4]), 4),
+                "class": int(row[5]),
+            }
             for row in self.rows
         ]
 

@@ -29,10 +29,14 @@ class Record(BaseModel):
 class NodeConfig(Record):
     """One node: its id (unique in the file), its type, and those parameters that differ from the defaults."""
 
-    id: str = Field(pattern=NODE_ID_PATTERN, description="Unique name; used as NODE.PARAM on the command line.")
+    id: str = Field(
+        pattern=NODE_ID_PATTERN, description="Unique name; used as NODE.PARAM on the command line."
+    )
     type: str = Field(min_length=1, max_length=64)
     params: dict[str, JsonValue] = Field(default_factory=dict)
-    title: str = Field(default="", max_length=200, description="Shown on the canvas; empty: the type's own title.")
+    title: str = Field(
+        default="", max_length=200, description="Shown on the canvas; empty: the type's own title."
+    )
     position: tuple[float, float] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
 
 
@@ -64,7 +68,10 @@ class Targets(Record):
 
     fps: float | None = Field(default=None, gt=0, le=100_000, description="Frames per second, at least.")
     latency_p95_ms: float | None = Field(
-        default=None, gt=0, le=3_600_000, description="End-to-end latency of 95% of the frames, in ms, at most."
+        default=None,
+        gt=0,
+        le=3_600_000,
+        description="End-to-end latency of 95% of the frames, in ms, at most.",
     )
 
 
@@ -218,7 +225,9 @@ def validation_problems(error: ValidationError, data: dict[str, Any], node: str 
         where, field = node, ".".join(loc)
         if not node and len(loc) >= 2 and loc[0] == "nodes" and loc[1].isdigit():
             entry = data.get("nodes", [])[int(loc[1])]
-            where = str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
+            where = (
+                str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
+            )
             field = ".".join(loc[2:])
         context = item.get("ctx", {})
         allowed = ", ".join(f"{k} {v}" for k, v in context.items() if k != "error")

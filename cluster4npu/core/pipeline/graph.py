@@ -74,7 +74,14 @@ def make_node(entry: NodeConfig, config: PipelineConfig) -> tuple[Node | None, l
         problems = validation_problems(error, {}, node=entry.id)
         names = cls.Params.model_fields
         return None, [
-            Problem(p.message, p.node, p.field, p.found, p.allowed or ", ".join(names), nearest(p.field, names) or p.hint)
+            Problem(
+                p.message,
+                p.node,
+                p.field,
+                p.found,
+                p.allowed or ", ".join(names),
+                nearest(p.field, names) or p.hint,
+            )
             if p.message == "unknown field"
             else p
             for p in problems
@@ -125,7 +132,9 @@ def wire_problem(config: PipelineConfig, edge: EdgeConfig) -> Problem | None:
 def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     problems: list[Problem] = []
     if not config.nodes:
-        return [Problem("the pipeline is empty", hint="Drag nodes from the palette, or start from a template.")], None
+        return [
+            Problem("the pipeline is empty", hint="Drag nodes from the palette, or start from a template.")
+        ], None
     made: dict[str, Node] = {}
     for entry in config.nodes:
         node, found = make_node(entry, config)
@@ -230,7 +239,9 @@ def _ends(config: PipelineConfig, edge: EdgeConfig) -> tuple[Port, Port] | Probl
                 hint=nearest(node_id, ids) or "Remove the wire.",
             )
         if entry.type not in types:
-            return Problem("a wire hangs on a node of unknown type", node=node_id, field=port_name, found=entry.type)
+            return Problem(
+                "a wire hangs on a node of unknown type", node=node_id, field=port_name, found=entry.type
+            )
         known: dict[str, Port] = {p.name: p for p in getattr(types[entry.type], side)}
         if port_name not in known:
             return Problem(

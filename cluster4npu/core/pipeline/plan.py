@@ -60,7 +60,9 @@ class ExecutionPlan:
         """Return the SHA-256 (hex) of what a worker computes for a frame: nodes, parameters and the model's bytes."""
         nodes = (*self.stage.before, self.stage.node_id, *self.stage.after)
         what = [(n.type, sorted(n.params.items(), key=lambda i: i[0])) for n in map(self.config.node, nodes)]
-        what = [(t, [(k, v) for k, v in params if k not in ("devices", "policy", "model")]) for t, params in what]
+        what = [
+            (t, [(k, v) for k, v in params if k not in ("devices", "policy", "model")]) for t, params in what
+        ]
         digest = hashlib.sha256(repr(what).encode())
         if self.stage.model is not None:
             with self.stage.model.open("rb") as file:
@@ -138,7 +140,10 @@ def make_pool(devices: tuple[str, ...], node: str = "") -> tuple[PoolMember, ...
             members.append(PoolMember(str(device), str(settled), registry.backend(device.backend).simulated))
     except InputError as error:
         raise type(error)(
-            *(Problem(p.message, node, p.field or "devices", p.found, p.allowed, p.hint) for p in error.problems)
+            *(
+                Problem(p.message, node, p.field or "devices", p.found, p.allowed, p.hint)
+                for p in error.problems
+            )
         ) from error
     names = [m.id for m in members]
     for name in names:
@@ -178,6 +183,8 @@ def _require_available(device: DeviceId) -> None:
             field="devices",
             found=(info.reason if info else "") or str(device),
             allowed=", ".join(i.id for i in listed.values() if i.available),
-            hint=nearest(device.device, listed) if info is None else (f"Install {backend.extra}." if backend.extra else ""),
+            hint=nearest(device.device, listed)
+            if info is None
+            else (f"Install {backend.extra}." if backend.extra else ""),
         )
     )

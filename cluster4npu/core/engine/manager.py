@@ -1,0 +1,403 @@
+"""The manager process: opens the source, starts the workers, calibrates, runs segments, and cleans up whatever happens.
+
+States: starting -> (holding ->) calibrating -> running -> draining -> stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+import traceback
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from cluster4npu.core.engine import calibration_cache
+from cluster4npu.core.engine.calibration import Calibrator
+from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
+from cluster4npu.core.engine.hub import Hub
+from cluster4npu.core.engine.messages import (
+    Calibrated,
+    DeviceCalibration,
+    Failed,
+    Finished,
+    MetricsUpdated,
+    Result,
+    ResultsReady,
+    RunOptions,
+    Segment,
+    SegmentFinished,
+    Started,
+    StateChanged,
+)
+from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
+from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.reporting import snapshot, summarize
+from cluster4npu.core.engine.ring import Ring, slots_for
+from cluster4npu.core.engine.stream import Route, Stream, StreamOptions
+from cluster4npu.core.engine.worker import leave_with_parent
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.metrics.meter import HostMeter, Meter
+from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.nodes.base import SinkNode, Source, SourceNode
+from cluster4npu.core.pipeline.graph import Graph
+from cluster4npu.core.pipeline.plan import ExecutionPlan
+from cluster4npu.core.scheduling import policy_types
+
+REPORT_S = 0.25
+SINK_CLOSE_S = 5.0
+
+
+class _Stopped(Exception):
+    """The user asked for the end while nothing was running yet."""
+
+
+def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connection) -> None:
+    """Run the manager until the run is over, or the app is gone."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to the whole group; the app tells us what it means
+    hub = Hub(connection)
+    manager = Manager(plan, options, hub)
+    event: Finished | Failed
+    try:
+        manager.run()
+        event = Finished(manager.summary())
+    except _Stopped:
+        event = Finished(manager.summary())
+    except Cluster4NPUError as error:
+        event = Failed(error, manager.summary() if manager.stream else None)
+    except Exception:  # a fault of ours: tell it with its trace, and clean up like after any other end
+        hint = "Please report this with the text above."
+        event = Failed(RunFailed(Problem("the engine broke", found=traceback.format_exc(), hint=hint)))
+    manager.clean_up()
+    hub.tell(StateChanged("stopped"))
+    hub.tell(event)
+    hub.close()
+    os._exit(0)  # a source's thread may hang in a driver for ever; everything of ours is closed
+
+
+class Manager:
+    """One run. `run` returns at its end; `clean_up` must be called after it, also when it raised."""
+
+    def __init__(self, plan: ExecutionPlan, options: RunOptions, hub: Hub) -> None:
+        self._plan, self._options, self._hub = plan, options, hub
+        self._source: tuple[SourceNode, Source] | None = None
+        self._pool: WorkerPool | None = None
+        self._ring: Ring | None = None
+        self._preview: PreviewArea | None = None
+        self._sinks: list[SinkThread] = []
+        self._calibrations: dict[tuple[int, ...], tuple[DeviceCalibration, ...]] = {}
+        self._host = HostMeter()
+        self._dropped = 0
+        self.stream: Stream | None = None
+
+    # ---- life
+
+    def run(self) -> None:
+        """Start everything and run the one segment, or the commanded ones of a held engine."""
+        self._state("starting", "opening the source")
+        graph = Graph.build(self._plan.config)
+        node = graph.nodes[self._plan.source]
+        assert isinstance(node, SourceNode)
+        self._source = (node, node.open())
+        self._state("starting", "loading the model on every device")
+        self._load()
+        self._start_sinks(graph)
+        if self._options.hold:
+            self._serve_segments()
+        else:
+            self._run_segment(self._whole_run())
+
+    def _whole_run(self) -> Segment:
+        options = self._options
+        return Segment(
+            devices=tuple(member.settled for member in self._plan.stage.pool),
+            seconds=options.seconds,
+            frames=options.frames,
+            window=options.window,
+            target_fps=options.target_fps,
+        )
+
+    def _serve_segments(self) -> None:
+        while self._hub.stop_asked is None:
+            self._state("holding")
+            while not self._hub.segments and self._hub.stop_asked is None:
+                self._hub.pump(None)
+            if self._hub.segments:
+                segment = self._hub.segments.popleft()
+                collected: list[Result] = []
+                self._run_segment(segment, collected if segment.results else None)
+                if self._hub.stop_asked is None:
+                    self._hub.tell(SegmentFinished(self.summary(), tuple(collected)))
+
+    def clean_up(self) -> None:
+        """End workers, threads and sources, and remove what is in shared memory."""
+        for sink in self._sinks:
+            sink.close(SINK_CLOSE_S)
+        if self._pool is not None:
+            self._pool.stop()
+        feeder = self.stream.feeder if self.stream else None
+        if self._source is not None and (not isinstance(feeder, ThreadFeeder) or feeder.join(0.3)):
+            with contextlib.suppress(Cluster4NPUError, OSError):
+                self._source[1].close()
+        for area in (self._ring, self._preview):
+            if area is not None:
+                area.unlink()
+
+    def _state(self, state: str, detail: str = "") -> None:
+        self._hub.tell(StateChanged(state, detail))
+
+    # ---- starting
+
+    def _load(self) -> None:
+        """Start the workers, size the ring by what they report, and let them map it."""
+        assert self._source is not None
+        spec = self._source[1].spec
+        pool = WorkerPool(self._plan, spec, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
+        self._pool = self._hub.pool = pool
+        pool.start()
+        leave_with_parent()  # only now: a thread should not be there when processes are started
+        self._await(pool, "loaded")
+        slots = slots_for(spec.nbytes, len(pool.workers), self._options.in_flight, self._options.ring_slots)
+        result_bytes = max(int(w.report["result_bytes"]) for w in pool.workers)
+        self._ring = Ring.create(slots, spec.nbytes, result_bytes)
+        self._preview = PreviewArea.create()
+        pool.attach(self._ring.layout)
+        self._await(pool, "ready")
+        labels = {node: tuple(names) for w in pool.workers for node, names in w.labels.items()}
+        self._labels = {
+            e: labels[e.split(".")[0]] for e in self._plan.stage.exports if e.split(".")[0] in labels
+        }
+        self._hub.tell(
+            Started(
+                devices=tuple(w.member.id for w in pool.workers),
+                simulated=tuple(w.member.id for w in pool.workers if w.member.simulated),
+                labels=self._labels,
+                units={w.member.id: str(w.report["unit"]) for w in pool.workers},
+                model_sha256=str(pool.workers[0].report["sha256"]),
+                frame_height=spec.height,
+                frame_width=spec.width,
+                preview_area=self._preview.name,
+                processes=(os.getpid(), *self._pids()),
+            )
+        )
+
+    def _pids(self) -> list[int]:
+        workers = self._pool.workers if self._pool else []
+        return [w.process.pid for w in workers if w.process is not None and w.process.pid is not None]
+
+    def _await(self, pool: WorkerPool, state: str) -> None:
+        """Wait until every worker is in `state`; raises what a worker refused, or the death of one."""
+        while any(w.state != state for w in pool.workers):
+            events = [*self._hub.pump(0.2), *pool.tick()]
+            for event in events:
+                if isinstance(event, Refused):
+                    raise event.error
+                if isinstance(event, Lost):
+                    raise RunFailed(
+                        Problem(
+                            f"the worker of {pool.workers[event.worker].member.id} was lost while it was loading",
+                            node=self._plan.stage.node_id,
+                            field="devices",
+                            found=event.reason,
+                            hint="Leave this device out, or check its driver and the memory that is free.",
+                        )
+                    )
+            if self._hub.stop_asked is not None:
+                raise _Stopped
+
+    def _start_sinks(self, graph: Graph) -> None:
+        routes = []
+        for sink_id in self._plan.sinks:
+            node = graph.nodes[sink_id]
+            assert isinstance(node, SinkNode)
+            if type(node).append is SinkNode.append:
+                continue  # takes nothing of its own: the app's preview
+            wires = {p: f"{n}.{o}" for p, (n, o) in graph.wires[sink_id].items() if n != self._plan.source}
+            sink = SinkThread(node, self._hub.wake)
+            self._sinks.append(sink)
+            routes.append((sink, wires))
+        self._route = Route(self._plan.stage.exports, tuple(routes), self._labels)
+
+    # ---- one segment
+
+    def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
+        assert self._source and self._pool and self._ring and self._preview
+        active = self._indices(segment.devices)
+        weights = self._weights(active)
+        self._source[1].rewind()
+        batch: list[Result] = []
+        collect = (
+            collected.append if collected is not None else batch.append if self._options.results else None
+        )
+        loop = self._options.loop
+        if loop is None:
+            loop = bool(getattr(self._source[0].params, "loop", False)) or self._options.hold
+        self.stream = Stream(
+            self._hub,
+            self._pool,
+            self._ring,
+            self._source,
+            active,
+            policy_types()[self._plan.stage.policy](weights, self._options.seed),
+            weights,
+            self._route,
+            self._preview,
+            Meter(len(self._pool.workers), traces=self._options.traces),
+            StreamOptions(
+                FeedPlan(segment.frames, segment.target_fps, loop),
+                segment.seconds,
+                segment.window,
+                self._options.in_flight,
+                collect,
+            ),
+        )
+        self._dropped = 0
+        self._state("running")
+        self._loop(self.stream, batch)
+        self._report(self.stream, "stopped" if not self._options.hold else "holding")
+
+    def _loop(self, stream: Stream, batch: list[Result]) -> None:
+        next_report = time.monotonic() + REPORT_S
+        going = True
+        while going:
+            going = stream.step(next_report)
+            stop = self._hub.stop_asked
+            if stop is not None and stop.now:
+                self._dropped = stream.abandon()
+                going = False
+            elif stop is not None:
+                stream.drain()
+            now = time.monotonic()
+            if now >= next_report or not going or len(batch) >= 64:
+                if batch:
+                    self._hub.tell(ResultsReady(tuple(batch)))
+                    batch.clear()
+            if now >= next_report:
+                next_report = now + REPORT_S
+                self._report(stream, "running")
+            self._check_sinks(stream)
+        if stream.feeder.error is not None:
+            raise stream.feeder.error
+
+    def _check_sinks(self, stream: Stream) -> None:
+        for sink in self._sinks:
+            if sink.error is not None:
+                self._dropped = stream.abandon()
+                raise sink.error
+
+    def _report(self, stream: Stream, state: str) -> None:
+        assert self._pool is not None and self._ring is not None
+        self._host.update([os.getpid(), *self._pids()])
+        slots = self._ring.layout.slots
+        self._hub.tell(
+            MetricsUpdated(
+                snapshot(stream, self._pool, self._host, state, slots, self._dropped, self._goal())
+            )
+        )
+
+    def _goal(self) -> int | None:
+        """Return how many frames will come in all, where that is known."""
+        assert self._source is not None
+        if self._options.frames is not None:
+            return self._options.frames
+        looped = self._options.loop or (
+            self._options.loop is None and getattr(self._source[0].params, "loop", False)
+        )
+        return None if looped or self._options.seconds is not None else self._source[1].spec.frames
+
+    def _indices(self, devices: tuple[str, ...]) -> list[int]:
+        """Return the workers of these ids (settled, or as the user wrote them)."""
+        assert self._pool is not None
+        known = {w.member.settled: w.index for w in self._pool.workers}
+        for worker in self._pool.workers:
+            known.setdefault(worker.member.id, worker.index)
+        missing = [d for d in devices if d not in known]
+        if missing or not devices:
+            raise RunFailed(
+                f"a segment names devices that are not loaded: {', '.join(missing) or 'none at all'}"
+            )
+        return [known[d] for d in devices]
+
+    def summary(self) -> RunSummary:
+        """Return the figures of the last segment."""
+        return summarize(self._plan, self.stream, self._pool, self._dropped, self._last_calibration())
+
+    def _last_calibration(self) -> dict[str, DeviceCalibration]:
+        last = next(reversed(self._calibrations.values()), ())
+        return {c.id: c for c in last}
+
+    # ---- calibration
+
+    def _weights(self, active: list[int]) -> dict[str, float]:
+        """Return the weights of these workers: measured now, or by an earlier run."""
+        assert self._pool is not None
+        members = [self._pool.workers[i].member for i in active]
+        equal = {m.settled: 1.0 for m in members}
+        wanted = self._options.calibration
+        if wanted == "never" or (len(active) == 1 and wanted != "always"):
+            return equal
+        key = tuple(active)
+        if key not in self._calibrations:
+            self._calibrations[key] = self._calibrate(active)
+        measured = {c.id: c.weight for c in self._calibrations[key]}
+        return {m.settled: measured.get(m.id, 0.0) for m in members}
+
+    def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
+        assert self._source and self._pool and self._ring
+        settled = [self._pool.workers[i].member.settled for i in active]
+        key = calibration_cache.cache_key(self._plan.stage_digest(), settled, self._source[1].spec)
+        kept = calibration_cache.load(key) if self._options.calibration == "auto" else None
+        if kept is not None and {c.id for c in kept} == {self._pool.workers[i].member.id for i in active}:
+            self._hub.tell(Calibrated(kept, cached=True))
+            return kept
+        self._state("calibrating", "measuring each device on this pipeline")
+        slots = self._fill_samples(len(active) * self._options.in_flight)
+        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, self._options.in_flight)
+        measured = calibrator.run(active, lambda text: self._state("calibrating", text))
+        if measured is None:
+            raise _Stopped
+        if all(c.weight > 0 for c in measured):
+            calibration_cache.save(key, measured)
+        self._hub.tell(Calibrated(measured, cached=False))
+        return measured
+
+    def _fill_samples(self, count: int) -> list[int]:
+        """Put the source's first frames into as many slots; a short clip's frames are used again."""
+        assert self._source and self._ring
+        count = min(count, self._ring.layout.slots)
+        feeder = make_feeder(
+            self._source[0], self._source[1], self._ring, FeedPlan(frames=count), self._hub.wake
+        )
+        for slot in range(count):
+            feeder.offer(slot)
+        filled: list[int] = []
+        while not feeder.ended:
+            frame = feeder.take()
+            if frame is not None:
+                filled.append(frame.slot)
+                continue
+            self._hub.pump(0.0 if feeder.due_s() == 0.0 else 0.2)
+            if self._hub.stop_asked is not None:
+                raise _Stopped
+        if isinstance(feeder, ThreadFeeder):
+            feeder.finish()
+            feeder.join(5.0)
+        if feeder.error is not None or not filled:
+            raise feeder.error or RunFailed(
+                Problem("the source has no frame", self._plan.source, hint="Choose another file or device.")
+            )
+        for slot in range(count):
+            if slot not in filled:
+                self._copy_slot(filled[0], slot)
+        return list(range(count))
+
+    def _copy_slot(self, source: int, target: int) -> None:
+        assert self._ring is not None
+        np.copyto(self._ring.frame(target), self._ring.frame(source))
+        for name in ("height", "width", "state"):
+            self._ring.table[target][name] = self._ring.table[source][name]

@@ -1,0 +1,126 @@
+"""What the manager tells of a running stream: the live snapshot, and the summary at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from cluster4npu.core.engine.messages import DeviceCalibration
+from cluster4npu.core.engine.pool import Worker, WorkerPool
+from cluster4npu.core.engine.stream import Stream
+from cluster4npu.core.metrics.meter import HostMeter
+from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
+from cluster4npu.core.pipeline.plan import ExecutionPlan
+
+
+def snapshot(
+    stream: Stream, pool: WorkerPool, host: HostMeter, state: str, slots: int, dropped: int, goal: int | None
+) -> MetricsSnapshot:
+    """Return the figures of this moment and begin the next period."""
+    meter = stream.meter
+    period = meter.period()
+    total = sum(d.frames for d in meter.devices)
+    devices = []
+    for worker, count in zip(pool.workers, meter.devices, strict=True):
+        frames, busy = count.period_frames, count.period_busy_ns / 1e9
+        devices.append(
+            DeviceSnapshot(
+                id=worker.member.id,
+                state=_state(worker),
+                simulated=worker.member.simulated,
+                frames=count.frames,
+                share=count.frames / total if total else 0.0,
+                fps=frames / period.seconds,
+                busy=min(1.0, busy / period.seconds),
+                latency_ms=busy * 1e3 / frames if frames else None,
+                queue=stream.queue_of(worker.index),
+                restarts=worker.restarts,
+                unit=str(worker.report.get("unit", "unknown")),
+            )
+        )
+        count.reset_period()
+    p50, p95, p99 = period.latency_ranks_ms
+    return MetricsSnapshot(
+        elapsed_s=(time.monotonic_ns() - meter.start_ns) / 1e9,
+        state=state,
+        frames_in=stream.frames_in,
+        frames_out=meter.out,
+        frames_dropped=stream.feeder.dropped + dropped,
+        frames_failed=meter.failed,
+        in_flight=stream.in_engine,
+        fps=period.fps,
+        throughput_mb_s=period.mb_s,
+        latency_mean_ms=period.latency_mean_ms,
+        latency_p50_ms=p50,
+        latency_p95_ms=p95,
+        latency_p99_ms=p99,
+        buffer_full_waits=meter.waits,
+        ring_slots=slots,
+        ring_used=stream.in_engine,
+        reorder_waiting=stream.waiting_for_order,
+        devices=tuple(devices),
+        host_cpu=host.cpu,
+        host_memory_bytes=host.memory_bytes,
+        progress=min(1.0, (meter.out + meter.failed) / goal) if goal else None,
+    )
+
+
+def _state(worker: Worker) -> str:
+    return "busy" if worker.alive and worker.in_flight else worker.state
+
+
+def summarize(
+    plan: ExecutionPlan,
+    stream: Stream | None,
+    pool: WorkerPool | None,
+    dropped: int,
+    calibration: Mapping[str, DeviceCalibration],
+) -> RunSummary:
+    """Return how a segment ended; all zero when nothing had begun."""
+    nothing = LatencyStats.of([])
+    if stream is None or pool is None:
+        return RunSummary(0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, plan.stage.policy, plan.simulated)
+    meter = stream.meter
+    wall = (meter.last_ns - meter.start_ns) / 1e9
+    total = sum(d.frames for d in meter.devices)
+    devices = []
+    for worker, count in zip(pool.workers, meter.devices, strict=True):
+        weight = calibration.get(worker.member.id)
+        devices.append(
+            DeviceSummary(
+                id=worker.member.id,
+                settled_id=worker.member.settled,
+                unit=str(worker.report.get("unit", "unknown")),
+                simulated=worker.member.simulated,
+                frames=count.frames,
+                share=count.frames / total if total else 0.0,
+                busy=min(1.0, count.busy_ns / 1e9 / wall) if wall else 0.0,
+                fps=count.frames / wall if wall else 0.0,
+                latency_ms=meter.service(worker.index),
+                weight=weight.weight if weight else None,
+                restarts=worker.restarts,
+                startup_ms=worker.report.get("startup_ms"),
+                first_inference_ms=worker.report.get("first_inference_ms"),
+                failed=worker.failure,
+            )
+        )
+    return RunSummary(
+        frames_in=stream.frames_in,
+        frames_out=meter.out,
+        frames_dropped=stream.feeder.dropped + dropped,
+        frames_failed=meter.failed,
+        fps=meter.out / wall if wall else 0.0,
+        wall_s=wall,
+        latency_ms=meter.latency(),
+        devices=tuple(devices),
+        buffer_full_waits=meter.waits,
+        restarts=sum(w.restarts for w in pool.workers),
+        out_of_order=meter.out_of_order,
+        policy=plan.stage.policy,
+        simulated=plan.simulated,
+        warnings=tuple(stream.warnings),
+        failures=tuple(stream.failures),
+        traces=meter.traces.array() if meter.traces is not None else None,
+    )

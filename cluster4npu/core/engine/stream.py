@@ -1,0 +1,366 @@
+"""One segment of a run: frames in, spread over the workers, delivered in order, each exactly once.
+
+    free slot -> feeder -> pending -> a worker's backlog -> in flight -> finished -> delivered in order -> free slot
+
+A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cluster4npu.core.engine import codec
+from cluster4npu.core.engine.channel import Done, Work
+from cluster4npu.core.engine.feeder import FeedPlan, Filled, make_feeder
+from cluster4npu.core.engine.hub import Hub
+from cluster4npu.core.engine.messages import PreviewReady, Result, WorkerFailed
+from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
+from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.metrics.meter import Meter
+from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED
+from cluster4npu.core.nodes.base import Delivery, Source, SourceNode
+from cluster4npu.core.nodes.values import Value
+from cluster4npu.core.scheduling.base import Policy, WorkerView
+
+MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
+_FAILURES_TOLD = 5
+_NOBODY = -1
+
+
+@dataclass(slots=True)
+class Frame:
+    """One frame on its way. Times are monotonic ns; `result_bytes` is None until it is finished."""
+
+    slot: int
+    frame_id: int
+    generation: int
+    filled: Filled
+    worker: int = _NOBODY
+    queued_ns: int = 0
+    started_ns: int = 0
+    inferred_ns: int = 0
+    finished_ns: int = 0
+    result_bytes: int | None = None
+    deaths: int = 0
+    error: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.result_bytes is not None or bool(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a segment needs to know of the graph: which values each sink and preview takes, and the class names."""
+
+    exports: tuple[str, ...]
+    sinks: tuple[tuple[SinkThread, dict[str, str]], ...]  # sink and, by input port, the NODE.PORT it takes
+    labels: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Bounds of one segment. `collect`: where delivered results go, if anywhere."""
+
+    feed: FeedPlan
+    seconds: float | None
+    window: int | None
+    in_flight: int
+    collect: Callable[[Result], None] | None
+
+
+class Stream:
+    """Runs one segment; `step` returns False when it is over. Everything is freed again but a stopped feeder."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        pool: WorkerPool,
+        ring: Ring,
+        source: tuple[SourceNode, Source],
+        active: Sequence[int],
+        policy: Policy,
+        weights: dict[str, float],
+        route: Route,
+        preview: PreviewArea,
+        meter: Meter,
+        options: StreamOptions,
+    ) -> None:
+        self._hub, self._pool, self._ring = hub, pool, ring
+        self._active = {pool.workers[i].member.settled: i for i in active}
+        self._policy, self._weights = policy, weights
+        self._route, self._preview, self._options = route, preview, options
+        self.meter = meter
+        self._live = source[0].live
+        self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
+        self._free = deque(range(ring.layout.slots))
+        window = options.window if options.window is not None else ring.layout.slots
+        self._limit = min(ring.layout.slots, window + (1 if self._live else 0))
+        self._offered = 0
+        self._order: deque[Frame] = deque()
+        self._pending: deque[Frame] = deque()
+        self._backlog: dict[int, deque[Frame]] = {i: deque() for i in active}
+        self._in_flight: dict[int, Frame] = {}  # by slot
+        self._views: dict[str, WorkerView] = {}
+        self._next_id = 0
+        self._last_id = -1
+        self._full = False
+        self._draining = False
+        self.failures: list[str] = []
+        self.warnings: list[str] = []
+        self._set_alive()
+
+    # ---- figures for snapshots
+
+    @property
+    def frames_in(self) -> int:
+        return self._next_id + self.feeder.dropped
+
+    @property
+    def in_engine(self) -> int:
+        return len(self._order)
+
+    @property
+    def waiting_for_order(self) -> int:
+        return sum(frame.over for frame in self._order)
+
+    def queue_of(self, worker: int) -> int:
+        """Return how many frames a worker has been assigned and not finished."""
+        return len(self._backlog.get(worker, ())) + len(self._pool.workers[worker].in_flight)
+
+    # ---- the loop
+
+    def step(self, latest_s: float) -> bool:
+        """Wait until something happens (at most until `latest_s`, monotonic) and carry it on; False when over."""
+        for event in self._hub.pump(self._timeout(latest_s)):
+            self._take_event(event)
+        for event in self._pool.tick():
+            self._take_event(event)
+        self._check_time()
+        self._offer()
+        self._take_frames()
+        self._assign()
+        self._dispatch()
+        self._deliver()
+        return not (self.feeder.ended and not self._order)
+
+    def _timeout(self, latest_s: float) -> float:
+        due = self.feeder.due_s()
+        times = [latest_s] + [t for t in (due, self._pool.next_due_s()) if t is not None]
+        if self._options.seconds is not None and not self._draining:
+            times.append(self.meter.start_ns / 1e9 + self._options.seconds)
+        return max(0.0, min(times) - time.monotonic())
+
+    def _check_time(self) -> None:
+        seconds = self._options.seconds
+        if seconds is not None and not self._draining:
+            if time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9:
+                self.drain()
+
+    def drain(self) -> None:
+        """Take no further frame; what is in flight is finished."""
+        self._draining = True
+        self.feeder.finish()
+
+    def _offer(self) -> None:
+        while self._free and self._offered + len(self._order) < self._limit:
+            self._offered += 1
+            self.feeder.offer(self._free.popleft())
+        full = self._offered == 0 and not self.feeder.ended
+        if full and not self._full:
+            self.meter.waits += 1
+        self._full = full
+
+    def _take_frames(self) -> None:
+        while (filled := self.feeder.take()) is not None:
+            self._offered -= 1
+            row = self._ring.table[filled.slot]
+            generation = (int(row["generation"]) + 1) & 0xFFFFFFFF
+            row["generation"], row["frame_id"] = generation, self._next_id
+            frame = Frame(filled.slot, self._next_id, generation, filled)
+            self._next_id += 1
+            self._order.append(frame)
+            self._pending.append(frame)
+            if self.feeder.due_s() == 0.0 and self._in_flight:
+                break  # look at the workers between two frames
+
+    def _assign(self) -> None:
+        while self._pending:
+            key = self._policy.assign(self._views)
+            if key is None:
+                if not self._views and not self._pool.usable():
+                    raise self._nobody_left()
+                return
+            frame = self._pending.popleft()
+            frame.worker = self._active[key]
+            self._backlog[frame.worker].append(frame)
+            self._views[key].waiting += 1
+
+    def _dispatch(self) -> None:
+        for index, backlog in self._backlog.items():
+            worker = self._pool.workers[index]
+            while backlog and worker.alive and len(worker.in_flight) < self._options.in_flight:
+                frame = backlog.popleft()
+                frame.queued_ns = time.monotonic_ns()
+                self._in_flight[frame.slot] = frame
+                self._pool.give(index, Work(frame.slot, frame.generation, frame.frame_id))
+
+    # ---- what the pool tells
+
+    def _take_event(self, event: PoolEvent) -> None:
+        if isinstance(event, Completed):
+            self._finish(event.worker, event.done)
+        elif isinstance(event, Lost):
+            self._lose(event)
+        elif isinstance(event, Ready):
+            self._set_alive()
+
+    def _finish(self, index: int, done: Done) -> None:
+        frame = self._in_flight.get(done.slot)
+        if frame is None or frame.generation != done.generation:
+            return  # an answer to an earlier use of the slot
+        del self._in_flight[done.slot]
+        frame.started_ns, frame.inferred_ns, frame.finished_ns = (
+            done.started_ns,
+            done.inferred_ns,
+            done.finished_ns,
+        )
+        frame.error = done.error
+        frame.result_bytes = done.result_bytes
+        self._views[self._pool.workers[index].member.settled].waiting -= 1
+        self.meter.finished(index, done.started_ns, done.finished_ns)
+
+    def _lose(self, event: Lost) -> None:
+        worker = self._pool.workers[event.worker]
+        self._hub.tell(WorkerFailed(worker.member.id, event.reason, event.final))
+        self.warnings.append(
+            f"{worker.member.id}: {event.reason}; "
+            + ("the run went on without it" if event.final else "it was started again")
+        )
+        frames = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
+        for frame in frames:
+            frame.deaths += 1
+            if frame.deaths >= MOST_DEATHS:
+                frame.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+        backlog = self._backlog.get(event.worker, deque())
+        again = [f for f in frames if not f.error] + list(backlog)
+        backlog.clear()
+        self._pending.extendleft(sorted(again, key=lambda f: -f.frame_id))
+        self._set_alive()
+        if not self._pool.usable():
+            raise self._nobody_left()
+
+    def _set_alive(self) -> None:
+        alive = {k: i for k, i in self._active.items() if self._pool.workers[i].alive}
+        self._views = {k: WorkerView(self.queue_of(i), self._options.in_flight) for k, i in alive.items()}
+        measured = {k: self._weights[k] for k in alive if self._weights.get(k, 0.0) > 0}
+        self._policy.set_weights(measured or dict.fromkeys(alive, 1.0))
+
+    def _nobody_left(self) -> RunFailed:
+        reasons = "; ".join(f"{w.member.id}: {w.failure}" for w in self._pool.workers if w.failure)
+        return RunFailed(
+            Problem(
+                "every device has failed",
+                field="devices",
+                found=reasons,
+                hint="Choose another device, or look whether its driver or the model is at fault.",
+            )
+        )
+
+    # ---- delivery
+
+    def _deliver(self) -> None:
+        while self._order and self._order[0].over:
+            if not all(sink.has_room() for sink, _ in self._route.sinks):
+                return
+            frame = self._order.popleft()
+            self._hand_on(frame)
+            self._ring.table[frame.slot]["state"] = FREE
+            self._free.append(frame.slot)
+
+    def _hand_on(self, frame: Frame) -> None:
+        now = time.monotonic_ns()
+        latency_ms = (now - frame.filled.scheduled_ns) / 1e6
+        self.meter.out_of_order += frame.frame_id <= self._last_id
+        self._last_id = frame.frame_id
+        info = frame.filled.info
+        if frame.error:
+            self.meter.failed += 1
+            if len(self.failures) < _FAILURES_TOLD:
+                self.failures.append(f"frame {frame.frame_id}: {frame.error}")
+        else:
+            self.meter.delivered(latency_ms, info.height * info.width * 3, now)
+        self._trace(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
+        wish = self._hub.preview_wish
+        if self._route.sinks or self._options.collect or wish:
+            self._hand_out(frame, latency_ms)
+
+    def _hand_out(self, frame: Frame, latency_ms: float) -> None:
+        """Decode the results, for whoever has asked for them."""
+        values: dict[str, Value] = {}
+        if frame.result_bytes:
+            values = codec.decode(self._ring.result(frame.slot), self._route.exports)
+        info = frame.filled.info
+        device = self._pool.workers[frame.worker].member.id if frame.worker != _NOBODY else ""
+        for sink, wires in self._route.sinks:
+            inputs = {port: values[key] for port, key in wires.items() if key in values}
+            labels = next((self._route.labels[k] for k in wires.values() if k in self._route.labels), ())
+            sink.put(
+                Delivery(
+                    frame.frame_id,
+                    info.stream_ms,
+                    device,
+                    latency_ms,
+                    info.height,
+                    info.width,
+                    inputs,
+                    labels,
+                    frame.error,
+                )
+            )
+        if self._options.collect:
+            self._options.collect(
+                Result(frame.frame_id, device, latency_ms, info.stream_ms, values, frame.error)
+            )
+        wish = self._hub.preview_wish
+        if wish and not frame.error:
+            self._hub.preview_wish = None
+            height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)
+            self._hub.tell(PreviewReady(frame.frame_id, height, width, scale, values))
+
+    def _trace(self, frame: Frame, status: int, now: int) -> None:
+        if self.meter.traces is not None:
+            self.meter.traces.append(
+                (
+                    frame.frame_id,
+                    frame.worker,
+                    status,
+                    frame.filled.scheduled_ns,
+                    frame.filled.captured_ns,
+                    frame.queued_ns,
+                    frame.started_ns,
+                    frame.inferred_ns,
+                    frame.finished_ns,
+                    now,
+                )
+            )
+
+    def abandon(self) -> int:
+        """Count everything that is still on its way as dropped; return how many frames that were."""
+        self.feeder.finish()
+        while (filled := self.feeder.take()) is not None:
+            frame = Frame(filled.slot, self._next_id, 0, filled)
+            self._next_id += 1
+            self._order.append(frame)
+        left = len(self._order)
+        now = time.monotonic_ns()
+        for frame in self._order:
+            self._trace(frame, STATUS_DROPPED, now)
+        self._order.clear()
+        return left
