@@ -100,22 +100,23 @@ class Placement:
         right, bottom = min(int(x2 + fringe) + 1, width), min(int(y2 + fringe) + 1, height)
         if right <= left or bottom <= top:
             return
-        side = TILE + 2 * MARGIN
-        wanted = self.size * side / TILE
-        source = next((m for m in reversed(self.glyph.mipmaps) if m.shape[0] >= wanted), self.glyph.mipmaps[0])
+        extent = (TILE + 2 * MARGIN) / TILE  # side of the padded scan, in tile units
+        large = [mipmap for mipmap in self.glyph.mipmaps if len(mipmap) >= self.size * extent]
+        source = large[-1] if large else self.glyph.mipmaps[0]
         # Source pixel -> tile unit -> scene pixel; pixel centres lie at half-integers.
-        step = side / TILE / source.shape[0]
-        to_tile = np.array([[step, 0, 0.5 * step - 0.5 * side / TILE]] * 2)
-        to_tile[1] = [0, step, to_tile[1, 2]]
-        matrix = self.matrix() @ np.vstack([to_tile, [0, 0, 1]])
+        step = extent / len(source)
+        shift = (step - extent) / 2
+        matrix = self.matrix() @ np.array([[step, 0, shift], [0, step, shift], [0, 0, 1]])
         matrix[:, 2] -= (left + 0.5, top + 0.5)
-        alpha = cv2.warpAffine(source, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)[..., None]
+        alpha = cv2.warpAffine(source, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
         patch = image[top:bottom, left:right]
-        patch[:] = patch + (np.asarray(self.colour, np.float32) - patch) * alpha + 0.5
+        patch[:] = patch + (np.asarray(self.colour, np.float32) - patch) * alpha[..., None] + 0.5
 
 
-def noise_field(rng: np.random.Generator, shape: tuple[int, int], coarsest: int, octaves: int) -> NDArray[np.float32]:
-    """Return multi-octave value noise, normalised to 0..1; ``coarsest`` is the first grid's cell in pixels."""
+def noise_field(
+    rng: np.random.Generator, shape: tuple[int, int], coarsest: int, octaves: int
+) -> NDArray[np.float32]:
+    """Return multi-octave value noise as 0..1; ``coarsest`` is the cell of the first octave in pixels."""
     height, width = shape
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
@@ -142,11 +143,11 @@ def texture_field(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[n
         return np.clip(0.5 + 0.5 * sharpness * np.sin(2 * np.pi * along / period), 0, 1).astype(np.float32)
     if kind == "checker":
         return ((np.floor(along / period) + np.floor(across / period)) % 2).astype(np.float32)
-    field_ = np.zeros(shape, np.float32)
+    blobs = np.zeros(shape, np.float32)
     for _ in range(rng.integers(6, 30)):
         cx, cy, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(15, 90)
-        field_ += np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / radius**2)
-    return np.clip(field_, 0, 1)
+        blobs += np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / radius**2)
+    return np.clip(blobs, 0, 1)
 
 
 def colourise(rng: np.random.Generator, texture: NDArray[np.float32], contrast: float) -> Image:
@@ -162,6 +163,7 @@ def draw_clutter(rng: np.random.Generator, image: Image) -> None:
     for _ in range(rng.integers(2, 9)):
         colour = tuple(int(v) for v in rng.integers(0, 256, 3))
         centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+        x, y = int(centre[0]), int(centre[1])
         radius, thickness = rng.uniform(8, 50), int(rng.integers(1, 8))
         kind = rng.choice(["line", "polygon", "cross", "ellipse", "dots"])
         if kind == "line":
@@ -170,23 +172,25 @@ def draw_clutter(rng: np.random.Generator, image: Image) -> None:
             ends = np.round([centre - reach, centre + reach]).astype(int)
             cv2.line(image, ends[0].tolist(), ends[1].tolist(), colour, thickness, cv2.LINE_AA)
         elif kind == "polygon":
-            turns = rng.uniform(0, 2 * np.pi) + np.arange(corners := int(rng.integers(3, 7))) * 2 * np.pi / corners
+            start, corners = rng.uniform(0, 2 * np.pi), int(rng.integers(3, 7))
+            turns = start + np.arange(corners) * 2 * np.pi / corners
             points = np.round(centre + radius * np.stack([np.cos(turns), np.sin(turns)], 1)).astype(np.int32)
             if rng.random() < 0.5:
                 cv2.fillPoly(image, [points], colour, cv2.LINE_AA)
             else:
                 cv2.polylines(image, [points], True, colour, min(thickness, 4), cv2.LINE_AA)
         elif kind == "cross":
-            x, y, reach = int(centre[0]), int(centre[1]), int(radius)
+            reach = int(radius)
             cv2.line(image, (x - reach, y), (x + reach, y), colour, thickness, cv2.LINE_AA)
             cv2.line(image, (x, y - reach), (x, y + reach), colour, thickness, cv2.LINE_AA)
         elif kind == "ellipse":
             axes = (int(radius), int(radius * rng.uniform(0.3, 1)))
-            cv2.ellipse(image, (int(centre[0]), int(centre[1])), axes, rng.uniform(0, 180), 0, 360, colour, -1)
+            cv2.ellipse(image, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, -1)
         else:
             for dx, dy in rng.normal(0, radius, (12, 2)):
-                point = (int(centre[0] + dx), int(centre[1] + dy))
-                cv2.circle(image, point, int(rng.integers(1, 5)), colour, -1, cv2.LINE_AA)
+                cv2.circle(
+                    image, (int(x + dx), int(y + dy)), int(rng.integers(1, 5)), colour, -1, cv2.LINE_AA
+                )
 
 
 def contrasting_colour(rng: np.random.Generator, patch: Image) -> tuple[float, float, float]:
@@ -205,7 +209,7 @@ class SceneMaker:
 
     glyphs: list[Glyph]
     seed: int
-    backgrounds: int = 200
+    backgrounds: int = 300
     rng: np.random.Generator = field(init=False)
     pool: list[Image] = field(init=False)
 
@@ -250,7 +254,7 @@ class SceneMaker:
         rng = self.rng
         if rng.random() < 0.3:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4))
-        if rng.random() < 0.3:
+        if rng.random() < 0.25:
             noise = np.empty(image.shape, np.int16)
             cv2.setRNGSeed(int(rng.integers(2**31)))
             cv2.randn(noise, 0, rng.uniform(2, 12))
@@ -263,8 +267,7 @@ class SceneMaker:
     def scene(self) -> tuple[Image, Boxes]:
         """Return the next 640x480 RGB scene and its true boxes."""
         rng = self.rng
-        image = self.pool[rng.integers(len(self.pool))][:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
-        image = np.ascontiguousarray(image[..., rng.permutation(3)])
+        image = cv2.flip(self.pool[rng.integers(len(self.pool))], int(rng.integers(-1, 2)))
         if rng.random() < 0.5:
             draw_clutter(rng, image)
         placements = self._placements(image)

@@ -1,0 +1,178 @@
+"""Train, export and score the bundled handwritten-digit detector.
+
+Without options it trains, writes the ONNX file and scores it; PyTorch and onnx are needed for that only.
+``--evaluate`` scores the existing file on fresh held-out scenes and on the clip; ``--clip`` remakes the clip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from digits_clip import write_clip
+from digits_scene import CLASSES, NETWORK_SIZE, Boxes, Image, SceneMaker, letterbox, load_glyphs
+from digits_score import OnnxDetector, average_precisions
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+TRAIN_SEED, HELD_OUT_SEED = 1, 1_000_001
+# The grey bars of a letterboxed 4:3 scene teach nothing: training sees 8 pixels of the 40 above and below.
+CROP_TOP, CROP_BOTTOM = 32, 288
+
+
+def held_out_scenes(count: int) -> Iterator[tuple[Image, Boxes]]:
+    """Yield scenes of digits (and backgrounds) that training never sees."""
+    maker = SceneMaker(load_glyphs(held_out=True), HELD_OUT_SEED)
+    return (maker.scene() for _ in range(count))
+
+
+def clip_scenes() -> Iterator[tuple[Image, Boxes]]:
+    """Yield the decoded frames of the sample clip with their true boxes."""
+    truth = json.loads((ASSETS / "digits.json").read_text())
+    capture = cv2.VideoCapture(str(ASSETS / truth["video"]))
+    for boxes in truth["frames"]:
+        decoded, frame = capture.read()
+        if not decoded:
+            raise RuntimeError("the clip has fewer frames than its truth")
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.array(boxes, np.float32)
+
+
+def evaluate(model: Path, scenes: int) -> None:
+    """Print mAP@0.5 per class and overall on held-out scenes and on the clip, and the time per image."""
+    detector = OnnxDetector(model)
+    held_out = average_precisions(detector, held_out_scenes(scenes))
+    clip = average_precisions(detector, clip_scenes())
+    print(f"| class | AP@0.5, {scenes} held-out scenes | AP@0.5, clip |\n| --- | --- | --- |")
+    for row in zip(CLASSES, held_out, clip, strict=True):
+        print("| {} | {:.4f} | {:.4f} |".format(*row))
+    print(f"| mean | {np.mean(held_out):.4f} | {np.mean(clip):.4f} |")
+    tensor = np.random.default_rng(0).random((1, 3, NETWORK_SIZE, NETWORK_SIZE), np.float32)
+    times = []
+    for _ in range(100):
+        start = time.perf_counter()
+        detector.session.run(None, {"images": tensor})
+        times.append(time.perf_counter() - start)
+    milliseconds = np.array(times) * 1000
+    print(
+        f"one-thread inference: median {np.median(milliseconds):.1f} ms, fastest {milliseconds.min():.1f} ms"
+    )
+
+
+def train(model: Path, steps: int, batch: int, bfloat16: bool) -> None:
+    """Train from scratch and write the ONNX file, now and then on the way too."""
+    import torch
+    from digits_model import Detector, anchor_table, detection_loss
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    torch.manual_seed(0)
+    maker = SceneMaker(load_glyphs(held_out=False), TRAIN_SEED)
+    network = Detector(len(CLASSES)).to(memory_format=torch.channels_last).train()
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1.0, (step + 1) / 200) * (0.51 + 0.49 * math.cos(math.pi * step / steps))
+    )
+    anchors = anchor_table(CROP_BOTTOM - CROP_TOP, NETWORK_SIZE)
+    start, sums = time.perf_counter(), np.zeros(2)
+    for step in range(1, steps + 1):
+        images, truth, labels, real = training_batch(maker, batch)
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            predicted = network(pixels)
+        losses = detection_loss(predicted, anchors, *map(torch.from_numpy, (truth, labels, real)))
+        optimiser.zero_grad()
+        (2.0 * losses[0] + losses[1]).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(network)
+        sums += [float(loss) for loss in losses]
+        if step % 100 == 0:
+            box, classes = sums / 100
+            print(
+                f"{step}: box {box:.4f} class {classes:.4f} {time.perf_counter() - start:.0f} s", flush=True
+            )
+            sums[:] = 0
+        if step % 1000 == 0 or step == steps:
+            export(average.module, model)
+            score = np.mean(average_precisions(OnnxDetector(model), held_out_scenes(100)))
+            print(f"{step}: held-out mAP@0.5 {score:.4f} on 100 scenes", flush=True)
+
+
+def training_batch(maker: SceneMaker, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return images [b, h, w, 3], boxes [b, n, 4], classes [b, n] and which of the n are real [b, n]."""
+    scenes = [maker.scene() for _ in range(batch)]
+    most = max(1, *(len(boxes) for _, boxes in scenes))
+    images = np.empty((batch, CROP_BOTTOM - CROP_TOP, NETWORK_SIZE, 3), np.uint8)
+    truth, labels = np.zeros((batch, most, 4), np.float32), np.zeros((batch, most), np.int64)
+    real = np.zeros((batch, most), bool)
+    for i, (image, boxes) in enumerate(scenes):
+        fitted, scale, (left, top) = letterbox(image)
+        images[i] = fitted[CROP_TOP:CROP_BOTTOM]
+        count = len(boxes)
+        truth[i, :count] = boxes[:, :4] * scale + np.array([left, top - CROP_TOP] * 2, np.float32)
+        labels[i, :count], real[i, :count] = boxes[:, 4], True
+    return images, truth, labels, real
+
+
+def export(network: object, model: Path) -> None:
+    """Write the network as one ONNX file with the metadata that detection tools look for."""
+    import onnx
+    import torch
+    from digits_model import STRIDES, Detector, Exported
+
+    # A copy, as the averaged network trains on; plain memory format and float32.
+    detector = Detector(len(CLASSES))
+    detector.load_state_dict(network.state_dict())
+    torch.onnx.export(
+        Exported(detector).eval(),
+        (torch.zeros(1, 3, NETWORK_SIZE, NETWORK_SIZE),),
+        str(model),
+        input_names=["images"],
+        output_names=["output0"],
+        dynamic_axes={"images": {0: "batch"}, "output0": {0: "batch"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    document = onnx.load(model)
+    metadata = {
+        "description": "Handwritten-digit detector, 320x320, YOLOv8 output layout",
+        "license": "CC-BY-4.0 (trained on the UCI optical digits, Alpaydin and Kaynak, 1998)",
+        "task": "detect",
+        "stride": str(max(STRIDES)),
+        "imgsz": str([NETWORK_SIZE, NETWORK_SIZE]),
+        "names": str(dict(enumerate(CLASSES))),
+    }
+    onnx.helper.set_model_props(document, metadata)
+    onnx.checker.check_model(document)
+    onnx.save(document, model)
+
+
+def main() -> None:
+    """Parse the command line and run what it asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--evaluate", action="store_true", help="only score the existing model")
+    parser.add_argument("--clip", action="store_true", help="only remake the sample clip and its true boxes")
+    parser.add_argument("--model", type=Path, default=ASSETS / "digits_detector.onnx", help="the ONNX file")
+    parser.add_argument("--scenes", type=int, default=600, help="held-out scenes to score on (default 600)")
+    parser.add_argument("--steps", type=int, default=8000, help="training steps (default 8000)")
+    parser.add_argument("--batch", type=int, default=16, help="scenes per step (default 16)")
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="mixed precision: faster on CPUs that have it"
+    )
+    options = parser.parse_args()
+    if options.clip:
+        write_clip(ASSETS / "digits.mp4", ASSETS / "digits.json")
+        return
+    if not options.evaluate:
+        train(options.model, options.steps, options.batch, options.bfloat16)
+    evaluate(options.model, options.scenes)
+
+
+if __name__ == "__main__":
+    main()
