@@ -1,4 +1,4 @@
-"""ONNX Runtime: any ONNX model with one image input, on the processor (and Core ML where the wheel has it)."""
+"""ONNX Runtime: any ONNX model with one image input, on the processor (and Core ML where wheel has it)."""
 
 from __future__ import annotations
 

@@ -122,8 +122,8 @@ class SimulatedSession(Session):
         """Return when this frame's service began.
 
         A real device takes the next queued frame the moment it is done with the last. Our process wakes up a
-        little late and needs a moment to fetch the next frame; counting from the nominal finish keeps that from
-        adding up.
+        little late and needs a moment to fetch the next frame; counting from the nominal finish keeps that
+        from adding up.
         """
         now = time.monotonic()
         queued = now - self._finish <= min(_QUEUED_MOST_S, _QUEUED_SHARE * self._service_s)

@@ -1,0 +1,107 @@
+"""The synthetic source: a moving pattern, the same for the same seed, for the price of one copy."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from cluster4npu.core.nodes import base
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, param
+
+_TILE = 8  # pixels along the edge of one tile of the pattern
+_PERIOD = 64  # rows after which the pattern repeats, so that it can scroll without a seam
+_STEP = 2  # rows a frame
+_BAND = 8  # rows of the band that makes each frame differ from its neighbours
+
+
+class Synthetic(SourceNode):
+    """Makes frames without any input: for trying devices, policies and transport."""
+
+    type = "synthetic"
+    title = "Synthetic"
+    category = "Sources"
+    description = "Makes a moving pattern: for trying devices and policies without any file."
+    outputs = (Port("frame", (PortType.FRAME,)),)
+
+    class Params(base.Params):
+        width: int = param(640, title="Width", description="Width of a frame.", unit="px", ge=16, le=8192)
+        height: int = param(480, title="Height", description="Height of a frame.", unit="px", ge=16, le=8192)
+        fps: float | None = param(
+            None,
+            title="Rate",
+            description="Frames made a second; empty: as many as are wanted.",
+            unit="frames/s",
+            ge=1,
+            le=10_000,
+        )
+        frames: int | None = param(
+            None,
+            title="Frames",
+            description="How many frames there are; empty or 0: no end.",
+            unit="frames",
+            ge=0,
+            le=1_000_000_000,
+        )
+        loop: bool = param(False, title="Loop", description="Start again at the first frame after the last.")
+        seed: int = param(0, title="Seed", description="Another seed is another pattern.", ge=0, le=2**32 - 1)
+
+    @property
+    def may_block(self) -> bool:  # type: ignore[override]
+        """Tell whether reading waits: only for the time of the next frame, when a rate is asked for."""
+        return self.params.fps is not None
+
+    def open(self) -> SyntheticSource:
+        p = self.params
+        return SyntheticSource(p.height, p.width, p.fps, p.frames or None, p.seed)
+
+
+class SyntheticSource:
+    """The pattern, rendered once, taller than a frame: each frame is one contiguous piece of it and a band."""
+
+    def __init__(self, height: int, width: int, fps: float | None, frames: int | None, seed: int) -> None:
+        self.spec = FrameSpec(height, width, fps, frames)
+        rng = np.random.default_rng(seed)
+        tiles = rng.integers(0, 256, (_PERIOD // _TILE, -(-width // _TILE), 3), dtype=np.uint8)
+        period = tiles.repeat(_TILE, axis=0).repeat(_TILE, axis=1)[:, :width]
+        repeats = -(-(height + _PERIOD) // _PERIOD)
+        self._pattern = np.tile(period, (repeats, 1, 1)).reshape(-1)
+        self._colors = rng.integers(0, 256, (256, 3), dtype=np.uint8)
+        self._row = width * 3
+        self._index = 0
+        self._start_s: float | None = None
+
+    def read_into(self, slot: np.ndarray) -> FrameInfo | None:
+        """Make the next frame in `slot`; None after the last one."""
+        spec, index = self.spec, self._index
+        if spec.frames is not None and index >= spec.frames:
+            return None
+        stream_ms = None if spec.fps is None else self._wait(index, spec.fps)
+        offset = (index * _STEP) % _PERIOD * self._row
+        slot[: spec.nbytes] = self._pattern[offset : offset + spec.nbytes]
+        self._draw_band(slot, index)
+        self._index += 1
+        return FrameInfo(spec.height, spec.width, stream_ms)
+
+    def rewind(self) -> None:
+        self._index = 0
+        self._start_s = None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _draw_band(self, slot: np.ndarray, index: int) -> None:
+        places = max(1, self.spec.height // _BAND)
+        start = index % places * _BAND * self._row
+        band = slot[start : start + _BAND * self._row].reshape(-1, 3)
+        band[:] = self._colors[(index // places) % 256]
+
+    def _wait(self, index: int, fps: float) -> float:
+        """Sleep until this frame is due; return its time in the stream in ms."""
+        now = time.monotonic()
+        if self._start_s is None:
+            self._start_s = now - index / fps
+        left = self._start_s + index / fps - now
+        if left > 0:
+            time.sleep(left)
+        return index * 1e3 / fps

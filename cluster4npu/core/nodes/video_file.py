@@ -1,0 +1,154 @@
+"""The video file source: decodes straight into the slot, and tells when a file is broken or cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.nodes import base
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, param
+from cluster4npu.core.settings import resolve_path
+from cluster4npu.core.vision.capture import Capture
+
+VIDEO_FILTER = "Videos (*.mp4 *.avi *.mov *.mkv *.webm *.m4v *.mpg *.mpeg *.ts *.wmv);;All files (*)"
+
+# How much may be missing before a file counts as cut short: seconds, and part of its length. These containers
+# count their frames; of others FFmpeg estimates the length, from the longest of all tracks.
+_COUNTED = {".mp4", ".mov", ".m4v", ".avi"}
+_TOLERANCE_COUNTED = (0.25, 0.01)
+_TOLERANCE_ESTIMATED = (2.0, 0.05)
+
+
+class VideoFile(SourceNode):
+    """Reads the frames of a video file as fast as they are wanted."""
+
+    type = "video_file"
+    title = "Video file"
+    category = "Sources"
+    description = "Reads the frames of a video file (MP4, AVI, MOV, MKV ...)."
+    outputs = (Port("frame", (PortType.FRAME,)),)
+
+    class Params(base.Params):
+        path: str = param(
+            "",
+            title="File",
+            description="The video; a relative path belongs to the pipeline file's folder.",
+            widget="file",
+            file_filter=VIDEO_FILTER,
+            max_length=4096,
+        )
+        loop: bool = param(
+            False, title="Loop", description="Start again at the first frame when the file ends."
+        )
+
+    def problems(self) -> list[Problem]:
+        if self._path().is_file():
+            return []
+        return [
+            Problem(
+                "the video file is missing" if self.params.path else "no video file is chosen",
+                node=self.id,
+                field="path",
+                found=str(self._path()) if self.params.path else "",
+                allowed="an existing video file",
+                hint=f"Choose the file in the node's panel, or set it with --set {self.id}.path=PATH.",
+            )
+        ]
+
+    def open(self) -> VideoSource:
+        """Open the file and decode its first frame; raises InputError."""
+        for problem in self.problems():
+            raise InputError(problem)
+        return VideoSource(self.id, self._path())
+
+    def _path(self) -> Path:
+        return resolve_path(self.params.path, self.base)
+
+
+class VideoSource:
+    """An opened video file."""
+
+    _first_waits: bool
+    _count: int
+    _last_ms: float | None
+
+    def __init__(self, node: str, path: Path) -> None:
+        self._node = node
+        self._path = path
+        self._capture = capture = self._open()
+        self.spec = FrameSpec(capture.height, capture.width, capture.fps, capture.frames or None)
+
+    def read_into(self, slot: np.ndarray) -> FrameInfo | None:
+        """Decode the next frame into `slot`; None at the end. Raises RunFailed where the file breaks off."""
+        if not self._first_waits and not self._capture.grab():
+            self._check_end()
+            return None
+        self._first_waits = False
+        try:
+            size = self._capture.retrieve_into(slot)
+        except ValueError as error:
+            raise self._broken(
+                "the video's frames become larger", f"{error} at frame {self._count}"
+            ) from error
+        if size is None:
+            raise self._broken("a frame cannot be decoded", f"frame {self._count}")
+        height, width = size
+        self._count += 1
+        self._last_ms = self._capture.position_ms()
+        return FrameInfo(height, width, self._last_ms)
+
+    def rewind(self) -> None:
+        """Open the file again: seeking is not exact in every format."""
+        self._capture.close()
+        self._capture = self._open()
+
+    def close(self) -> None:
+        self._capture.close()
+
+    def _open(self) -> Capture:
+        """Return the capture with its first frame already decoded, so that an empty file is refused here."""
+        capture = Capture(str(self._path), ffmpeg=True)
+        if capture.opened and capture.height and capture.width and capture.grab():
+            self._first_waits = True
+            self._count = 0
+            self._last_ms = None
+            return capture
+        capture.close()
+        opened = "the video has no frame that can be decoded"
+        raise InputError(
+            Problem(
+                opened if capture.opened else "the video cannot be opened",
+                node=self._node,
+                field="path",
+                found=str(self._path),
+                allowed="a whole video of a known format (MP4, AVI, MOV, MKV, WebM)",
+                hint="The file is damaged, cut short or no video: copy or download it again, or convert it.",
+            )
+        )
+
+    def _check_end(self) -> None:
+        """Tell an end that comes too early from the real one: OpenCV reports both in the same way."""
+        frames, fps = self._capture.frames, self._capture.fps
+        if not frames or not fps or self._count >= frames:
+            return
+        counted = self._path.suffix.lower() in _COUNTED
+        seconds, part = _TOLERANCE_COUNTED if counted else _TOLERANCE_ESTIMATED
+        length_s = frames / fps
+        reached_s = self._count / fps if self._last_ms is None else self._last_ms / 1e3 + 1 / fps
+        if length_s - reached_s > max(seconds, part * length_s):
+            raise self._broken("the video breaks off", f"its end after frame {self._count} of {frames}")
+
+    def _broken(self, message: str, found: str) -> RunFailed:
+        return RunFailed(
+            Problem(
+                message,
+                node=self._node,
+                field="path",
+                found=f"{found} in {self._path.name}",
+                allowed="a whole video",
+                hint="The file is damaged or cut short: copy or download it again, or repair it with "
+                "`ffmpeg -i IN -c copy OUT`.",
+            )
+        )

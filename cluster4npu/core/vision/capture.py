@@ -1,0 +1,93 @@
+"""OpenCV captures that decode straight into a slot, and OpenCV kept from writing to the terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*(?:@[^/@\s]*)*(?=@)")
+
+
+def quiet_cv2() -> ModuleType:
+    """Import OpenCV so that it and its FFmpeg say nothing on stderr: what matters comes as an error of ours.
+
+    Both read these variables when they are first used in a process; what the user has set stays.
+    """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_VIDEOIO_DEBUG", "0")
+    import cv2
+
+    if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
+
+
+def redact_url(text: str) -> str:
+    """Return the text with user names and passwords of its URLs replaced by "***"."""
+    return _PASSWORD.sub("***", text)
+
+
+class Capture:
+    """One opened capture. Frames come in two steps: `grab` decodes, `retrieve_into` converts into the slot."""
+
+    def __init__(
+        self, target: str | int, *, ffmpeg: bool, open_timeout_ms: int = 0, read_timeout_ms: int = 0
+    ) -> None:
+        cv2 = quiet_cv2()
+        options: list[int] = []
+        if open_timeout_ms:
+            options += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_timeout_ms]
+        if read_timeout_ms:
+            options += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_timeout_ms]
+        api = cv2.CAP_FFMPEG if ffmpeg else cv2.CAP_ANY
+        self._cv2 = cv2
+        self._handle: Any = cv2.VideoCapture(target, api, options)
+        self.opened = bool(self._handle.isOpened())
+        self.height = self._number(cv2.CAP_PROP_FRAME_HEIGHT)
+        self.width = self._number(cv2.CAP_PROP_FRAME_WIDTH)
+        self.frames = self._number(cv2.CAP_PROP_FRAME_COUNT)
+        self.fps = self._rate()
+
+    def grab(self) -> bool:
+        """Decode the next frame; False at the end, or when the stream is broken (OpenCV does not tell which)."""
+        return bool(self._handle.grab())
+
+    def retrieve_into(self, slot: np.ndarray) -> tuple[int, int] | None:
+        """Put the grabbed frame into the flat `slot` and return (height, width); None when it cannot be had.
+
+        A frame of the announced size is converted in place. One of another size (a stream that changed) is
+        copied, or refused with ValueError when it is larger than the slot.
+        """
+        pixels = self.height * self.width * 3
+        view = slot[:pixels].reshape(self.height, self.width, 3)
+        ok, image = self._handle.retrieve(view)
+        if not ok or image is None:
+            return None
+        if image is not view and not np.shares_memory(image, view):
+            if image.size > slot.size or image.ndim != 3:
+                raise ValueError(f"{image.shape[1]} x {image.shape[0]} pixels")
+            slot[: image.size] = image.reshape(-1)
+            self.height, self.width = image.shape[:2]
+        return self.height, self.width
+
+    def position_ms(self) -> float | None:
+        """Return the time of the last frame in the stream, or None."""
+        value = float(self._handle.get(self._cv2.CAP_PROP_POS_MSEC))
+        return value if value >= 0 else None
+
+    def close(self) -> None:
+        """Let go of the file or device; may be called twice."""
+        self._handle.release()
+
+    def _number(self, name: int) -> int:
+        value = float(self._handle.get(name)) if self.opened else 0.0
+        return int(value) if 0 < value < 2**31 else 0
+
+    def _rate(self) -> float | None:
+        value = float(self._handle.get(self._cv2.CAP_PROP_FPS)) if self.opened else 0.0
+        return value if 0 < value < 10_000 else None
