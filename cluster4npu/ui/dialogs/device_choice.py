@@ -1,4 +1,4 @@
-"""The list of devices to choose from, looked for in the background: real ones first, simulated ones labelled."""
+"""The devices to choose from, looked for in the background: real ones first, simulated ones labelled."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def default_pool(devices: Sequence[DeviceInfo], *, simulated: bool) -> tuple[str
     """Return the ids to tick at first: every simulated device, or every real one that is ready.
 
     Of several runtimes for the same CPU only the first is ticked: they would only take each other's cores.
-    A CPU that is alone gets two workers where it has the cores, so that there is something to run in parallel.
+    A CPU that is alone gets two workers where it has the cores, so that there is something to compare.
     """
     if simulated:
         return tuple(d.id for d in devices if d.simulated and d.available)

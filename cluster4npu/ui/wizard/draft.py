@@ -36,7 +36,7 @@ PREFERENCES = (
     Preference(
         "balanced",
         "Balanced",
-        "Frames are spread evenly by measured speed, over all the workers you chose. Right for most pipelines.",
+        "Frames are spread evenly by measured speed, over all workers you chose. Right for most pipelines.",
         "smooth",
     ),
     Preference(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout
 
+from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
-from cluster4npu.ui.wizard.cards import CardGroup
 from cluster4npu.ui.wizard.draft import PREFERENCES, Draft
 from cluster4npu.ui.wizard.page import Page
 

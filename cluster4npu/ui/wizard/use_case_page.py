@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QFrame, QGroupBox, QHBoxLayout, QRadioButton, QScr
 
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
-from cluster4npu.ui.wizard.cards import CardGroup
 from cluster4npu.ui.wizard.draft import Draft, template_model
 from cluster4npu.ui.wizard.inputs import InputChooser
 from cluster4npu.ui.wizard.page import Page

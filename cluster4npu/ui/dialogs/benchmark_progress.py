@@ -1,0 +1,70 @@
+"""Second step of a benchmark: how far it is."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from cluster4npu.core.bench import BenchmarkProgress
+from cluster4npu.ui.dialogs.benchmark_setup import duration
+from cluster4npu.ui.dialogs.errors import plain_label
+
+_STEPS = 1000
+
+
+class ProgressStep(QWidget):
+    """A bar, what is being done, the rate of the last window, and what remains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = plain_label()
+        self.stage.setProperty("role", "heading")
+        self.detail = plain_label()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, _STEPS)
+        self.bar.setAccessibleName("Progress of the benchmark")
+        self.rate = plain_label(wrap=False)
+        self.rate.setProperty("role", "figure")
+        self.rate_of = plain_label()
+        self.eta = plain_label(wrap=False)
+        note = plain_label(
+            "Leave the machine alone meanwhile: whatever else runs makes the figures unsteady."
+        )
+        for label in (self.detail, self.rate_of, self.eta, note):
+            label.setProperty("role", "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(40, 0, 40, 0)
+        layout.setSpacing(8)
+        layout.addStretch(2)
+        for widget in (self.stage, self.detail, self.bar, self.eta):
+            layout.addWidget(widget)
+        layout.addSpacing(24)
+        layout.addWidget(self.rate)
+        layout.addWidget(self.rate_of)
+        layout.addStretch(3)
+        layout.addWidget(note)
+        for label in (self.rate, self.rate_of, note):
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+
+    def begin(self) -> None:
+        """Go back to the start."""
+        self.bar.setValue(0)
+        self.stage.setText("Starting")
+        for label in (self.detail, self.rate, self.rate_of, self.eta):
+            label.setText("")
+
+    def show_progress(self, progress: BenchmarkProgress) -> None:
+        """Show how far it is; the bar never goes back."""
+        self.bar.setValue(max(self.bar.value(), min(_STEPS, int(progress.fraction * _STEPS))))
+        self.stage.setText(progress.stage)
+        self.detail.setText(progress.detail)
+        self.eta.setText("" if progress.eta_s is None else f"About {duration(progress.eta_s)} left")
+        if progress.window_fps is not None:
+            self.rate.setText(f"{progress.window_fps:,.1f} frames/s")
+            self.rate_of.setText(f"last window, {progress.device or 'all devices together'}")
+
+    def show_stopping(self) -> None:
+        """Say that a cancel was heard."""
+        self.stage.setText("Stopping ...")
+        self.detail.setText("Nothing will be stored.")
+        self.eta.setText("")

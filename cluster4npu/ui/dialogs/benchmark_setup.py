@@ -1,0 +1,137 @@
+"""First step of a benchmark: which devices, how thorough, and how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from cluster4npu.core.bench import PROFILES, Profile
+from cluster4npu.core.errors import Problem
+from cluster4npu.ui.dialogs.cards import CardGroup
+from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, look_again_button
+from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
+
+_MEANING = {
+    "quick": "Five pairs of 3 s. Enough for a first look.",
+    "standard": "Five pairs of 6 s. Steadier percentiles.",
+    "certified": "Ten pairs of 28 s. For a number that others shall trust.",
+}
+
+
+class SetupStep(QWidget):
+    """Devices to tick and a profile to choose. `changed` tells of every edit."""
+
+    changed = Signal()
+
+    def __init__(self, pool: Sequence[str], profile: Profile | None, detect: Detect) -> None:
+        super().__init__()
+        self._pool = tuple(pool)
+        self._profiles = {**PROFILES, **({profile.name: profile} if profile else {})}
+        self.choice = DeviceChoice(detect=detect)
+        self.again = look_again_button(self.choice)
+        self.profiles = CardGroup("Profile")
+        for key, item in self._profiles.items():
+            note = "" if item.conforms else "Too short for the standard: its result is not a headline."
+            self.profiles.add(key, item.title, _MEANING.get(key, ""), note)
+        self.profiles.choose(profile.name if profile else "quick")
+        self.estimate = plain_label(name="Estimate")
+        self.estimate.setProperty("role", "muted")
+        self.reason = plain_label(name="Reason")
+        self.problems = ProblemBox()
+        self._lay_out()
+        self.choice.looked.connect(self._looked)
+        self.choice.changed.connect(self._edited)
+        self.profiles.chosen.connect(self._edited)
+        self._first = True
+        self._edited()
+
+    def start_looking(self) -> None:
+        """Look for devices in the background."""
+        self.choice.look()
+
+    @property
+    def profile(self) -> Profile:
+        """Return the chosen profile."""
+        return self._profiles[self.profiles.key]
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the ids of the chosen workers."""
+        return self.choice.selected()
+
+    def missing(self) -> str:
+        """Return why a benchmark cannot start, in words."""
+        if self.choice.looking:
+            return "looking for devices ..."
+        if not self.devices():
+            return "Tick at least one device."
+        return ""
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show what went wrong with the last attempt."""
+        self.problems.show_problems(problems)
+
+    def _lay_out(self) -> None:
+        left, right = QVBoxLayout(), QVBoxLayout()
+        left.addWidget(_heading("Devices"))
+        left.addWidget(self.choice, 1)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.again)
+        left.addLayout(foot)
+        right.addWidget(_heading("How thorough"))
+        right.addWidget(self.profiles)
+        right.addWidget(self.estimate)
+        right.addStretch(1)
+        columns = QHBoxLayout()
+        columns.setSpacing(18)
+        columns.addLayout(left, 6)
+        columns.addLayout(right, 5)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.problems)
+        layout.addLayout(columns, 1)
+        layout.addWidget(self.reason)
+
+    @Slot()
+    def _looked(self) -> None:
+        if self._first:
+            self._first = False
+            real = tuple(d.id for d in self.choice.devices if d.available and not d.simulated)
+            self.choice.select(self._pool or real)
+            self._edited()
+
+    @Slot()
+    def _edited(self) -> None:
+        self.again.setEnabled(not self.choice.looking)
+        count = len(self.devices())
+        if count == 0:
+            self.estimate.setText("")
+        elif count == 1:
+            self.estimate.setText(
+                "With one device there is nothing to compare: a speedup needs two. It is measured alone, "
+                f"in about {duration(self.profile.estimate_s(1))}."
+            )
+        else:
+            self.estimate.setText(
+                f"Each of {count} devices alone, then the best one against all together, interleaved: "
+                f"about {duration(self.profile.estimate_s(count))}, and the loading of the model."
+            )
+        self.reason.setText(self.missing())
+        self.changed.emit()
+
+
+def duration(seconds: float) -> str:
+    """Return a time for reading: "45 s", "2 min 30 s", "11 min"."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min" if minutes >= 10 or not rest else f"{minutes} min {rest} s"
+
+
+def _heading(text: str) -> QWidget:
+    label = plain_label(text, wrap=False)
+    label.setProperty("role", "heading")
+    return label

@@ -1,0 +1,93 @@
+"""Single and parallel side by side: the large number, bars, and the tables behind them."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from cluster4npu.ui.dashboard.speedup import SpeedupWidget
+from cluster4npu.ui.dialogs.bars import Bar, Bars
+from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent, what_to_do
+from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.figure_table import FigureTable
+
+_LATENCY = ("Latency p50", "p95", "p99")
+
+
+class ComparisonView(QWidget):
+    """Shows one comparison; the same in the benchmark's dialog and in the history."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.speedup = SpeedupWidget()
+        self.note = plain_label(name="ResultNote")
+        self.bars = Bars("Frames per second, single and parallel")
+        self.sides = FigureTable("Single and parallel", ("Side", "Frames/s", *_LATENCY))
+        self.efficiency = plain_label()
+        self.efficiency.setProperty("role", "muted")
+        self.workers_title = _heading("Share of each device")
+        self.workers = FigureTable(
+            "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Mean service time")
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.speedup)
+        layout.addWidget(self.note)
+        layout.addSpacing(4)
+        layout.addWidget(_heading("Frames per second"))
+        layout.addWidget(self.bars)
+        layout.addWidget(self.sides)
+        layout.addWidget(self.efficiency)
+        layout.addSpacing(4)
+        layout.addWidget(self.workers_title)
+        layout.addWidget(self.workers)
+
+    def show_comparison(self, result: Comparison) -> None:
+        """Show these figures."""
+        reason = result.reason if not result.valid else ""
+        self.speedup.show_result(
+            result.verdict, result.interval, simulated=result.simulated, valid=result.valid, reason=reason
+        )
+        notes = [result.explanation] if result.explanation and result.valid else []
+        notes += [what_to_do(result.reason)] if not result.valid else []
+        notes += [f"Note: {warning}" for warning in result.warnings]
+        self.note.setText("\n".join(notes))
+        self.note.setVisible(bool(notes))
+        self._show_sides(result)
+        self.workers_title.setVisible(bool(result.workers))
+        self.workers.setVisible(bool(result.workers))
+        self.workers.show_rows(
+            [
+                [
+                    worker.id + (" (SIMULATED)" if worker.simulated else ""),
+                    percent(worker.share),
+                    percent(worker.busy),
+                    figure(worker.fps),
+                    figure(worker.service_ms, unit=" ms"),
+                ]
+                for worker in result.workers
+            ]
+        )
+
+    def _show_sides(self, result: Comparison) -> None:
+        bars, rows, strong = [], [], None
+        for number, side in enumerate(result.sides):
+            name = side.title if side.parallel else f"{side.title} alone"
+            color = 2 if side.parallel else 0 if side.baseline else 6
+            bars.append(Bar(name, side.fps, figure(side.fps), color, side.parallel or side.baseline))
+            title = f"{name} (compared with)" if side.baseline else name
+            latency = [figure(value, unit=" ms") for value in (side.p50_ms, side.p95_ms, side.p99_ms)]
+            rows.append([title, figure(side.fps), *latency])
+            strong = number if side.parallel else strong
+        self.bars.show_bars(bars)
+        self.sides.show_rows(rows, strong)
+        self.efficiency.setText(
+            f"Scaling efficiency: {percent(result.efficiency)} of all devices' rates added up. "
+            "Latency is end to end; a percentile without enough frames is not reported."
+        )
+
+
+def _heading(text: str) -> QWidget:
+    label = plain_label(text, wrap=False)
+    label.setProperty("role", "heading")
+    return label

@@ -1,0 +1,60 @@
+"""Saving a stored run as a report, off the window's thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from cluster4npu.core.store import Store
+from cluster4npu.ui.dialogs.background import Background, Report
+
+FILTERS = "Web page (*.html);;Markdown (*.md)"
+
+
+class ReportSaver(QObject):
+    """Asks for a file and writes the report there. `saved` carries the path, `failed` the error."""
+
+    saved = Signal(str)
+    failed = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._widget = parent
+        self._work: Background | None = None
+
+    def ask(self, store: Path, run_id: str) -> None:
+        """Ask where to save the report of a run, and save it there."""
+        chosen, used = QFileDialog.getSaveFileName(
+            self._widget, "Save report", f"report-{run_id[:16]}.html", FILTERS
+        )
+        if chosen:
+            path, ending = Path(chosen), ".md" if "md" in used else ".html"
+            self.save(store, run_id, path if path.suffix else path.with_name(path.name + ending))
+
+    def save(self, store: Path, run_id: str, path: Path) -> None:
+        """Write the report of a run; its end is told by a signal."""
+
+        def work(_report: Report) -> object:
+            from cluster4npu.core.report import ReportGenerator
+
+            ReportGenerator(Store(store)).generate_performance_report(run_id, path)
+            return str(path)
+
+        if self._work is not None:
+            return
+        self._work = Background(work, "save-report")
+        self._work.succeeded.connect(self._succeeded)
+        self._work.failed.connect(self._failed)
+        self._work.start()
+
+    @Slot(object)
+    def _succeeded(self, path: str) -> None:
+        self._work = None
+        self.saved.emit(path)
+
+    @Slot(object)
+    def _failed(self, error: BaseException) -> None:
+        self._work = None
+        self.failed.emit(error)

@@ -1,0 +1,120 @@
+"""The pane beside the list: one stored run with its figures, its conditions and the command that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from cluster4npu.core.store import RunRecord
+from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
+from cluster4npu.ui.dialogs.comparison_view import ComparisonView
+from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.figure_table import FigureTable
+
+_LONGEST = 400
+
+
+class RunDetails(QScrollArea):
+    """Shows one run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Details of the run")
+        self.title = plain_label()
+        self.title.setProperty("role", "heading")
+        self.subtitle = plain_label()
+        self.subtitle.setProperty("role", "muted")
+        self.simulated = simulated_chip()
+        self.invalid = Chip()
+        self.comparison = ComparisonView()
+        self.figures = FigureTable("Figures", ("Device", "Frames/s", "Latency p50", "p95", "p99", "Share"))
+        self.facts = _selectable()
+        inner = QWidget()
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(4, 0, 8, 8)
+        layout.setSpacing(8)
+        shown: tuple[QWidget, ...] = (self.title, self.subtitle, self.simulated, self.invalid)
+        for widget in (*shown, self.comparison, self.figures, _heading("Conditions"), self.facts):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        self.setWidget(inner)
+
+    def show_run(self, record: RunRecord) -> None:
+        """Show this run."""
+        self.title.setText(record.pipeline.name or "(no name)")
+        when = f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        self.subtitle.setText(f"{record.kind} of {when}\nRun id {record.id}")
+        comparison = Comparison.of(record.detail)
+        compared = record.kind == "benchmark" and bool(comparison.sides)
+        self.comparison.setVisible(compared)
+        self.figures.setVisible(not compared)
+        self.simulated.setVisible(record.simulated and not compared)
+        invalid = "" if record.valid or compared else f"INVALID: {record.invalid_reason}"
+        self.invalid.show_word(invalid, "fail")
+        if compared:
+            self.comparison.show_comparison(comparison)
+        else:
+            self.figures.show_rows(_rows(record), 0)
+        self.facts.setText("\n".join(f"{title}: {value}" for title, value in facts(record)))
+        self.verticalScrollBar().setValue(0)
+
+
+def facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    """Return what is known of a run beside its figures, as titles and short values."""
+    for device in record.devices:
+        label = " (SIMULATED)" if device.simulated else ""
+        name = " \N{MIDDLE DOT} ".join(part for part in (device.name, device.unit) if part)
+        yield f"Device {device.id}{label}", name or "no details"
+    if record.model is not None:
+        yield "Model", f"{record.model.name} (SHA-256 {record.model.sha256[:16]})"
+    yield from _flat("", record.conditions)
+    yield "Frames kept", f"{record.sample_rows:,}"
+    if record.command:
+        yield "Command", record.command
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        title = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(f"{title} ", value)
+        elif value is None:
+            yield title, "not reported"
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield title, text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _rows(record: RunRecord) -> list[list[str]]:
+    rows = []
+    for result in record.results:
+        latency = [
+            figure(v, unit=" ms")
+            for v in (result.latency_ms.p50, result.latency_ms.p95, result.latency_ms.p99)
+        ]
+        share = percent(result.share) if result.device else ""
+        rows.append([result.device or "all together", figure(result.fps), *latency, share])
+    return rows
+
+
+def _selectable() -> QLabel:
+    label = plain_label()
+    label.setProperty("role", "muted")
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    label.setAccessibleName("Conditions")
+    return label
+
+
+def _heading(text: str) -> QWidget:
+    label = plain_label(text, wrap=False)
+    label.setProperty("role", "heading")
+    return label

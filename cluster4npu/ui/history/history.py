@@ -1,0 +1,246 @@
+"""History: the stored runs in a table, the chosen one beside it. The store is never opened on the window's thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QItemSelection, Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.core.store import RunRecord, RunRow, Store
+from cluster4npu.ui.dialogs.background import Background, Report
+from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
+from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.dialogs.reports import ReportSaver
+from cluster4npu.ui.history.details import RunDetails
+from cluster4npu.ui.history.rows import RunsFilter, RunsModel
+from cluster4npu.ui.history.table import RunsTable
+from cluster4npu.ui.theme import Colors
+
+LIMIT = 1000
+EMPTY = "No results yet. Run a benchmark."
+
+
+class HistoryPage(QWidget):
+    """The stored runs of one store. Call `refresh` when something was stored."""
+
+    def __init__(self, store_path: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("HistoryPage")
+        self._store = Path(store_path)
+        self._listing: Background | None = None
+        self._reading: Background | None = None
+        self._wanted = ""
+        self.run_id = ""
+        self.model = RunsModel()
+        self.filtered = RunsFilter(self.model)
+        self.table = RunsTable(self.filtered)
+        self.details = RunDetails()
+        self.saver = ReportSaver(self)
+        self._lay_out()
+        self.filter.textChanged.connect(self._filter_changed)
+        self.refresh_button.clicked.connect(self.refresh)
+        self.retry_button.clicked.connect(self.refresh)
+        self.report_button.clicked.connect(self._save_report)
+        self.copy_button.clicked.connect(self._copy_id)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.saver.saved.connect(lambda path: self.message.setText(f"Report saved: {path}"))
+        self.saver.failed.connect(self._report_failed)
+        dress(self, _sheet)
+        self.refresh()
+
+    @property
+    def loading(self) -> bool:
+        """Tell whether the list is being read."""
+        return self._listing is not None
+
+    @Slot()
+    def refresh(self) -> None:
+        """Read the list again, in the background; the chosen run stays chosen."""
+        if self.loading:
+            return
+        store = self._store
+
+        def work(_report: Report) -> object:
+            if not store.exists():  # looking must not make a file
+                return []
+            with Store(store) as opened:
+                return opened.runs(limit=LIMIT)
+
+        self.refresh_button.setEnabled(False)
+        self.retry_button.setEnabled(False)
+        self._wanted = self._wanted or self.run_id
+        self._listing = Background(work, "list-runs")
+        self._listing.succeeded.connect(self._listed)
+        self._listing.failed.connect(self._list_failed)
+        self._listing.start()
+
+    def show_run(self, run_id: str) -> None:
+        """Choose this run; the list is read again first."""
+        self._wanted = run_id
+        self.filter.clear()
+        self.refresh()
+
+    @Slot(object)
+    def _listed(self, rows: list[RunRow]) -> None:
+        self._listing = None
+        self.refresh_button.setEnabled(True)
+        self.retry_button.setEnabled(True)
+        wanted, self._wanted = self._wanted, ""
+        self.model.show_rows(rows)
+        self._pages.setCurrentWidget(self._content if rows else self._empty)
+        self._count()
+        numbers = [row.id for row in rows]
+        if rows:
+            self.table.choose(numbers.index(wanted) if wanted in numbers else 0)
+
+    @Slot(object)
+    def _list_failed(self, error: BaseException) -> None:
+        self._listing = None
+        self.refresh_button.setEnabled(True)
+        self.retry_button.setEnabled(True)
+        self.list_problems.show_problems(problems_of(error, "the stored runs cannot be read"))
+        self._pages.setCurrentWidget(self._broken)
+
+    @Slot(QItemSelection, QItemSelection)
+    def _selected(self, _now: QItemSelection, _before: QItemSelection) -> None:
+        number = self.table.chosen()
+        if self._reading is not None:
+            self._reading.abandon()
+            self._reading = None
+        self.message.setText("")
+        self.run_problems.show_problems([])
+        self.run_id = self.model.rows[number].id if number is not None else ""
+        for button in (self.report_button, self.copy_button):
+            button.setEnabled(number is not None)
+        if number is None:
+            self.details.hide()
+            return
+        store, run_id = self._store, self.run_id
+
+        def work(_report: Report) -> object:
+            return Store(store).run(run_id)
+
+        self._reading = Background(work, "read-run")
+        self._reading.succeeded.connect(self._read)
+        self._reading.failed.connect(self._read_failed)
+        self._reading.start()
+
+    @Slot(object)
+    def _read(self, record: RunRecord) -> None:
+        self._reading = None
+        self.details.show_run(record)
+        self.details.show()
+
+    @Slot(object)
+    def _read_failed(self, error: BaseException) -> None:
+        self._reading = None
+        self.details.hide()
+        self.run_problems.show_problems(problems_of(error, "this run cannot be read"))
+
+    @Slot(object)
+    def _report_failed(self, error: BaseException) -> None:
+        self.run_problems.show_problems(problems_of(error, "the report could not be saved"))
+
+    @Slot(str)
+    def _filter_changed(self, text: str) -> None:
+        self.filtered.set_filter(text)
+        self._count()
+
+    def _count(self) -> None:
+        shown, every = self.filtered.rowCount(), len(self.model.rows)
+        limit = f" (the newest {LIMIT:,})" if every >= LIMIT else ""
+        if every and not shown:
+            self.count.setText("No run fits the filter.")
+        elif shown == every:
+            self.count.setText(f"{every:,} run{'s' * (every != 1)}{limit}" if every else "")
+        else:
+            self.count.setText(f"{shown:,} of {every:,} runs{limit}")
+
+    @Slot()
+    def _save_report(self) -> None:
+        self.saver.ask(self._store, self.run_id)
+
+    @Slot()
+    def _copy_id(self) -> None:
+        QGuiApplication.clipboard().setText(self.run_id)
+        self.message.setText("Run id copied.")
+
+    def _lay_out(self) -> None:
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: name, device, kind, id ...")
+        self.filter.setAccessibleName("Filter the runs")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setMaximumWidth(420)
+        self.count = plain_label(wrap=False)
+        self.count.setProperty("role", "muted")
+        self.refresh_button = QPushButton("&Refresh")
+        self.retry_button = QPushButton("&Try again")
+        self.report_button = QPushButton("&Export report ...")
+        self.copy_button = QPushButton("&Copy run id")
+        self.message = plain_label()
+        self.message.setProperty("role", "muted")
+        self.list_problems, self.run_problems = ProblemBox(), ProblemBox()
+        top = QHBoxLayout()
+        top.addWidget(self.filter, 1)
+        top.addWidget(self.count)
+        top.addStretch(1)
+        top.addWidget(self.refresh_button)
+        self._pages = QStackedWidget()
+        self._content, self._empty, self._broken = self._make_content(), _centred(EMPTY), self._make_broken()
+        loading = _centred("Reading the stored runs ...")
+        for page in (loading, self._content, self._empty, self._broken):
+            self._pages.addWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setSpacing(10)
+        layout.addLayout(top)
+        layout.addWidget(self._pages, 1)
+
+    def _make_content(self) -> QWidget:
+        side = QWidget()
+        layout = QVBoxLayout(side)
+        layout.setContentsMargins(10, 0, 0, 0)
+        layout.addWidget(self.run_problems)
+        layout.addWidget(self.details, 1)
+        layout.addWidget(self.message)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.copy_button)
+        buttons.addWidget(self.report_button)
+        layout.addLayout(buttons)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(self.table)
+        splitter.addWidget(side)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        splitter.setChildrenCollapsible(False)
+        return splitter
+
+    def _make_broken(self) -> QWidget:
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.addWidget(self.list_problems)
+        layout.addWidget(self.retry_button, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addStretch(1)
+        return page
+
+
+def _centred(text: str) -> QWidget:
+    label = plain_label(text)
+    label.setProperty("role", "heading")
+    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    return label
+
+
+def _sheet(c: Colors) -> str:
+    return f"QFrame#ProblemBox {{ border: 1px solid {c.fail}; border-radius: 6px; background: {c.surface}; }}"

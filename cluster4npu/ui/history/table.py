@@ -1,0 +1,61 @@
+"""The table of runs: one row at a time, sortable, usable from the keyboard."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.history.rows import RunsFilter
+from cluster4npu.ui.theme import Colors
+
+_WIDTHS = (150, 170, 90, 170, 80, 76, 76, 96)
+
+
+class RunsTable(QTableView):
+    """Shows a list of runs; at most one is chosen."""
+
+    def __init__(self, model: RunsFilter) -> None:
+        super().__init__()
+        self._runs = model
+        self.setModel(model)
+        self.setAccessibleName("Stored runs")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(28)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        for column, width in enumerate(_WIDTHS):
+            self.setColumnWidth(column, width)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+        dress(self, _sheet)
+
+    def choose(self, row: int) -> None:
+        """Choose a run by its place in the list as it was read."""
+        index = self._runs.mapFromSource(self._runs.sourceModel().index(row, 0))
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        self.scrollTo(index)
+
+    def chosen(self) -> int | None:
+        """Return the chosen run's place in the list as it was read, or None."""
+        rows = self.selectionModel().selectedRows()
+        return self._runs.mapToSource(rows[0]).row() if rows else None
+
+
+def _sheet(c: Colors) -> str:
+    return f"""
+        QTableView {{ border: 1px solid {c.border}; }}
+        QHeaderView::section {{ background: {c.window}; color: {c.muted}; font-weight: 600;
+                                border: none; border-bottom: 1px solid {c.border}; padding: 5px 8px; }}
+        QTableView::item {{ padding: 0 6px; }}
+    """
