@@ -1,4 +1,4 @@
-"""The one tree of errors, and the problem record in which every message is told: what, where, found, allowed, what to do."""
+"""The one tree of errors, and the record in which every message is told: what, where, found, allowed, what to do."""
 
 from __future__ import annotations
 

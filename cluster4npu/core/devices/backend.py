@@ -62,7 +62,7 @@ class Session(ABC):
         call. Simulated sessions return []. Raises RunFailed.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most sessions have nothing to let go of
         """Let go of the device; may be called twice."""
 
 

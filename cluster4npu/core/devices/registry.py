@@ -39,9 +39,9 @@ def _discover() -> tuple[dict[str, Backend], dict[str, str]]:
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{GROUP}.{module_info.name}")
         for item in vars(module).values():
-            if inspect.isclass(item) and issubclass(item, Backend) and item.__module__ == module.__name__:
-                if not inspect.isabstract(item):
-                    found[item.key] = item()
+            own = inspect.isclass(item) and issubclass(item, Backend) and item.__module__ == module.__name__
+            if own and not inspect.isabstract(item):
+                found[item.key] = item()
     for entry in entry_points(group=GROUP):
         try:
             backend = entry.load()()

@@ -93,7 +93,8 @@ def unpack(data: bytes) -> Record:
     if tag == b"W":
         return Work(*_WORK.unpack(data)[1:])
     if tag == b"D":
-        return Done(*_DONE.unpack_from(data)[1:], data[_DONE.size :].decode(errors="replace"))
+        fields = _DONE.unpack_from(data)
+        return Done(*fields[1:8], data[_DONE.size :].decode(errors="replace"))
     kind, fields = json.loads(data[1:])
     return Control(kind, fields)
 

@@ -30,7 +30,7 @@ from cluster4npu.core.engine.messages import (
     WantPreview,
 )
 from cluster4npu.core.engine.preview import PreviewArea
-from cluster4npu.core.errors import Cancelled, InputError, Problem, RunFailed
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
@@ -121,10 +121,6 @@ class Run:
                 event = self._died()
             self._note(event)
             events.append(event)
-        if self._end is None and not self._process.is_alive() and not self._connection.poll(0):
-            event = self._died()
-            self._note(event)
-            events.append(event)
         return events
 
     def _note(self, event: Event) -> None:
@@ -204,10 +200,9 @@ class Run:
         """Stop and wait; kills the processes that have not left by then. Safe to call again."""
         if self._end is None:
             self.stop()
-            until = time.monotonic() + timeout_s
-            while self._end is None and (left := until - time.monotonic()) > 0:
-                self._take(left)
-        if self._end is None:
+            with contextlib.suppress(TimeoutError, Cluster4NPUError):
+                self.wait(timeout_s)
+        if not self.finished:
             self._process.kill()
             self._end = self._died()
         self._release()

@@ -273,10 +273,9 @@ class Manager:
             elif stop is not None:
                 stream.drain()
             now = time.monotonic()
-            if now >= next_report or not going or len(batch) >= 64:
-                if batch:
-                    self._hub.tell(ResultsReady(tuple(batch)))
-                    batch.clear()
+            if batch and (now >= next_report or not going or len(batch) >= 64):
+                self._hub.tell(ResultsReady(tuple(batch)))
+                batch.clear()
             if now >= next_report:
                 next_report = now + REPORT_S
                 self._report(stream, "running")

@@ -62,7 +62,10 @@ PoolEvent = Ready | Refused | Completed | Lost
 
 @dataclass(slots=True)
 class Worker:
-    """One member of the pool and the process that serves it now. `state`: starting, loaded, ready, restarting, failed, stopped."""
+    """One member of the pool and the process that serves it now.
+
+    `state`: starting, loaded, ready, restarting, failed, stopped.
+    """
 
     index: int
     member: PoolMember

@@ -115,6 +115,7 @@ class Stream:
         self.failures: list[str] = []
         self.warnings: list[str] = []
         self._set_alive()
+        self._offer()
 
     # ---- figures for snapshots
 
@@ -159,9 +160,9 @@ class Stream:
 
     def _check_time(self) -> None:
         seconds = self._options.seconds
-        if seconds is not None and not self._draining:
-            if time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9:
-                self.drain()
+        over = seconds is not None and time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9
+        if over and not self._draining:
+            self.drain()
 
     def drain(self) -> None:
         """Take no further frame; what is in flight is finished."""

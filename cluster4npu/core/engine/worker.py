@@ -166,7 +166,10 @@ class LoadedStage:
                 yield Control("labels", {"node": node.id, "names": names[start : start + 10]})
 
     def compute(self, image: np.ndarray) -> tuple[dict[str, Any], int]:
-        """Take one frame (H x W x 3 uint8, borrowed) through every node; return all values and when the model was done."""
+        """Take one frame (H x W x 3 uint8, borrowed) through every node.
+
+        Return all values by NODE.PORT, and when the model was done (monotonic ns).
+        """
         values: dict[str, Any] = {self._source: image}
         _run(self._before, values)
         if self.session.needs_input:
@@ -180,7 +183,7 @@ class LoadedStage:
         return values, inferred_ns
 
     def work(self, ring: Ring, record: Work) -> Done:
-        """Compute one slot's frame and leave the results beside it. A frame that cannot be computed is told, not raised."""
+        """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised."""
         started = time.monotonic_ns()
         row = ring.table[record.slot]
         row["state"] = READING

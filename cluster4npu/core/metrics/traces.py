@@ -28,10 +28,10 @@ STATUS_DROPPED = 2
 def latency_ms(traces: np.ndarray) -> np.ndarray:
     """Return the end-to-end latency (scheduled to delivered) of each delivered frame, in ms."""
     done = traces[traces["status"] == STATUS_DELIVERED]
-    return (done["delivered_ns"] - done["scheduled_ns"]) / 1e6
+    return np.asarray((done["delivered_ns"] - done["scheduled_ns"]) / 1e6)
 
 
 def service_ms(traces: np.ndarray) -> np.ndarray:
     """Return the time each delivered frame spent in its worker (started to finished), in ms."""
     done = traces[traces["status"] == STATUS_DELIVERED]
-    return (done["finished_ns"] - done["started_ns"]) / 1e6
+    return np.asarray((done["finished_ns"] - done["started_ns"]) / 1e6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.fields import FieldInfo
 
 from cluster4npu.core.devices.model import ModelInfo
@@ -40,7 +41,7 @@ class Port:
         return other.types[0] in self.types
 
 
-class Params(BaseModel):
+class NodeParams(BaseModel):
     """Base of a node type's parameters: immutable, strict. Make each field with `param`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -62,7 +63,12 @@ def param(
     `unit` stands behind the value ("px", "ms", "frames/s"); `widget` is "" (chosen by type), "file", "folder",
     "devices" or "text"; `file_filter` is a Qt file filter; `bounds` are pydantic's (ge, le, gt, lt, min_length ...).
     """
-    extra = {"unit": unit, "widget": widget, "file_filter": file_filter, "advanced": advanced}
+    extra: dict[str, JsonValue] = {
+        "unit": unit,
+        "widget": widget,
+        "file_filter": file_filter,
+        "advanced": advanced,
+    }
     return Field(
         default,
         title=title,
@@ -102,9 +108,9 @@ class Node(ABC):
     place: ClassVar[Place]
     inputs: ClassVar[tuple[Port, ...]] = ()
     outputs: ClassVar[tuple[Port, ...]] = ()
-    Params: ClassVar[type[Params]] = Params
+    Params: ClassVar[builtins.type[NodeParams]] = NodeParams
 
-    def __init__(self, node_id: str, params: Params, base: Path | None = None) -> None:
+    def __init__(self, node_id: str, params: NodeParams, base: Path | None = None) -> None:
         self.id = node_id
         self.params: Any = params
         self.base = base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem, nearest
-from cluster4npu.core.nodes.base import Node, Params, Place, Port, PortType, param
+from cluster4npu.core.nodes.base import Node, NodeParams, Place, Port, PortType, param
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.core.settings import resolve_path
 
@@ -22,7 +22,7 @@ class Inference(Node):
     inputs = (Port("tensor", (PortType.TENSOR,)),)
     outputs = (Port("outputs", (PortType.OUTPUTS,)),)
 
-    class Params(Params):
+    class Params(NodeParams):
         model: str = param(
             NO_MODEL,
             title="Model",

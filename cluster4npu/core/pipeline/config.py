@@ -194,7 +194,7 @@ class PipelineConfig(Record):
         return cls.parse(text, origin=path.name, base=path.resolve().parent)
 
     def save(self, path: str | Path) -> None:
-        """Write the file whole or not at all: the old file stays until the new one is safe on disk. Raises InputError."""
+        """Write the file whole or not at all: the old one stays until the new one is safe. Raises InputError."""
         path = Path(path)
         temporary: str | None = None
         try:
@@ -203,11 +203,11 @@ class PipelineConfig(Record):
                 file.write(self.text())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except OSError as error:
             if temporary is not None:
                 with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+                    Path(temporary).unlink()
             raise InputError(
                 Problem(
                     "the pipeline cannot be saved",

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem, nearest
@@ -13,7 +15,6 @@ from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.graph import Graph
-from cluster4npu.core.scheduling import policy_types
 from cluster4npu.core.settings import resolve_path
 
 
@@ -78,10 +79,13 @@ def make_plan(
 
     Raises PipelineInvalid with every problem, DeviceUnavailable naming a device that is not here.
     """
-    inference_ids = [n.id for n in config.nodes if n.type == "inference"]
-    changes = {"devices": list(devices) if devices else None, "policy": policy}
-    for node_id in inference_ids:
-        config = config.with_params(node_id, **{k: v for k, v in changes.items() if v is not None})
+    changes: dict[str, JsonValue] = {}
+    if devices:
+        changes["devices"] = list(devices)
+    if policy is not None:
+        changes["policy"] = policy
+    for node_id in [n.id for n in config.nodes if n.type == "inference"]:
+        config = config.with_params(node_id, **changes)
     graph = Graph.build(config)
     (inference,) = graph.at(Place.INFERENCE)
     before = graph.upstream(inference.id)
@@ -108,8 +112,6 @@ def make_plan(
                 )
             )
     model = inference.params.model
-    if policy is not None and policy not in policy_types():
-        raise InputError(f"unknown scheduling policy '{policy}'. {nearest(policy, policy_types())}")
     return ExecutionPlan(
         config=graph.config,
         source=source.id,
@@ -169,7 +171,7 @@ def default_devices() -> tuple[str, ...]:
 
 
 def _require_available(device: DeviceId) -> None:
-    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all (and is no simulator)."""
+    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all."""
     backend = registry.backend(device.backend)
     if backend.simulated:
         return  # any name will do; its options are checked when it is loaded

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(slots=True)
 class WorkerView:
-    """What a policy may know of one worker: `waiting` frames are assigned but not finished, `capacity` can be in flight."""
+    """What a policy may know of one worker: `waiting` frames are assigned but not finished, `capacity` may be sent."""
 
     waiting: int
     capacity: int
