@@ -140,6 +140,13 @@ def rgb(color: str) -> tuple[int, int, int]:
     return value.red(), value.green(), value.blue()
 
 
+def faded(color: str) -> QColor:
+    """Return the colour of what cannot be used now."""
+    value = QColor(color)
+    value.setAlpha(130)
+    return value
+
+
 def apply_theme(app: QApplication, mode: str = "system") -> None:
     """Dress the application: "light", "dark", or as the desktop says ("system"; followed when it changes)."""
     hints = app.styleHints()
@@ -196,10 +203,8 @@ def _palette(c: Colors) -> QPalette:
         role.Dark: c.border,
     }.items():
         palette.setColor(name, QColor(color))
-    faint = QColor(c.muted)
-    faint.setAlpha(150)
     for name in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, name, faint)
+        palette.setColor(QPalette.ColorGroup.Disabled, name, faded(c.muted))
     palette.setColor(QPalette.ColorGroup.Disabled, role.Highlight, QColor(c.border))
     return palette
 

@@ -10,11 +10,11 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
 WINDOW_S = 60.0
 REDRAW_MS = 50
 _CAPACITY = 1024
-NOT_REPORTED = "not reported"
 
 
 class _SecondsAxis(pg.AxisItem):
@@ -143,10 +143,3 @@ class LiveChart(QWidget):
         for index, curve in enumerate(self._curves):
             curve.setPen(pg.mkPen(c.line(index), width=2))
         self._draw()
-
-
-def figure(value: float) -> str:
-    """Return a number with three digits that count: 1234, 56.7, 8.90."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollA
 
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
 from cluster4npu.ui import theme
-from cluster4npu.ui.dashboard.chart import NOT_REPORTED, figure
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
+from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
 STATE_ROLES = {"ready": "ok", "busy": "ok", "starting": "accent", "restarting": "warn", "failed": "fail"}
 

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
-from cluster4npu.ui.dashboard.chart import NOT_REPORTED, figure
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
+from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
 
 class Figure(QWidget):

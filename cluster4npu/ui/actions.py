@@ -1,0 +1,125 @@
+"""The window's actions: their names, icons and keys, and the menus and the toolbar that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import qtawesome
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoStack
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from cluster4npu.ui import theme
+
+# name: text, icon, keys, tool tip
+_SPECS: dict[str, tuple[str, str, str, str]] = {
+    "new": ("&New", "mdi6.file-plus-outline", "Ctrl+N", "Start page: templates, wizard, recent files"),
+    "wizard": ("New with &wizard…", "mdi6.auto-fix", "Ctrl+Shift+N", "Four questions lead to a pipeline"),
+    "open": ("&Open…", "mdi6.folder-open-outline", "Ctrl+O", "Open a pipeline file"),
+    "save": ("&Save", "mdi6.content-save-outline", "Ctrl+S", "Save the pipeline"),
+    "save_as": ("Save &as…", "", "Ctrl+Shift+S", "Save the pipeline under another name"),
+    "quit": ("&Quit", "", "Ctrl+Q", "Close the window"),
+    "run": ("&Run", "mdi6.play", "F5", "Run the pipeline"),
+    "stop": ("&Stop", "mdi6.stop", "Shift+F5", "Stop the run"),
+    "benchmark": ("&Benchmark…", "mdi6.speedometer", "F6", "Measure all devices together against each alone"),
+    "start_page": ("Start &page", "mdi6.home-outline", "Ctrl+1", "Recent files and templates"),
+    "designer": ("&Designer", "mdi6.sitemap-outline", "Ctrl+2", "The pipeline and its run"),
+    "history": ("&History", "mdi6.history", "Ctrl+3", "Stored runs and benchmarks"),
+    "reset_layout": ("Reset &layout", "", "", "Put all panels back where they were at first"),
+    "toggle_theme": (
+        "Light or dark",
+        "mdi6.theme-light-dark",
+        "Ctrl+Shift+T",
+        "Switch between light and dark",
+    ),
+    "help": ("&Documentation", "", "F1", "Open the documentation"),
+    "about": ("&About Cluster4NPU", "", "", "Version and licence"),
+}
+PAGES = ("start_page", "designer", "history")
+
+
+class Actions(QObject):
+    """Every action by name. `slots` maps those names to what they do; a missing one is a KeyError."""
+
+    def __init__(
+        self, window: QMainWindow, slots: Mapping[str, Callable[[], object]], undo: QUndoStack
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self.by_name: dict[str, QAction] = {}
+        for name, (text, _icon, keys, tip) in _SPECS.items():
+            action = self.by_name[name] = QAction(text, window)
+            if keys:
+                action.setShortcut(QKeySequence(keys))
+                tip = f"{tip} ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})"
+            action.setToolTip(tip)
+            slot = slots[name]
+            action.triggered.connect(lambda _=False, slot=slot: slot())
+        for name, action, key in (
+            ("undo", undo.createUndoAction(window, "Undo"), QKeySequence.StandardKey.Undo),
+            ("redo", undo.createRedoAction(window, "Redo"), QKeySequence.StandardKey.Redo),
+        ):
+            action.setShortcuts(QKeySequence.keyBindings(key))
+            self.by_name[name] = action
+        pages = QActionGroup(window)
+        for name in PAGES:
+            self.by_name[name].setCheckable(True)
+            pages.addAction(self.by_name[name])
+        self.recent_menu = QMenu("Open &recent", window)
+        self.theme_menu = QMenu("&Theme", window)
+        theme.changes().changed.connect(self.dress)
+        self.dress()
+
+    def __getitem__(self, name: str) -> QAction:
+        return self.by_name[name]
+
+    def dress(self) -> None:
+        """Draw the icons in the colours of the theme."""
+        c = theme.colors()
+        special = {"run": c.ok, "stop": c.fail, "benchmark": c.accent}
+        icons = {name: spec[1] for name, spec in _SPECS.items() if spec[1]}
+        icons |= {"undo": "mdi6.undo", "redo": "mdi6.redo"}
+        for name, icon in icons.items():
+            faint = theme.faded(c.muted)
+            self.by_name[name].setIcon(
+                qtawesome.icon(icon, color=special.get(name, c.text), color_disabled=faint)
+            )
+
+    def make_menus(self, view: QMenu) -> None:
+        """Fill the menu bar; `view` holds what belongs to the panels."""
+        bar = self._window.menuBar()
+        file = bar.addMenu("&File")
+        self._add(file, "new", "wizard", "open")
+        file.addMenu(self.recent_menu)
+        self._add(file, "", "save", "save_as", "", "quit")
+        self._add(bar.addMenu("&Edit"), "undo", "redo")
+        self._add(view, "start_page", "designer", "history", "", "reset_layout")
+        view.addMenu(self.theme_menu)
+        bar.addMenu(view)
+        self._add(bar.addMenu("&Run"), "run", "stop", "", "benchmark")
+        self._add(bar.addMenu("&Help"), "help", "about")
+
+    def make_toolbar(self) -> QToolBar:
+        """Make the toolbar: files, edits, the run, and the pages at its right end."""
+        toolbar = QToolBar("Toolbar", self._window)
+        toolbar.setObjectName("Toolbar")
+        toolbar.setMovable(False)
+        toolbar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        toolbar.toggleViewAction().setVisible(False)
+        self._add(toolbar, "new", "open", "save", "", "undo", "redo", "", "run", "stop", "benchmark")
+        spring = QWidget()
+        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        toolbar.addWidget(spring)
+        self._add(toolbar, *PAGES, "", "toggle_theme")
+        for name in ("new", "open", "save", "undo", "redo", "toggle_theme"):
+            button = toolbar.widgetForAction(self.by_name[name])
+            assert isinstance(button, QToolButton)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        return toolbar
+
+    def _add(self, place: QMenu | QToolBar, *names: str) -> None:
+        for name in names:
+            if name:
+                place.addAction(self.by_name[name])
+            else:
+                place.addSeparator()

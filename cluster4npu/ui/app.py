@@ -1,0 +1,110 @@
+"""Starts the window, or draws pictures of it where there is no display."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
+
+from cluster4npu.core.settings import data_dir
+from cluster4npu.ui import theme
+
+_LOG_BYTES = 1_000_000
+_log = logging.getLogger("cluster4npu.ui")
+
+
+def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | None = None) -> int:
+    """Open the window on this pipeline, or on the start page, and return the exit code when it is closed.
+
+    With `render` nothing is shown: the pipeline is run, pictures of the window are written into that folder,
+    and the code is 1 when the run failed.
+    """
+    if render is not None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    app = make_application()
+    if render is not None:
+        from cluster4npu.ui.render import render_pictures
+
+        return render_pictures(pipeline, store, render)
+    from cluster4npu.ui.main_window import IntegratedPipelineDashboard
+
+    window = IntegratedPipelineDashboard(store)
+    theme.apply_theme(app, window.preferences.theme)
+    keep_log()
+    reporter = CrashReporter(window)
+    reporter.install()
+    window.show()
+    if pipeline is not None:
+        QTimer.singleShot(0, window, lambda: window.files.open(pipeline))
+    return app.exec()
+
+
+def make_application() -> QApplication:
+    """Return the one QApplication, named and dressed."""
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("Cluster4NPU")
+    app.setApplicationDisplayName("")
+    app.setOrganizationName("Cluster4NPU")
+    app.setDesktopFileName("cluster4npu")
+    theme.apply_theme(app)
+    return app
+
+
+def keep_log() -> None:
+    """Write warnings and errors into the user's data folder as well."""
+    handler = logging.handlers.RotatingFileHandler(
+        data_dir() / "app.log", maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
+    )
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+
+
+class CrashReporter(QObject):
+    """Shows unforeseen errors in a dialog; the window and the document stay."""
+
+    _raised = Signal(str)
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self.box: QMessageBox | None = None
+        self._raised.connect(self._show, Qt.ConnectionType.QueuedConnection)
+
+    def install(self) -> None:
+        """Take over what no code has caught, in every thread."""
+        sys.excepthook = self.report
+        threading.excepthook = lambda args: self.report(
+            args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+        )
+
+    def report(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        """Log the error and show it; Ctrl-C closes the window."""
+        if issubclass(kind, KeyboardInterrupt):
+            QTimer.singleShot(0, self._window, self._window.close)
+            return
+        _log.error("unforeseen error", exc_info=(kind, error, traceback))
+        self._raised.emit(f"{kind.__name__}: {error}"[:1000])
+
+    def _show(self, text: str) -> None:
+        if self.box is not None and self.box.isVisible():
+            return  # one at a time; all of them are in the log
+        self.box = QMessageBox(self._window)
+        self.box.setIcon(QMessageBox.Icon.Warning)
+        self.box.setWindowTitle("Something went wrong")
+        self.box.setTextFormat(Qt.TextFormat.PlainText)
+        self.box.setText(
+            "Something went wrong that the program did not foresee. Your pipeline is still open."
+        )
+        self.box.setInformativeText(f"{text}\n\nThe whole story is in {data_dir() / 'app.log'}")
+        self.box.open()

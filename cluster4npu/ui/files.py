@@ -1,0 +1,129 @@
+"""New, open, save: what replaces or writes the open pipeline, and the question before edits are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui.document import Document
+from cluster4npu.ui.preferences import Preferences
+
+_FILTER = "Pipelines (*.json);;All files (*)"
+Button = QMessageBox.StandardButton
+
+
+class FileControl(QObject):
+    """Each method asks first when there are unsaved edits, and tells whether it was done.
+
+    `opened`: another pipeline is in the document; `failed` carries an InputError, the document is as it was.
+    """
+
+    opened = Signal()
+    saved = Signal()
+    failed = Signal(object)
+
+    def __init__(self, window: QWidget, document: Document, preferences: Preferences) -> None:
+        super().__init__(window)
+        self._window = window
+        self._document = document
+        self._preferences = preferences
+
+    def may_lose_edits(self) -> bool:
+        """Ask what shall become of unsaved edits; False: the reader wants to stay."""
+        if not self._document.is_modified():
+            return True
+        answer = QMessageBox.question(
+            self._window,
+            "Unsaved changes",
+            f"Save the changes to “{display_name(self._document)}” first?",
+            Button.Save | Button.Discard | Button.Cancel,
+            Button.Save,
+        )
+        if answer == Button.Save:
+            return self.save()
+        return answer == Button.Discard
+
+    def new(self, config: PipelineConfig) -> bool:
+        """Begin with this pipeline, which has no file yet."""
+        if not self.may_lose_edits():
+            return False
+        self._document.new(config)
+        self.opened.emit()
+        return True
+
+    def new_from_template(self, key: str) -> bool:
+        """Begin with a template."""
+        try:
+            return self.new(PipelineTemplates.get(key))
+        except InputError as error:
+            self.failed.emit(error)
+            return False
+
+    def open_example(self) -> bool:
+        """Begin with the bundled example."""
+        return self.open(assets_dir() / "example.json")
+
+    def ask_open(self) -> bool:
+        """Let the reader choose a file."""
+        recent = self._preferences.recent
+        folder = str(recent[0].parent) if recent else str(Path.home())
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open pipeline", folder, _FILTER)
+        return bool(name) and self.open(Path(name))
+
+    def open(self, path: Path) -> bool:
+        """Open a file. What ships with the program is opened as a new pipeline, so that it stays as it is."""
+        path = path.absolute()
+        try:
+            config = PipelineConfig.open(path)
+            if path.resolve().parent == assets_dir().resolve():
+                return self.new(config)
+            if not self.may_lose_edits():
+                return False
+            self._document.open(path)
+        except InputError as error:
+            self.failed.emit(error)
+            return False
+        self._preferences.remember(path)
+        self.opened.emit()
+        return True
+
+    def save(self) -> bool:
+        """Write the file; asks for its name where there is none yet."""
+        if self._document.path is None:
+            return self.ask_save_as()
+        return self._save(self._document.path)
+
+    def ask_save_as(self) -> bool:
+        """Let the reader choose where to save."""
+        document = self._document
+        place = document.path or Path.home() / f"{_file_name(document.config.name)}.json"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save pipeline", str(place), _FILTER)
+        if not name:
+            return False
+        path = Path(name)
+        return self._save(path if path.suffix else path.with_suffix(".json"))
+
+    def _save(self, path: Path) -> bool:
+        try:
+            self._document.save(path)
+        except InputError as error:
+            self.failed.emit(error)
+            return False
+        self._preferences.remember(path.absolute())
+        self.saved.emit()
+        return True
+
+
+def display_name(document: Document) -> str:
+    """Return what the title calls the pipeline: its file, or its own name before it has one."""
+    return document.path.stem if document.path is not None else document.config.name or "Untitled"
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_ " else "_" for c in name).strip() or "pipeline"

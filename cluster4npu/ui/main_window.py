@@ -1,0 +1,298 @@
+"""The main window: start page, designer and history, with the actions and messages around them."""
+
+from __future__ import annotations
+
+import webbrowser
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.settings import default_store_path
+from cluster4npu.ui import theme
+from cluster4npu.ui.actions import PAGES, Actions
+from cluster4npu.ui.document import Document
+from cluster4npu.ui.files import FileControl, display_name
+from cluster4npu.ui.message_bar import MessageBar
+from cluster4npu.ui.preferences import Preferences
+from cluster4npu.ui.run_control import RunControl
+from cluster4npu.ui.start_page import StartPage
+
+if TYPE_CHECKING:
+    from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
+    from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
+    from cluster4npu.ui.history.history import HistoryPage
+    from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
+    from cluster4npu.ui.workspace import Workspace
+
+_DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
+_HOME_PAGE = "https://pypi.org/project/cluster4npu/"
+
+
+class MainWindow(QMainWindow):
+    """One pipeline, its run, and the stored results. The designer is made when it is first needed."""
+
+    def __init__(self, store: Path | None = None) -> None:
+        super().__init__()
+        self.store = store or default_store_path()
+        self.preferences = Preferences()
+        self.document = Document(parent=self)
+        self.messages = MessageBar()
+        self.files = FileControl(self, self.document, self.preferences)
+        self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
+        self.start_page = StartPage()
+        self._workspace: Workspace | None = None
+        self._history: HistoryPage | None = None
+        self.dialog: PipelineSetupWizard | BenchmarkDialog | None = None
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.start_page)
+        self._lay_out()
+        self._make_actions()
+        self._make_status_bar()
+        self._connect()
+        self._update()
+        self.resize(1280, 800)
+        self.restoreGeometry(self.preferences.layout("window"))
+        self.show_start_page()
+
+    # --- pages ---
+
+    @property
+    def workspace(self) -> Workspace:
+        """Return the designer, made at the first call."""
+        if self._workspace is None:
+            from cluster4npu.ui.workspace import Workspace  # canvas and charts: half a second
+
+            self._workspace = Workspace(self.document, self.preferences)
+            self.stack.addWidget(self._workspace)
+            for action in self._workspace.view_actions():
+                self._view_menu.addAction(action)
+            self._workspace.editor.refused.connect(lambda reason: self.messages.show_text(reason, "warn"))
+        return self._workspace
+
+    def show_start_page(self) -> None:
+        """Show recent files and templates."""
+        self.start_page.show_recent(self.preferences.recent)
+        self._show_page(self.start_page, "start_page")
+
+    def show_designer(self) -> None:
+        """Show the canvas."""
+        self._show_page(self.workspace, "designer")
+
+    def show_history(self) -> None:
+        """Show the stored runs."""
+        if self._history is None:
+            from cluster4npu.ui.history.history import HistoryPage
+
+            self._history = HistoryPage(self.store)
+            self.stack.addWidget(self._history)
+        self._history.refresh()
+        self._show_page(self._history, "history")
+
+    # --- what the actions do ---
+
+    def show_wizard(self) -> None:
+        """Ask the four questions; the canvas shows the result."""
+        from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
+
+        wizard = self.dialog = PipelineSetupWizard(self)
+        wizard.accepted.connect(lambda: self.files.new(wizard.result_config()))
+        wizard.finished.connect(wizard.deleteLater)
+        wizard.open()
+
+    def show_benchmark(self) -> BenchmarkDialog | None:
+        """Measure the open pipeline: all devices together against each alone."""
+        if self.runs.busy:
+            self.messages.show_text("Stop the run first: it would disturb the measurement.", "warn")
+            return None
+        from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
+
+        dialog = self.dialog = BenchmarkDialog(self.document.config, self.store, self)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+        return dialog
+
+    def run(self) -> None:
+        """Run the open pipeline and show it."""
+        self.show_designer()
+        self.runs.run()
+
+    def toggle_theme(self) -> None:
+        """Switch between light and dark."""
+        self._set_theme("light" if theme.colors().dark else "dark")
+
+    def show_documentation(self) -> None:
+        """Open the README that lies beside the program, or its page."""
+        webbrowser.open(_DOCUMENTATION.as_uri() if _DOCUMENTATION.is_file() else _HOME_PAGE)
+
+    def show_about(self) -> None:
+        """Tell version and licence."""
+        box = QMessageBox(self)
+        box.setWindowTitle("About Cluster4NPU")
+        box.setText(f"Cluster4NPU {version('cluster4npu')}")
+        box.setInformativeText(
+            "Runs one model on several inference devices at once and measures the gain.\n"
+            "Apache License 2.0. Runs and settings are kept in " + str(self.store.parent)
+        )
+        box.open()
+
+    # --- names of this window that scripts know ---
+
+    def create_performance_panel(self) -> PerformanceDashboard:
+        """Return the live dashboard, made if need be."""
+        return self.workspace.dashboard
+
+    def run_benchmark_test(self) -> BenchmarkDialog | None:
+        """Open the benchmark of the open pipeline; None while a run goes on."""
+        return self.show_benchmark()
+
+    # --- events ---
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.files.may_lose_edits():
+            event.ignore()
+            return
+        self.preferences.keep_layout("window", self.saveGeometry())
+        if self._workspace is not None:
+            self._workspace.keep_layout()
+        self.preferences.sync()
+        if self.dialog is not None and self.dialog.isVisible():
+            self.dialog.reject()
+        self.hide()
+        self.runs.shutdown()
+        event.accept()
+
+    # --- inside ---
+
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.stack, 1)
+        self.setCentralWidget(middle)
+
+    def _make_actions(self) -> None:
+        self.actions_by_name = Actions(
+            self,
+            {
+                "new": self.show_start_page,
+                "wizard": self.show_wizard,
+                "open": self.files.ask_open,
+                "save": self.files.save,
+                "save_as": self.files.ask_save_as,
+                "quit": self.close,
+                "run": self.run,
+                "stop": self.runs.stop,
+                "benchmark": self.show_benchmark,
+                "start_page": self.show_start_page,
+                "designer": self.show_designer,
+                "history": self.show_history,
+                "reset_layout": lambda: self.workspace.reset_layout(),
+                "toggle_theme": self.toggle_theme,
+                "help": self.show_documentation,
+                "about": self.show_about,
+            },
+            self.document.undo_stack,
+        )
+        self._view_menu = QMenu("&View", self)
+        self.actions_by_name.make_menus(self._view_menu)
+        self._view_menu.addSeparator()
+        self.addToolBar(self.actions_by_name.make_toolbar())
+        for mode in theme.MODES:
+            action = self.actions_by_name.theme_menu.addAction(mode.capitalize())
+            action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
+        self.actions_by_name.recent_menu.aboutToShow.connect(self._fill_recent)
+
+    def _make_status_bar(self) -> None:
+        self.state_label, self.figures_label = QLabel("Ready"), QLabel()
+        self.statusBar().addWidget(self.state_label)
+        self.statusBar().addPermanentWidget(self.figures_label)
+
+    def _connect(self) -> None:
+        page, files = self.start_page, self.files
+        page.wizard_asked.connect(self.show_wizard)
+        page.open_asked.connect(files.ask_open)
+        page.example_asked.connect(files.open_example)
+        page.empty_asked.connect(lambda: files.new(PipelineConfig()))
+        page.template_chosen.connect(files.new_from_template)
+        page.file_chosen.connect(files.open)
+        page.file_forgotten.connect(self._forget)
+        files.opened.connect(self._show_opened)
+        files.saved.connect(lambda: self.statusBar().showMessage("Saved", 3000))
+        files.failed.connect(self._show_error)
+        self.document.undo_stack.cleanChanged.connect(self._update)
+        self.document.config_changed.connect(self._update)
+        self.document.path_changed.connect(self._update)
+        self.runs.busy_changed.connect(self._update)
+        self.runs.told.connect(self._show_run_state)
+        self.runs.stored.connect(self._refresh_history)
+        self.messages.node_asked.connect(lambda node: self.workspace.editor.select_node(node))
+
+    def _update(self) -> None:
+        """Bring title and actions up to date."""
+        mark = "*" if self.document.is_modified() else ""
+        self.setWindowTitle(f"{display_name(self.document)}{mark} - Cluster4NPU")
+        busy, empty = self.runs.busy, not self.document.config.nodes
+        self.actions_by_name["run"].setEnabled(not busy and not empty)
+        self.actions_by_name["benchmark"].setEnabled(not busy and not empty)
+        self.actions_by_name["stop"].setEnabled(busy)
+
+    def _show_page(self, page: QWidget, name: str) -> None:
+        assert name in PAGES
+        self.stack.setCurrentWidget(page)
+        self.actions_by_name[name].setChecked(True)
+
+    def _show_opened(self) -> None:
+        self.messages.hide()
+        self.show_designer()
+
+    def _show_error(self, error: InputError) -> None:
+        self.messages.show_problems(error.problems)
+        self.start_page.show_recent(self.preferences.recent)
+
+    def _show_run_state(self, state: str, figures: str) -> None:
+        self.state_label.setText(state)
+        self.figures_label.setText(figures)
+
+    def _refresh_history(self, _run_id: str) -> None:
+        if self._history is not None:
+            self._history.refresh()
+
+    def _forget(self, path: Path) -> None:
+        self.preferences.forget(path)
+        self.start_page.show_recent(self.preferences.recent)
+
+    def _fill_recent(self) -> None:
+        menu = self.actions_by_name.recent_menu
+        menu.clear()
+        for path in self.preferences.recent:
+            action = menu.addAction(str(path) if path.is_file() else f"{path} (missing)")
+            action.setEnabled(path.is_file())
+            action.triggered.connect(lambda _=False, path=path: self.files.open(path))
+        if menu.isEmpty():
+            menu.addAction("None yet").setEnabled(False)
+
+    def _set_theme(self, mode: str) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply_theme(app, mode)
+        self.preferences.theme = mode
+
+
+class IntegratedPipelineDashboard(MainWindow):
+    """The main window under the name that scripts know."""

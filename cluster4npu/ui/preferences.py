@@ -1,0 +1,63 @@
+"""What the window remembers from one start to the next, in an ini file in the user's data folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from cluster4npu.core.settings import data_dir
+
+MAX_RECENT = 12
+_LAYOUT_VERSION = 1
+
+
+class Preferences:
+    """Recent files, theme, and the places of window and panels."""
+
+    def __init__(self) -> None:
+        self._settings = QSettings(str(data_dir() / "window.ini"), QSettings.Format.IniFormat)
+
+    @property
+    def recent(self) -> list[Path]:
+        """Return the files that were opened or saved, newest first; some may be gone."""
+        try:
+            entries = json.loads(str(self._settings.value("recent", "[]")))
+        except ValueError:
+            return []
+        return (
+            [Path(entry) for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+        )
+
+    def remember(self, path: Path) -> None:
+        """Put a file at the top of the recent ones."""
+        self._set_recent([path, *(other for other in self.recent if other != path)][:MAX_RECENT])
+
+    def forget(self, path: Path) -> None:
+        """Take a file out of the recent ones."""
+        self._set_recent([other for other in self.recent if other != path])
+
+    @property
+    def theme(self) -> str:
+        return str(self._settings.value("theme", "system"))
+
+    @theme.setter
+    def theme(self, mode: str) -> None:
+        self._settings.setValue("theme", mode)
+
+    def layout(self, name: str) -> QByteArray:
+        """Return what was kept of a window's layout under this name; empty when nothing fits this version."""
+        value = self._settings.value(f"layout{_LAYOUT_VERSION}/{name}")
+        return value if isinstance(value, QByteArray) else QByteArray()
+
+    def keep_layout(self, name: str, value: QByteArray) -> None:
+        """Keep a window's layout."""
+        self._settings.setValue(f"layout{_LAYOUT_VERSION}/{name}", value)
+
+    def sync(self) -> None:
+        """Write the file now."""
+        self._settings.sync()
+
+    def _set_recent(self, paths: list[Path]) -> None:
+        self._settings.setValue("recent", json.dumps([str(path) for path in paths]))

@@ -1,0 +1,160 @@
+"""Run and Stop: from the document through the bridge to the panels, and the finished run into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from cluster4npu.core.engine.messages import Failed, RunOptions, Started, WorkerFailed
+from cluster4npu.core.errors import Cluster4NPUError, Problem
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.bridge import EngineBridge
+from cluster4npu.ui.dashboard.numbers import figure
+from cluster4npu.ui.dialogs.background import Background
+from cluster4npu.ui.document import Document
+from cluster4npu.ui.message_bar import MessageBar
+
+if TYPE_CHECKING:
+    from cluster4npu.ui.workspace import Workspace
+
+
+class RunControl(QObject):
+    """Holds the one run of the window, which uses the pipeline as it was when it started.
+
+    `busy_changed` tells whether a run goes on; `told` carries what the status bar shows: state and figures;
+    `stored` tells that the run can be found in the history.
+    """
+
+    busy_changed = Signal(bool)
+    told = Signal(str, str)
+    stored = Signal(str)
+
+    def __init__(
+        self,
+        document: Document,
+        messages: MessageBar,
+        workspace: Callable[[], Workspace],
+        store: Path,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document, self._messages, self._workspace = document, messages, workspace
+        self._store = store
+        self._config: PipelineConfig | None = None
+        self._started: Started | None = None
+        self._saving: Background | None = None
+        self.summary: RunSummary | None = None
+        self.bridge = bridge = EngineBridge(self)
+        bridge.state_changed.connect(self._show_state)
+        bridge.started.connect(self._show_started)
+        bridge.metrics_updated.connect(self._show_metrics)
+        bridge.preview_ready.connect(lambda frame: self._workspace().preview.show_frame(frame))
+        bridge.worker_failed.connect(self._show_worker_failed)
+        bridge.finished.connect(self._finished)
+        bridge.failed.connect(self._failed)
+
+    @property
+    def busy(self) -> bool:
+        return self.bridge.busy
+
+    def run(self, options: RunOptions | None = None) -> bool:
+        """Start the document's pipeline, or say what is wrong with it."""
+        if self.busy:
+            return False
+        errors = [p for p in self._document.check() if p.severity == "error"]
+        if errors:
+            self._complain(errors)
+            return False
+        self._messages.hide()
+        self._config, self._started, self.summary = self._document.config, None, None
+        self._workspace().begin_run(self._config)
+        self.bridge.start(self._config, options)
+        self.busy_changed.emit(True)
+        return True
+
+    def stop(self) -> None:
+        """Stop the run; returns at once."""
+        self.bridge.stop()
+
+    def shutdown(self) -> None:
+        """End everything that goes on, for a window that closes; waits a few seconds at most."""
+        self.bridge.shutdown()
+        if self._saving is not None:
+            self._saving.wait(3.0)
+
+    def _show_state(self, state: str, detail: str) -> None:
+        self._workspace().dashboard.show_state(state, detail)
+        self.told.emit(state.capitalize(), "")
+
+    def _show_started(self, started: Started) -> None:
+        self._started = started
+        self._workspace().show_started(started)
+
+    def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
+        self._workspace().show_snapshot(snapshot)
+        self.told.emit(
+            snapshot.state.capitalize(), f"{snapshot.frames_out} frames   {figure(snapshot.fps)} FPS"
+        )
+
+    def _show_worker_failed(self, event: WorkerFailed) -> None:
+        what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
+        self._messages.show_text(f"{event.device} failed: {event.reason}. {what}", "warn")
+
+    def _finished(self, summary: RunSummary) -> None:
+        self.summary = summary
+        self.told.emit("Stopped", f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
+        self._warn(summary)
+        self._keep(summary)
+        self.busy_changed.emit(False)
+
+    def _failed(self, event: Failed) -> None:
+        self.summary = event.summary
+        self.told.emit("Failed", "")
+        self._complain(event.error.problems)
+        self.busy_changed.emit(False)
+
+    def _warn(self, summary: RunSummary) -> None:
+        notes = [*summary.warnings]
+        if summary.frames_failed:
+            reasons = "; ".join(summary.failures)
+            notes.append(f"{summary.frames_failed} of {summary.frames_in} frames failed: {reasons}")
+        if notes:
+            self._messages.show_text(" ".join(notes), "warn")
+
+    def _complain(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+        self._messages.show_problems(problems)
+        known = {node.id for node in self._document.config.nodes}
+        self._workspace().show_problems(problems[0].node if problems[0].node in known else "")
+
+    def _keep(self, summary: RunSummary) -> None:
+        """Store the run on a thread; the window does not wait for the disk."""
+        config = self._config
+        if config is None or summary.frames_out == 0:
+            return
+        sha256 = self._started.model_sha256 if self._started is not None else ""
+        path = self._store
+
+        def save(_report: object) -> str:
+            from cluster4npu.core.store import Store
+            from cluster4npu.core.store.recording import record_of_run
+
+            with Store(path) as store:
+                return store.save(
+                    record_of_run(config, summary, command="cluster4npu app", model_sha256=sha256)
+                )
+
+        self._saving = Background(save, "store-run")
+        self._saving.succeeded.connect(lambda run_id: self.stored.emit(str(run_id)))
+        self._saving.failed.connect(self._not_stored)
+        self._saving.start()
+
+    def _not_stored(self, error: Exception) -> None:
+        if isinstance(error, Cluster4NPUError):
+            self._messages.show_problems(error.problems, "warn")
+        else:
+            self._messages.show_text(f"The run could not be stored: {error}", "warn")

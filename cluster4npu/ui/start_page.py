@@ -1,0 +1,207 @@
+"""The first page: carry on with a recent file, or begin with the wizard, a template or the example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.templates import PipelineTemplates, TemplateInfo
+from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.chip import Chip
+from cluster4npu.ui.dashboard.elided import ElidedLabel
+
+_CARD_COLUMNS = 2
+_LEFT_PX = 360
+_CARD_PX = 300
+
+
+class TemplateCard(QPushButton):
+    """A large button with a template's title and description."""
+
+    def __init__(self, info: TemplateInfo, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.key = info.key
+        self.setObjectName("TemplateCard")
+        self.setAccessibleName(f"Template {info.title}")
+        self.setAccessibleDescription(info.description)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        title = _words(info.title, "heading")
+        text = _words(info.description, "muted")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 12, 14, 12)
+        layout.addWidget(title)
+        layout.addWidget(_words(info.use_case, ""))
+        layout.addWidget(text)
+        layout.addStretch(1)
+        word = ("brings a try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
+        layout.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignLeft)
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        assert layout is not None
+        return QSize(_CARD_PX, layout.totalHeightForWidth(max(self.width(), _CARD_PX)))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+class RecentRow(QWidget):
+    """One recent file: open it, or take it out of the list."""
+
+    def __init__(self, path: Path, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        exists = path.is_file()
+        self.open = QPushButton()
+        self.open.setObjectName("RecentFile")
+        self.open.setEnabled(exists)
+        self.open.setToolTip(str(path))
+        self.open.setAccessibleName(f"Open {path.name}" if exists else f"{path.name} is missing")
+        name = ElidedLabel(path.name if exists else f"{path.name} (missing)")
+        place = ElidedLabel(str(path.parent))
+        place.setProperty("role", "muted")
+        inside = QVBoxLayout(self.open)
+        inside.setContentsMargins(8, 4, 8, 4)
+        inside.setSpacing(0)
+        for label in (name, place):
+            label.setEnabled(exists)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            inside.addWidget(label)
+        self.open.setFixedHeight(inside.sizeHint().height())
+        self.remove = QToolButton()
+        self.remove.setText("✕")
+        self.remove.setAutoRaise(True)
+        self.remove.setToolTip("Take it out of this list")
+        self.remove.setAccessibleName(f"Take {path.name} out of the list")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.open, 1)
+        layout.addWidget(self.remove)
+
+
+class StartPage(QScrollArea):
+    """Emits what the reader wants; opens nothing itself."""
+
+    wizard_asked = Signal()
+    open_asked = Signal()
+    example_asked = Signal()
+    empty_asked = Signal()
+    template_chosen = Signal(str)
+    file_chosen = Signal(object)  # Path
+    file_forgotten = Signal(object)  # Path
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.rows: dict[Path, RecentRow] = {}
+        self.cards: dict[str, TemplateCard] = {}
+        self.wizard = self._button("New with wizard", self.wizard_asked.emit, primary=True)
+        self.example = self._button("Example: handwritten digits", self.example_asked.emit)
+        self.open = self._button("Open file…", self.open_asked.emit)
+        self.empty = self._button("Empty pipeline", self.empty_asked.emit)
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(2)
+        columns = QHBoxLayout()
+        columns.setSpacing(40)
+        columns.addLayout(self._left())
+        columns.addLayout(self._right(), 1)
+        inside = QWidget()
+        inside.setMaximumWidth(1160)
+        page = QVBoxLayout(inside)
+        page.setContentsMargins(32, 28, 32, 24)
+        page.addWidget(_words("Cluster4NPU", "title"))
+        page.addWidget(_words("Run one model on all your devices at once, and see what you gain.", "muted"))
+        page.addSpacing(20)
+        page.addLayout(columns)
+        page.addStretch(1)
+        outer = QWidget()
+        around = QHBoxLayout(outer)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addStretch(1)
+        around.addWidget(inside, 100)
+        around.addStretch(1)
+        self.setWidget(outer)
+        theme.changes().changed.connect(self._dress)
+        self._dress()
+        self.show_recent([])
+
+    def show_recent(self, paths: Sequence[Path]) -> None:
+        """List these files: first those that exist, then those that are gone."""
+        while (item := self._recent.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self.rows = {}
+        for path in sorted(paths, key=lambda p: not p.is_file()):
+            row = self.rows[path] = RecentRow(path)
+            row.open.clicked.connect(lambda _=False, p=path: self.file_chosen.emit(p))
+            row.remove.clicked.connect(lambda _=False, p=path: self.file_forgotten.emit(p))
+            self._recent.addWidget(row)
+        if not paths:
+            self._recent.addWidget(_words("Pipelines that you save or open are listed here.", "muted"))
+
+    def _left(self) -> QVBoxLayout:
+        left = QVBoxLayout()
+        left.addWidget(_words("Start", "heading"))
+        for button in (self.wizard, self.example, self.open, self.empty):
+            button.setFixedWidth(_LEFT_PX)
+            left.addWidget(button)
+        left.addSpacing(20)
+        left.addWidget(_words("Recent", "heading"))
+        left.addLayout(self._recent)
+        left.addStretch(1)
+        return left
+
+    def _right(self) -> QVBoxLayout:
+        right = QVBoxLayout()
+        right.addWidget(_words("Templates", "heading"))
+        grid = QGridLayout()
+        grid.setSpacing(12)
+        for index, info in enumerate(PipelineTemplates.catalogue()):
+            card = self.cards[info.key] = TemplateCard(info)
+            card.clicked.connect(lambda _=False, key=info.key: self.template_chosen.emit(key))
+            grid.addWidget(card, index // _CARD_COLUMNS, index % _CARD_COLUMNS)
+        right.addLayout(grid)
+        right.addStretch(1)
+        return right
+
+    def _button(self, text: str, asked: object, *, primary: bool = False) -> QPushButton:
+        button = QPushButton(text)
+        button.setMinimumHeight(36)
+        if primary:
+            button.setProperty("role", "primary")
+        button.clicked.connect(asked)
+        return button
+
+    def _dress(self) -> None:
+        c = theme.colors()
+        self.setStyleSheet(f"""
+            #TemplateCard {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px;
+                             padding: 0; }}
+            #TemplateCard:hover, #TemplateCard:focus {{ border: 2px solid {c.accent}; }}
+            #RecentFile {{ background: transparent; border: 1px solid transparent; border-radius: 4px; }}
+            #RecentFile:hover, #RecentFile:focus {{ background: {c.surface}; border-color: {c.accent}; }}
+        """)
+
+
+def _words(text: str, role: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setProperty("role", role)
+    label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    return label

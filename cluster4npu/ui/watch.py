@@ -1,0 +1,107 @@
+"""The thread that owns a run for the window: starts it, gathers its events, passes on wishes, cleans up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cluster4npu.core.engine.messages import Event, Failed, Finished, PreviewFrame, PreviewReady, RunOptions
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.pipeline.config import PipelineConfig
+
+if TYPE_CHECKING:
+    from cluster4npu.core.engine.engine import Run
+
+PERIOD_S = 0.01
+PREVIEW_PERIOD_S = 1 / 30
+STOP_PATIENCE_S = 3.0
+CLOSE_PATIENCE_S = 2.0
+_ASK_AGAIN_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class RunWatch(threading.Thread):
+    """Runs one pipeline to its end. No method waits; `Run` itself is touched by this thread only.
+
+    `news` fills with events and preview frames; the last of them is Finished or Failed, and when it is there
+    nothing of the run is left. `preview_size` (width, height; None: nobody looks) may be set at any time.
+    """
+
+    def __init__(self, config: PipelineConfig, options: RunOptions) -> None:
+        super().__init__(name="engine-watch", daemon=True)
+        self.news: deque[Event | PreviewFrame] = deque()
+        self.preview_size: tuple[int, int] | None = None
+        self._config, self._options = config, options
+        self._wake = threading.Event()
+        self._stop_asked = False
+        self._asked_at: float | None = None
+        self._due_at = 0.0
+
+    def stop(self) -> None:
+        """Ask the run to end; returns at once. What does not leave within 3 s is killed."""
+        self._stop_asked = True
+        self._wake.set()
+
+    def run(self) -> None:
+        end: Finished | Failed
+        try:
+            from cluster4npu.core.engine.engine import Engine  # with its runtimes, not before it is needed
+
+            with Engine(self._config, self._options) as run:
+                end = self._watch(run)
+        except Exception as error:  # the border of the thread: every error goes to the window
+            end = Failed(_as_error(error))
+        self.news.append(end)
+
+    def _watch(self, run: Run) -> Finished | Failed:
+        stopped_at: float | None = None
+        while True:
+            for event in run.poll():
+                if isinstance(event, Finished | Failed):
+                    return event
+                self._gather(run, event)
+            now = time.monotonic()
+            if self._stop_asked and stopped_at is None:
+                stopped_at = now
+                run.stop(now=True)
+            if stopped_at is not None and now - stopped_at > STOP_PATIENCE_S:
+                run.close(CLOSE_PATIENCE_S)
+                return Failed(RunFailed("the run did not stop in time, so its processes were ended"))
+            self._ask_for_preview(run, now)
+            self._wake.wait(PERIOD_S)
+            if stopped_at is None:
+                self._wake.clear()
+
+    def _gather(self, run: Run, event: Event) -> None:
+        if not isinstance(event, PreviewReady):
+            self.news.append(event)
+            return
+        self._asked_at = None
+        if (frame := run.read_preview()) is not None:
+            self.news.append(frame)
+
+    def _ask_for_preview(self, run: Run, now: float) -> None:
+        """Ask for the next frame once the last one came; again after a second, should it have been lost."""
+        size = self.preview_size
+        if self._asked_at is not None and now - self._asked_at < _ASK_AGAIN_S:
+            return
+        if size is not None and now >= self._due_at and not self._stop_asked:
+            self._asked_at, self._due_at = now, now + PREVIEW_PERIOD_S
+            run.want_preview(*size)
+
+
+def _as_error(error: Exception) -> Cluster4NPUError:
+    if isinstance(error, Cluster4NPUError):
+        return error
+    _log.error("the run broke off", exc_info=error)
+    return RunFailed(
+        Problem(
+            "the run broke off",
+            found=f"{type(error).__name__}: {error}",
+            hint="Please report this with the log; the pipeline itself is unchanged.",
+        )
+    )

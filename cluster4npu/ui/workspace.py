@@ -1,0 +1,141 @@
+"""The designer: the canvas, and around it palette, preview, properties, dashboard and problems."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from cluster4npu.core.engine.messages import Started
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
+from cluster4npu.ui.dashboard.numbers import figure
+from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
+from cluster4npu.ui.editor.palette import NodePalette
+from cluster4npu.ui.editor.problems import ProblemsPanel
+from cluster4npu.ui.editor.properties import PropertyPanel
+from cluster4npu.ui.preferences import Preferences
+from cluster4npu.ui.preview import Preview
+
+_LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+_RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+_BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+class Workspace(QMainWindow):
+    """A window in the window, so that its panels go and come with it.
+
+    The right column is preview over properties; the bottom is dashboard and problems in tabs. So a run is
+    seen beside the canvas, which nothing ever covers.
+    """
+
+    def __init__(self, document: Document, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self._preferences = preferences
+        self._document = document
+        self.editor = EnhancedPipelineEditor(document)
+        self.node_palette = NodePalette()
+        self.properties = PropertyPanel(document)
+        self.problems = ProblemsPanel(document)
+        self.preview = Preview()
+        self.dashboard = PerformanceDashboard()
+        self.setCentralWidget(self.editor)
+        self.setDockNestingEnabled(True)
+        self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
+        self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
+        self.docks: dict[str, QDockWidget] = {}
+        for name, widget, area in (
+            ("Palette", self.node_palette, _LEFT),
+            ("Preview", self.preview, _RIGHT),
+            ("Properties", self.properties, _RIGHT),
+            ("Dashboard", self.dashboard, _BOTTOM),
+            ("Problems", self.problems, _BOTTOM),
+        ):
+            self._add_dock(name, widget, area)
+        self.tabifyDockWidget(self.docks["Dashboard"], self.docks["Problems"])
+        self.docks["Dashboard"].raise_()
+        self._first_state = self.saveState()
+        self._sized = False
+        self.editor.node_selected.connect(self.properties.show_node)
+        self.problems.node_chosen.connect(self.editor.select_node)
+        document.problems_changed.connect(self._count_problems)
+
+    def view_actions(self) -> list[QAction]:
+        """Return the actions that show and hide the panels."""
+        return [dock.toggleViewAction() for dock in self.docks.values()]
+
+    def begin_run(self, config: PipelineConfig) -> None:
+        """Show the panels of a run, empty."""
+        for name in ("Preview", "Dashboard"):
+            self.docks[name].show()
+            self.docks[name].raise_()
+        self.preview.begin(config)
+        self.dashboard.begin(config.targets)
+
+    def show_started(self, started: Started) -> None:
+        """Take note of what runs the pipeline."""
+        self.preview.show_started(started)
+
+    def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
+        """Show the newest measurements, on the dashboard and at the inference nodes."""
+        self.dashboard.update_snapshot(snapshot)
+        nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
+        self.editor.set_node_badges({node: f"{figure(snapshot.fps)} FPS" for node in nodes})
+
+    def show_problems(self, node: str) -> None:
+        """Bring the list of problems to the front and the faulty node into view."""
+        self.docks["Problems"].show()
+        self.docks["Problems"].raise_()
+        if node:
+            self.editor.select_node(node)
+
+    def reset_layout(self) -> None:
+        """Put all panels back to their first places and sizes."""
+        self.restoreState(self._first_state)
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            dock.show()
+        self._size_docks()
+        self.docks["Dashboard"].raise_()
+
+    def keep_layout(self) -> None:
+        """Remember where the panels are."""
+        if self._sized:
+            self._preferences.keep_layout("workspace", self.saveState())
+
+    def showEvent(self, event: object) -> None:
+        if not self._sized:
+            self._sized = True
+            kept = self._preferences.layout("workspace")
+            if kept.isEmpty() or not self.restoreState(kept):
+                self._size_docks()
+
+    def _add_dock(self, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
+        dock = QDockWidget(name, self)
+        dock.setObjectName(f"{name}Dock")
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        self.docks[name] = dock
+
+    def _size_docks(self) -> None:
+        """Give the panels their share: more to preview and charts on a large screen."""
+        width, height = max(self.width(), 900), max(self.height(), 600)
+        docks = self.docks
+        right = min(460, max(300, round(width * 0.25)))
+        self.resizeDocks(
+            [docks["Palette"], docks["Preview"], docks["Properties"]],
+            [190, right, right],
+            Qt.Orientation.Horizontal,
+        )
+        bottom = min(340, max(250, round(height * 0.34)))
+        self.resizeDocks([docks["Dashboard"]], [bottom], Qt.Orientation.Vertical)
+        preview = round(right * 0.72)
+        self.resizeDocks(
+            [docks["Preview"], docks["Properties"]], [preview, height - preview], Qt.Orientation.Vertical
+        )
+
+    def _count_problems(self, problems: list[object]) -> None:
+        self.docks["Problems"].setWindowTitle(f"Problems ({len(problems)})" if problems else "Problems")
