@@ -119,7 +119,7 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     lines += [
         f"  throughput    {summary.fps:.1f} frames/s",
         f"  latency (ms)  mean {figure(latency.mean)}  p50 {figure(latency.p50)}  p90 {figure(latency.p90)}"
-        f"  p95 {figure(latency.p95)}  p99 {figure(latency.p99)}   (-: too few frames for that figure)",
+        f"  p95 {figure(latency.p95)}  p99 {figure(latency.p99)}   (-: too few frames)",
         f"  frames        {summary.frames_in} in, {summary.frames_out} out, {summary.frames_dropped} dropped, "
         f"{summary.frames_failed} failed",
     ]

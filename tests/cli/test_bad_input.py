@@ -1,0 +1,136 @@
+"""What goes wrong before or while a pipeline runs: one clear message, the right exit code, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster4npu.core.settings import assets_dir
+
+
+def detection(cli, tmp_path: Path, **options: str) -> Path:
+    """Write an object detection pipeline with one parameter changed: NODE__PARAM=VALUE."""
+    from cluster4npu.templates import PipelineTemplates
+
+    config = PipelineTemplates.get("object_detection", devices=["onnx:cpu"])
+    for place, value in options.items():
+        node, _, name = place.partition("__")
+        config = config.with_params(node, **{name: value})
+    config.save(tmp_path / "pipeline.json")
+    return tmp_path / "pipeline.json"
+
+
+def assert_refused(done, code: int, *words: str) -> None:
+    """Hold that there is one JSON object with an error, and a message for people that says these words."""
+    assert done.code == code, done.text
+    assert done.json["ok"] is False and done.json["error"]
+    assert all(word in done.err for word in words), done.err
+    assert "Traceback" not in done.err and "internal error" not in done.err
+    assert "to do:" in done.err
+
+
+def test_a_missing_video(cli, tmp_path: Path) -> None:
+    done = cli("run", detection(cli, tmp_path, source__path="none.mp4"), "--json")
+    assert_refused(done, 2, "source.path", "none.mp4")
+
+
+@pytest.mark.parametrize("content", ["", "not a video"], ids=["empty", "text"])
+def test_a_file_that_is_no_video(cli, tmp_path: Path, content: str) -> None:
+    (tmp_path / "clip.mp4").write_text(content)
+    done = cli("run", detection(cli, tmp_path, source__path="clip.mp4"), "--json")
+    assert_refused(done, 2, "source")
+
+
+def test_a_truncated_video(cli, tmp_path: Path) -> None:
+    whole = (assets_dir() / "digits.mp4").read_bytes()
+    (tmp_path / "clip.mp4").write_bytes(whole[: len(whole) // 2])
+    done = cli("run", detection(cli, tmp_path, source__path="clip.mp4"), "--json")
+    assert done.code in (1, 2), done.text
+    assert_refused(done, done.code, "source")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a model", b"\x08\x07\x12\x07pytorch:"], ids=["empty", "text", "cut"]
+)
+def test_a_corrupt_model(cli, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    done = cli("run", detection(cli, tmp_path, inference__model="model.onnx"), "--json")
+    assert_refused(done, 2, "inference", "model.onnx")
+
+
+def test_a_model_cut_in_half(cli, tmp_path: Path) -> None:
+    whole = (assets_dir() / "digits_detector.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    done = cli("run", detection(cli, tmp_path, inference__model="model.onnx"), "--json")
+    assert_refused(done, 2, "inference", "model.onnx")
+
+
+def test_an_input_size_that_does_not_fit_the_model(cli, tmp_path: Path) -> None:
+    done = cli("run", "example", "--set", "preprocess.width=100", "--set", "preprocess.height=100", "--json")
+    assert_refused(done, 2, "preprocess")
+
+
+@pytest.mark.parametrize(
+    ("devices", "words"),
+    [
+        ("nothing:cpu", ["nothing"]),
+        ("onnx:tpu", ["onnx:tpu"]),
+        ("sim:mine?mss=20", ["mss"]),
+        ("sim:ane,sim:ane", ["sim:ane#2"]),
+        ("not a device", ["not a device"]),
+    ],
+)
+def test_devices_that_are_not_there(cli, devices: str, words: list[str]) -> None:
+    assert_refused(cli("run", "simulated", "--frames", 3, "--devices", devices, "--json"), 2, *words)
+
+
+@pytest.mark.parametrize("option", ["--results", "--trace"])
+def test_an_output_that_cannot_be_written(cli, quick: Path, tmp_path: Path, option: str) -> None:
+    done = cli("run", quick, "--frames", 3, option, tmp_path / "none" / "file", "--no-store", "--json")
+    assert_refused(done, 2, option, "none")
+
+
+def test_a_full_disk(cli, quick: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("only Linux has a disk that is always full")
+    done = cli("run", quick, "--frames", 60, "--results", "/dev/full", "--no-store", "--json")
+    assert_refused(done, 1, "/dev/full")
+
+
+def test_a_database_that_another_process_holds(cli, quick: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    assert cli("run", quick, "--frames", 3, "--store", store, "--json").code == 0
+    code = (
+        f"import duckdb, sys; c = duckdb.connect({str(store)!r}); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None and holder.stdout.readline().strip() == b"held"
+        for arguments in (["db", "info"], ["db", "query", "SELECT 1"], ["report", "last", "-o", "r.md"]):
+            assert_refused(cli(*arguments, "--store", store, "--json"), 1, "in use", "--store")
+        done = cli("run", quick, "--frames", 5, "--store", store, "--json")
+        holder.communicate()
+    assert_refused(done, 1, "in use", "--store")
+    assert done.json["frames_out"] == 5, "the figures of the run are told all the same"
+    if os.name == "posix":
+        assert str(holder.pid) in done.err
+
+
+def test_a_store_in_a_missing_folder(cli, quick: Path, tmp_path: Path) -> None:
+    done = cli("run", quick, "--frames", 3, "--store", tmp_path / "none" / "s.duckdb", "--json")
+    assert_refused(done, 1, "none")
+    assert done.json["frames_out"] == 3
+
+
+def test_a_run_that_is_not_stored(cli) -> None:
+    assert_refused(cli("report", "last", "-o", "r.md", "--store", "s.duckdb", "--json"), 2, "s.duckdb")
+
+
+@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM nothing", "DROP TABLE runs", "SELECT 1; SELECT 2"])
+def test_queries_that_cannot_be_answered(cli, sql: str) -> None:
+    assert_refused(cli("db", "query", sql, "--store", "s.duckdb", "--json"), 2, "sql")

@@ -1,0 +1,129 @@
+"""`cluster4npu run` against its contract: figures, files, store, and what each option does."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+FIELDS = {
+    "frames_in", "frames_out", "frames_dropped", "frames_failed", "fps", "wall_s", "latency_ms", "devices",
+    "buffer_full_waits", "restarts", "out_of_order",
+}  # fmt: skip
+DEVICE_FIELDS = {"id", "frames", "share", "busy", "latency_ms", "fps"}
+LATENCIES = {"mean", "p50", "p90", "p95", "p99"}
+
+
+def test_json_results_trace_and_store(cli, quick: Path, tmp_path: Path) -> None:
+    done = cli(
+        "run",
+        quick,
+        "--frames",
+        70,
+        "--results",
+        "r.jsonl",
+        "--trace",
+        "t.json",
+        "--store",
+        "s.duckdb",
+        "--json",
+    )
+    assert done.code == 0, done.err
+    summary = done.json
+    assert summary.keys() >= FIELDS
+    assert (summary["frames_in"], summary["frames_out"], summary["out_of_order"]) == (70, 70, 0)
+    assert summary["frames_dropped"] == summary["frames_failed"] == 0
+    assert summary["latency_ms"].keys() == LATENCIES
+    assert summary["latency_ms"]["p90"] > 0 and summary["latency_ms"]["p99"] is None
+    assert [d["id"] for d in summary["devices"]] == ["sim:fast?ms=2", "sim:slow?ms=4"]
+    assert all(d.keys() >= DEVICE_FIELDS and d["latency_ms"].keys() == LATENCIES for d in summary["devices"])
+    assert sum(d["frames"] for d in summary["devices"]) == 70
+    assert sum(d["share"] for d in summary["devices"]) == pytest.approx(1)
+    assert summary["simulated"] is True and "SIMULATED" in done.err
+
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["frame"] for line in lines] == list(range(70))
+    check_trace(json.loads((tmp_path / "t.json").read_text(encoding="utf-8")), 70)
+
+    stored = cli("db", "query", "SELECT id, kind FROM runs", "--store", "s.duckdb", "--json").json
+    assert stored["rows"] == [{"id": summary["run_id"], "kind": "run"}]
+
+
+def check_trace(trace: dict, frames: int) -> None:
+    """Hold that each worker has a track without overlaps, and that each frame's waits begin and end."""
+    events = trace["traceEvents"]
+    tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert list(tracks.values()) == ["sim:fast?ms=2", "sim:slow?ms=4"]
+    model = [e for e in events if e["name"] == "preprocess + model"]
+    assert sorted(e["args"]["frame"] for e in model) == list(range(frames))
+    for track in tracks:
+        spans = sorted((e["ts"], e["ts"] + e["dur"]) for e in events if e["ph"] == "X" and e["tid"] == track)
+        assert spans and all(end <= start + 1 for (_, end), (start, _) in pairwise(spans))
+    for name in ("queue", "reorder"):
+        begun = {e["id"]: e["ts"] for e in events if e["ph"] == "b" and e["name"] == name}
+        ended = {e["id"]: e["ts"] for e in events if e["ph"] == "e" and e["name"] == name}
+        assert begun.keys() == ended.keys() and all(ended[key] >= begun[key] for key in begun)
+        assert len(begun) > frames / 2
+
+
+def test_the_text_for_people(cli, quick: Path) -> None:
+    done = cli("run", quick, "--frames", 20, "--no-store")
+    assert done.code == 0
+    assert "SIMULATED" in done.out and "20 frames" in done.out and "sim:slow?ms=4" in done.out
+    assert not done.out.lstrip().startswith("{")
+
+
+def test_nothing_is_stored_unless_wanted(cli, quick: Path, tmp_path: Path) -> None:
+    assert cli("run", quick, "--frames", 5, "--no-store", "--json").code == 0
+    assert not (tmp_path / "data" / "results.duckdb").exists()
+    assert cli("run", quick, "--frames", 5, "--json").code == 0
+    assert (tmp_path / "data" / "results.duckdb").exists()
+
+
+def test_devices_policy_and_parameters_can_be_replaced(cli, quick: Path) -> None:
+    done = cli(
+        "run", quick, "--devices", "sim:a?ms=1,sim:a?ms=1#2,sim:b?ms=1", "--policy", "shuffled",
+        "--set", "source.frames=33", "--set", "source.width=96", "--no-store", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["frames_out"] == 33
+    assert [d["id"] for d in done.json["devices"]] == ["sim:a?ms=1", "sim:a?ms=1#2", "sim:b?ms=1"]
+    assert done.json["policy"] == "shuffled"
+
+
+def test_seconds_end_an_endless_source(cli, quick: Path) -> None:
+    done = cli("run", quick, "--set", "source.frames=null", "--seconds", "0.5", "--no-store", "--json")
+    assert done.code == 0, done.err
+    assert done.json["frames_out"] > 20
+    assert done.json["wall_s"] < 10
+
+
+def test_the_example_detects_on_two_workers(cli) -> None:
+    done = cli("run", "example", "--frames", 24, "--results", "r.jsonl", "--no-store", "--json")
+    assert done.code == 0, done.err
+    assert done.json["frames_out"] == 24 and done.json["simulated"] is False
+    assert {d["id"] for d in done.json["devices"]} == {"onnx:cpu", "onnx:cpu#2"}
+
+
+def test_paths_belong_to_the_pipelines_folder_and_outputs_to_ours(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    assert (
+        cli("templates", "new", "object_detection", "-o", folder / "p.json", "--devices", "sim:a?ms=1").code
+        == 0
+    )
+    from cluster4npu.core.settings import assets_dir
+
+    (folder / "clip.mp4").write_bytes((assets_dir() / "digits.mp4").read_bytes())
+    done = cli(
+        "run", folder / "p.json", "--set", "source.path=clip.mp4", "--frames", 5, "--no-store", "--json",
+        "--results", "here.jsonl",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert (tmp_path / "here.jsonl").exists()
+
+
+def test_debug_and_json_may_stand_anywhere(cli, quick: Path) -> None:
+    assert cli("run", "--json", "--no-store", "--frames", 3, quick, "--debug").json["frames_out"] == 3

@@ -1,0 +1,129 @@
+"""The templates: every one opens, is valid, and runs on simulated devices."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.messages import RunOptions
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.graph import find_problems
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.templates import PipelineTemplates, cpu_workers, simulated_devices
+
+NAMES = ["simulated", "object_detection", "classification", "fire_detection"]
+
+
+def test_the_promised_templates_exist() -> None:
+    assert set(NAMES) <= set(PipelineTemplates.names())
+    assert [info.key for info in PipelineTemplates.catalogue()] == PipelineTemplates.names()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_valid_as_it_comes(name: str) -> None:
+    assert find_problems(PipelineTemplates.get(name)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_survives_its_file(name: str, tmp_path: Path) -> None:
+    config = PipelineTemplates.get(name, devices=["sim:ane"])
+    config.save(tmp_path / "pipeline.json")
+    assert PipelineConfig.open(tmp_path / "pipeline.json").text() == config.text()
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+@pytest.mark.parametrize("name", NAMES)
+def test_each_runs_on_several_simulated_devices(name: str, count: int) -> None:
+    devices = [f"sim:fast?ms=2#{number}" for number in range(1, count + 1)]
+    config = PipelineTemplates.get(name, devices=devices)
+    with Engine(config, RunOptions(frames=4 * count, calibration="never")) as run:
+        summary = run.wait(60)
+    assert summary.frames_out == 4 * count
+    assert summary.frames_failed == 0
+    assert {device.id for device in summary.devices if device.frames} == set(
+        config.node("inference").params["devices"]
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_templates_for_a_number_of_devices(count: int) -> None:
+    for make in (
+        PipelineTemplates.get_object_detection_template,
+        PipelineTemplates.get_fire_detection_template,
+        PipelineTemplates.get_classification_template,
+        PipelineTemplates.get_simulated_template,
+    ):
+        config = make(count)
+        devices = config.node("inference").params["devices"]
+        assert isinstance(devices, list) and len(set(map(str, devices))) == count
+        assert find_problems(config) == []
+
+
+@pytest.mark.parametrize("count", [0, -1, 65])
+def test_an_odd_number_of_devices_is_refused(count: int) -> None:
+    with pytest.raises(InputError):
+        PipelineTemplates.get_object_detection_template(count)
+
+
+def test_the_users_model_and_devices_are_put_in() -> None:
+    config = PipelineTemplates.get("object_detection", model="mine.onnx", devices=cpu_workers(2))
+    assert config.node("inference").params["model"] == "mine.onnx"
+    assert config.node("inference").params["devices"] == ["onnx:cpu", "onnx:cpu#2"]
+    assert "try-out" not in config.description
+
+
+def test_a_model_without_devices_takes_every_real_device() -> None:
+    assert (
+        PipelineTemplates.get("classification", model="mine.onnx").node("inference").params["devices"] == []
+    )
+
+
+def test_fire_detection_does_not_pretend() -> None:
+    assert "cannot see fire" in PipelineTemplates.get("fire_detection").description
+    info = next(i for i in PipelineTemplates.catalogue() if i.key == "fire_detection")
+    assert info.model_needed and "cannot see fire" in info.description
+
+
+def test_simulated_devices_repeat_the_reference_trio() -> None:
+    assert simulated_devices(5) == ["sim:ane", "sim:gpu", "sim:cpu", "sim:ane#2", "sim:gpu#2"]
+
+
+def test_an_unknown_template_is_named_with_the_nearest() -> None:
+    with pytest.raises(InputError) as caught:
+        PipelineTemplates.get("object_detecton")
+    assert "object_detection" in caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize("task", ["detections", "classify", "none"])
+def test_custom_templates_are_valid(task: str) -> None:
+    config = PipelineTemplates.create_custom_template(
+        "Mine", source="synthetic", source_params={"width": 64, "height": 48}, task=task, devices=["sim:ane"]
+    )
+    assert find_problems(config) == []
+    places = [node.position for node in config.nodes]
+    assert len(set(places)) == len(places)
+
+
+def test_nodes_do_not_overlap_on_the_canvas() -> None:
+    for name in PipelineTemplates.names():
+        nodes = PipelineTemplates.get(name).nodes
+        for node in nodes:
+            for other in nodes:
+                if node is not other:
+                    apart = (
+                        abs(node.position[0] - other.position[0]),
+                        abs(node.position[1] - other.position[1]),
+                    )
+                    assert apart[0] >= 200 or apart[1] >= 120
+
+
+def test_the_example_is_the_digits_clip_on_two_workers() -> None:
+    path = assets_dir() / "example.json"
+    config = PipelineConfig.open(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == json.loads(config.text())
+    assert config.node("inference").params["devices"] == ["onnx:cpu", "onnx:cpu#2"]
+    assert find_problems(config) == []
