@@ -52,8 +52,8 @@ class Canvas(NodeViewer):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.accept_connection_types = {}
-        self.reject_connection_types = {}
+        self.accept_connection_types: dict[str, object] = {}
+        self.reject_connection_types: dict[str, object] = {}
         self.setCacheMode(QGraphicsView.CacheModeFlag.CacheNone)
         self._config = PipelineConfig()
         self._shown: dict[str, NodeConfig] = {}
@@ -234,19 +234,18 @@ class Canvas(NodeViewer):
         away = self._scene_range.center() - under
         self._look_at(under + away * (before / after), after)
 
-    def drawBackground(self, painter: QPainter, rect: QRectF | QPoint) -> None:
+    def drawBackground(self, painter: QPainter, rect: QRectF) -> None:
         c = theme.colors()
-        area = QRectF(rect)
-        painter.fillRect(area, QColor(c.surface))
+        painter.fillRect(rect, QColor(c.surface if c.dark else c.window))
         step = _GRID
         while step * self.transform().m11() < _GRID * 0.6:
             step *= 2
         pen = QPen(QColor(c.border), 2.0)
         pen.setCosmetic(True)
         painter.setPen(pen)
-        left, top = int(area.left()) // step * step, int(area.top()) // step * step
-        xs = range(left, int(area.right()) + step, step)
-        painter.drawPoints([QPoint(x, y) for y in range(top, int(area.bottom()) + step, step) for x in xs])
+        left, top = int(rect.left()) // step * step, int(rect.top()) // step * step
+        xs = range(left, int(rect.right()) + step, step)
+        painter.drawPoints([QPoint(x, y) for y in range(top, int(rect.bottom()) + step, step) for x in xs])
 
     # --- gestures ---
 

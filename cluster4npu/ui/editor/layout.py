@@ -35,7 +35,8 @@ def arranged(config: PipelineConfig, sizes: Mapping[str, Size]) -> dict[str, tup
         roof = min((places[p][1] for n in high for p in passed[n]), default=0.0)
         y = roof - _PORTS_BELOW - sum(sizes[n][1] + _GAP_Y for n in high[1:])
         y = _stack(high, x, y, sizes, places)
-        centered = -(sum(sizes[n][1] for n in low) + _GAP_Y * (len(low) - 1)) / 2
+        # Upper edges are level where a column holds one node, so that a chain is one straight line.
+        centered = -sum(sizes[n][1] + _GAP_Y for n in low[1:]) / 2
         _stack(low, x, max(y, centered) if high else centered, sizes, places)
         x += max((sizes[n][0] for n in ids), default=0.0) + _GAP_X
     return places

@@ -17,6 +17,7 @@ class Hint(QLabel):
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(text, parent)
+        self._around = parent
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)
@@ -31,7 +32,7 @@ class Hint(QLabel):
         return False
 
     def _place(self) -> None:
-        self.setGeometry(self.parentWidget().rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN))
+        self.setGeometry(self._around.rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN))
 
 
 class Notice(QLabel):
@@ -39,6 +40,7 @@ class Notice(QLabel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._around = parent
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -78,7 +80,7 @@ class Notice(QLabel):
         return False
 
     def _place(self) -> None:
-        around = self.parentWidget().rect()
+        around = self._around.rect()
         width = min(560, around.width() - 2 * _MARGIN)
         height = self.heightForWidth(width)
         self.setGeometry((around.width() - width) // 2, around.height() - height - _MARGIN, width, height)

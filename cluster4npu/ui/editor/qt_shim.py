@@ -13,7 +13,7 @@ from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
 
 
 class _Qt5Widgets(ModuleType):
-    """QtWidgets as in Qt 5, which NodeGraphQt was written for: with QAction, QShortcut and the undo classes."""
+    """QtWidgets as in Qt 5, that NodeGraphQt was written for: with QAction, QShortcut and undo classes."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(QtWidgets if hasattr(QtWidgets, name) else QtGui, name)

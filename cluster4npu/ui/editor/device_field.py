@@ -1,0 +1,156 @@
+"""The editor of a pool of devices: those of this machine to tick, and a line for any other device id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, SignalInstance
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
+
+from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.registry import detect, device_options
+from cluster4npu.core.errors import InputError
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.fields import FieldEditor
+
+
+class DeviceFinder(QObject):
+    """Looks for devices on a thread of its own, since asking a vendor's runtime may take seconds."""
+
+    found = Signal(object)  # list[DeviceInfo]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.devices: list[DeviceInfo] | None = None
+        self._searching = False
+        self._done.connect(self._keep)
+
+    _done = Signal(object)
+
+    def search(self) -> None:
+        """Start looking, unless that is going on; `found` tells the result."""
+        if not self._searching:
+            self._searching = True
+            QThreadPool.globalInstance().start(_Search(self._done))
+
+    def _keep(self, devices: list[DeviceInfo]) -> None:
+        self._searching = False
+        self.devices = devices
+        self.found.emit(devices)
+
+
+class _Search(QRunnable):
+    def __init__(self, done: SignalInstance) -> None:
+        super().__init__()
+        self.done = done
+
+    def run(self) -> None:
+        self.done.emit(detect())
+
+
+class DeviceField(FieldEditor):
+    """Edits a list of device ids; their order is the order in which they were ticked or added."""
+
+    def __init__(self, finder: DeviceFinder) -> None:
+        super().__init__()
+        self.finder = finder
+        self.boxes: dict[str, QCheckBox] = {}
+        self._ids: list[str] = []
+        self._own: list[str] = []  # added by hand; stay in the list when their tick is taken away
+        self._rows = QVBoxLayout()
+        self._rows.setSpacing(2)
+        self.line = QLineEdit(placeholderText="Another: sim:mine?ms=20, onnx:cpu#2")
+        self.line.setAccessibleName("Another device id")
+        self.add = QPushButton("Add")
+        self.again = QPushButton("Look again")
+        self.error = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.error.hide()
+        typed = QHBoxLayout()
+        typed.addWidget(self.line)
+        typed.addWidget(self.add)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._rows)
+        column.addLayout(typed)
+        column.addWidget(self.error)
+        column.addWidget(self.again, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.line.returnPressed.connect(self._add_typed)
+        self.add.clicked.connect(self._add_typed)
+        self.again.clicked.connect(finder.search)
+        finder.found.connect(self._build)
+        if finder.devices is None:
+            finder.search()
+        self._build()
+
+    def show_value(self, value: JsonValue) -> None:
+        ids = [str(v) for v in value] if isinstance(value, list | tuple) else []
+        if ids != self._ids:
+            self._ids = ids
+            self._build()
+
+    def _build(self, _found: object = None) -> None:
+        while (item := self._rows.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self.boxes = {}
+        known = self.finder.devices
+        if known is None:
+            self._note("Looking for devices…")
+        for device in known or ():
+            self._row_for(device.id, _remark(device), device.available)
+        for text in dict.fromkeys([*self._ids, *self._own]):
+            if text not in self.boxes:
+                simulated = text.startswith("sim:")
+                self._row_for(
+                    text, "SIMULATED" if simulated else "added by hand" if known is not None else "", True
+                )
+
+    def _row_for(self, text: str, remark: str, available: bool) -> None:
+        box = QCheckBox(text.replace("&", "&&"))
+        box.setChecked(text in self._ids)
+        box.setEnabled(available or text in self._ids)
+        box.toggled.connect(lambda on, text=text: self._tick(text, on))
+        self.boxes[text] = box
+        self._rows.addWidget(box)
+        if remark:
+            self._note(remark)
+
+    def _note(self, text: str) -> None:
+        label = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText, indent=22)
+        label.setProperty("role", "muted")
+        self._rows.addWidget(label)
+
+    def _tick(self, text: str, on: bool) -> None:
+        self._ids = [*self._ids, text] if on else [i for i in self._ids if i != text]
+        self.edited.emit(list(self._ids))
+
+    def _add_typed(self) -> None:
+        text = self.line.text().strip()
+        if not text:
+            return
+        try:
+            device = DeviceId.parse(text)
+            device_options(device)
+        except InputError as error:
+            problem = error.problems[0]
+            self.error.setText(f"Not added: {problem.message}. Allowed: {problem.allowed}. {problem.hint}")
+            self.error.setStyleSheet(f"color: {theme.colors().fail};")
+            self.error.show()
+            return
+        self.error.hide()
+        self.line.clear()
+        self._own.append(str(device))
+        if str(device) not in self._ids:
+            self._tick(str(device), True)
+        self._build()
+
+
+def _remark(device: DeviceInfo) -> str:
+    words: Sequence[str] = [
+        "SIMULATED" if device.simulated else "",
+        device.name,
+        "" if device.available else f"not available: {device.reason}",
+    ]
+    return ", ".join(word for word in words if word)

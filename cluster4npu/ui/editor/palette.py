@@ -1,0 +1,158 @@
+"""The palette: every node type by category, to drag to the canvas or to add with Enter."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLabel,
+    QLineEdit,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.core.nodes import node_types
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.canvas import NODE_MIME
+
+_KEY = Qt.ItemDataRole.UserRole
+_CATEGORY = Qt.ItemDataRole.UserRole + 1
+
+
+class NodePalette(QWidget):
+    """Lists node types; `node_activated` asks for one (double click, or Enter), a drag carries its key."""
+
+    node_activated = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.search = QLineEdit(clearButtonEnabled=True, placeholderText="Search nodes")
+        self.search.setAccessibleName("Search nodes")
+        self.tree = _Tree()
+        self._nothing = QLabel("No node matches.", wordWrap=True)
+        self._nothing.setProperty("role", "muted")
+        self._nothing.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(self.search)
+        layout.addWidget(self._nothing)
+        layout.addWidget(self.tree)
+        self._fill()
+        self.search.textChanged.connect(self._filter)
+        self.search.returnPressed.connect(self._activate_first)
+        self.tree.wanted.connect(self.node_activated)
+        theme.changes().changed.connect(self._paint_icons)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down and self.search.hasFocus():
+            self.tree.setFocus()
+            self._select_first()
+            return
+        super().keyPressEvent(event)
+
+    def shown_types(self) -> list[str]:
+        """Return the keys of the node types that match the search."""
+        return [item.data(0, _KEY) for item in self._items() if not item.isHidden()]
+
+    def _fill(self) -> None:
+        groups: dict[str, QTreeWidgetItem] = {}
+        for key, cls in node_types().items():
+            if cls.category not in groups:
+                group = QTreeWidgetItem(self.tree, [cls.category])
+                group.setFlags(Qt.ItemFlag.ItemIsEnabled)
+                font = group.font(0)
+                font.setBold(True)
+                group.setFont(0, font)
+                groups[cls.category] = group
+            item = QTreeWidgetItem(groups[cls.category], [cls.title])
+            item.setToolTip(0, f"<p>{html.escape(cls.description)}</p>")
+            item.setData(0, _KEY, key)
+            item.setData(0, _CATEGORY, cls.category)
+        self.tree.expandAll()
+        self._paint_icons()
+
+    def _paint_icons(self) -> None:
+        for item in self._items():
+            item.setIcon(0, _swatch(theme.colors().category(item.data(0, _CATEGORY))))
+
+    def _groups(self) -> list[QTreeWidgetItem]:
+        return _children(self.tree.invisibleRootItem())
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        return [item for group in self._groups() for item in _children(group)]
+
+    def _filter(self, text: str) -> None:
+        words = text.casefold().split()
+        for item in self._items():
+            cls = node_types()[item.data(0, _KEY)]
+            told = f"{cls.title} {cls.type} {cls.category} {cls.description}".casefold()
+            item.setHidden(not all(word in told for word in words))
+        for group in self._groups():
+            group.setHidden(all(item.isHidden() for item in _children(group)))
+        self._nothing.setVisible(not self.shown_types())
+
+    def _select_first(self) -> None:
+        shown = [item for item in self._items() if not item.isHidden()]
+        if shown and (self.tree.currentItem() not in shown):
+            self.tree.setCurrentItem(shown[0])
+
+    def _activate_first(self) -> None:
+        shown = self.shown_types()
+        if shown and self.search.text().strip():
+            self.node_activated.emit(shown[0])
+
+
+class _Tree(QTreeWidget):
+    wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHeaderHidden(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(12)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Node types")
+        self.itemDoubleClicked.connect(self._want)
+
+    def mimeTypes(self) -> list[str]:
+        return [NODE_MIME]
+
+    def mimeData(self, items: Sequence[QTreeWidgetItem]) -> QMimeData:
+        data = QMimeData()
+        data.setData(NODE_MIME, str(items[0].data(0, _KEY)).encode())
+        return data
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._want(self.currentItem())
+            return
+        super().keyPressEvent(event)
+
+    def _want(self, item: QTreeWidgetItem | None) -> None:
+        if item is not None and item.data(0, _KEY):
+            self.wanted.emit(item.data(0, _KEY))
+
+
+def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
+    return [child for i in range(item.childCount()) if (child := item.child(i)) is not None]
+
+
+def _swatch(color: str) -> QIcon:
+    pixmap = QPixmap(32, 32)
+    pixmap.setDevicePixelRatio(2.0)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(color))
+    painter.drawRoundedRect(3, 3, 10, 10, 3, 3)
+    painter.end()
+    return QIcon(pixmap)

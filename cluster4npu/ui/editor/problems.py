@@ -1,0 +1,91 @@
+"""The list of what is wrong with the pipeline; a click on an entry leads to its node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QStackedLayout,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.core.errors import Problem
+from cluster4npu.core.pipeline.config import EdgeConfig
+from cluster4npu.ui.document import Document
+
+_NODE = Qt.ItemDataRole.UserRole
+
+
+class ProblemsPanel(QWidget):
+    """Shows a document's problems; `node_chosen` says to which node the user wants to go."""
+
+    node_chosen = Signal(str)
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.list = QListWidget()
+        self.list.setWordWrap(True)
+        self.list.setAlternatingRowColors(True)
+        self.list.setSpacing(2)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setAccessibleName("Problems")
+        self.nothing = QLabel("No problems found", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.nothing.setProperty("role", "muted")
+        self.mend = QPushButton("Remove wires that lead nowhere")
+        self.mend.setToolTip("The file has wires to nodes that do not exist.")
+        listing = QWidget()
+        column = QVBoxLayout(listing)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.list)
+        column.addWidget(self.mend, alignment=Qt.AlignmentFlag.AlignLeft)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self.nothing)
+        self._pages.addWidget(listing)
+        self.list.itemClicked.connect(self._choose)
+        self.list.itemActivated.connect(self._choose)
+        self.mend.clicked.connect(lambda: self.document.remove_nodes((), self._loose_wires()))
+        document.problems_changed.connect(self.show_problems)
+        self.show_problems(document.problems)
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Show these problems, in their order."""
+        self.list.clear()
+        for problem in problems:
+            error = problem.severity == "error"
+            kind = (
+                QStyle.StandardPixmap.SP_MessageBoxCritical
+                if error
+                else QStyle.StandardPixmap.SP_MessageBoxWarning
+            )
+            item = QListWidgetItem(self.style().standardIcon(kind), problem_text(problem), self.list)
+            item.setData(_NODE, problem.node)
+        self.mend.setVisible(bool(self._loose_wires()))
+        self._pages.setCurrentIndex(1 if problems else 0)
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        node = item.data(_NODE)
+        if any(n.id == node for n in self.document.config.nodes):
+            self.node_chosen.emit(node)
+
+    def _loose_wires(self) -> list[EdgeConfig]:
+        ids = {n.id for n in self.document.config.nodes}
+        return [e for e in self.document.config.edges if not {e.source_node, e.target_node} <= ids]
+
+
+def problem_text(problem: Problem) -> str:
+    """Tell a problem in two lines: what it is and where, then what was found and what to do."""
+    where = ".".join(part for part in (problem.node, problem.field) if part)
+    first = f"{problem.severity.capitalize()}: {f'{where}: ' if where else ''}{problem.message}"
+    found = f"Found {problem.found}." if problem.found else ""
+    allowed = f"Allowed: {problem.allowed}." if problem.allowed else ""
+    rest = " ".join(part for part in (found, allowed, problem.hint) if part)
+    return f"{first}\n{rest}" if rest else first
