@@ -21,12 +21,12 @@ class JsonLines(SinkNode):
     description = "Writes each frame's results as one line of JSON; the file is replaced at each run."
     inputs = (Port("result", (PortType.DETECTIONS, PortType.CLASSES, PortType.OUTPUTS)),)
 
-    class Params(base.Params):
+    class Params(base.NodeParams):
         path: str = param(
             "results.jsonl",
             title="File",
             description="Where to write; a relative path belongs to the pipeline file's folder.",
-            widget="save_file",
+            widget="file",
             file_filter="JSON lines (*.jsonl)",
             min_length=1,
             max_length=4096,

@@ -1,0 +1,194 @@
+"""OpenVINO: ONNX files on Intel and other processors, and on the GPUs and NPUs that it sees."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.detect import cpu_health, memory_bytes, share_of_cores
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
+from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
+
+_DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
+_PRECISIONS = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
+
+
+class OpenVinoOptions(DeviceOptions):
+    """What may stand behind the `?` of an OpenVINO device."""
+
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads of one inference; by default the cores are shared."
+    )
+
+
+class OpenVinoBackend(Backend):
+    """Runs ONNX files with OpenVINO, one request at a time."""
+
+    key = "openvino"
+    title = "OpenVINO"
+    extra = "cluster4npu[openvino]"
+    Options: ClassVar[type[DeviceOptions]] = OpenVinoOptions
+
+    def devices(self) -> list[DeviceInfo]:
+        try:
+            core = _core()
+            names = list(core.available_devices)
+        except ImportError:
+            return [self._missing("not installed; install cluster4npu[openvino]")]
+        except RuntimeError as error:
+            return [self._missing(f"OpenVINO does not start: {_line(error)}")]
+        return [self._describe(core, name) for name in names]
+
+    def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
+        if device.unit != "cpu" or "threads" in dict(device.options):
+            return device
+        return device.with_option("threads", str(share_of_cores(pool)))
+
+    def load(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
+        known = {info.id: info for info in self.devices()}
+        info = known.get(device.device)
+        if info is None or not info.available:
+            missing = not any(item.available for item in known.values())
+            raise DeviceUnavailable(
+                Problem(
+                    f"'{device}' cannot be used",
+                    field="devices",
+                    found=next(iter(known.values())).reason if missing else f"no {device.device}",
+                    allowed=", ".join(name for name, item in known.items() if item.available),
+                    hint=f"Install {self.extra}." if missing else "`cluster4npu devices` lists what is here.",
+                )
+            )
+        if model is None:
+            return NullSession(device.unit)
+        return OpenVinoSession(model, device, options)
+
+    def _missing(self, reason: str) -> DeviceInfo:
+        return DeviceInfo("openvino:cpu", "OpenVINO", "cpu", self.key, available=False, reason=reason)
+
+    def _describe(self, core: Any, name: str) -> DeviceInfo:
+        unit = name.lower().replace(".", ":")  # GPU.1 -> gpu:1
+        kind = unit.partition(":")[0]
+        cpu = kind == "cpu"
+        offered = core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+        return DeviceInfo(
+            id=f"openvino:{unit}",
+            name=str(core.get_property(name, "FULL_DEVICE_NAME")),
+            kind=kind,
+            backend=self.key,
+            memory_bytes=memory_bytes() if cpu else None,
+            precisions=tuple(ours for theirs, ours in _PRECISIONS.items() if theirs in offered),
+            **({"health": cpu_health()} if cpu else {}),
+        )
+
+
+@cache
+def _core() -> Any:
+    """Return OpenVINO's one core of this process; raises ImportError or RuntimeError."""
+    import openvino
+
+    return openvino.Core()
+
+
+class OpenVinoSession(Session):
+    """A model compiled by OpenVINO, with one request that is used again for every frame."""
+
+    def __init__(self, model: Path, device: DeviceId, options: OpenVinoOptions) -> None:
+        sha256 = read_model_file(model)
+        core = _core()
+        try:
+            network = core.read_model(str(model))
+        except RuntimeError as error:
+            raise corrupt(model, _line(error)) from error
+        self.info = _model_info(network, model, sha256)
+        target = device.unit.upper().replace(":", ".")
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if device.unit == "cpu":
+            settings["INFERENCE_NUM_THREADS"] = options.threads or share_of_cores((device,))
+            settings["NUM_STREAMS"] = 1
+            # Pinned, the threads of several processes land on the same cores and share them.
+            settings["ENABLE_CPU_PINNING"] = False
+            # Left alone, it computes in bfloat16 where it can: other results than every other device of the pool.
+            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        try:
+            self._compiled: Any = core.compile_model(network, target, settings)
+            self._request: Any = self._compiled.create_infer_request()
+        except RuntimeError as error:
+            raise DeviceUnavailable(
+                Problem(
+                    f"'{device}' cannot run this model",
+                    field="devices",
+                    found=f"{model.name}: {_line(error)}",
+                    hint="Choose another device, for example onnx:cpu.",
+                )
+            ) from error
+        self.unit = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        try:
+            if str(batch.dtype) != self.info.input_dtype:
+                raise RuntimeError(f"{batch.dtype} given, {self.info.input_dtype} expected")
+            self._request.infer([batch], share_inputs=True, share_outputs=True)
+            return [tensor.data for tensor in self._request.output_tensors]
+        except RuntimeError as error:
+            raise RunFailed(
+                Problem(
+                    "the model could not be computed",
+                    field="model",
+                    found=_line(error),
+                    hint="Check that the preprocessing fits the model.",
+                )
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._request = None
+        self._compiled = None
+
+
+def _model_info(network: Any, model: Path, sha256: str) -> ModelInfo:
+    shapes = {_name(item, i): _shape(item) for i, item in enumerate(network.inputs)}
+    check_input(model, shapes)
+    ((input_name, input_shape),) = shapes.items()
+    dtype = str(network.inputs[0].element_type.get_type_name())
+    metadata = _metadata(network)
+    return ModelInfo(
+        path=str(model),
+        sha256=sha256,
+        input_name=input_name,
+        input_shape=input_shape,
+        input_dtype=_DTYPES.get(dtype, dtype),
+        output_names=tuple(_name(item, i) for i, item in enumerate(network.outputs)),
+        output_shapes=tuple(_shape(item) for item in network.outputs),
+        labels=labels_from(metadata),
+        task=str(metadata.get("task", "")),
+    )
+
+
+def _metadata(network: Any) -> dict[str, Any]:
+    """Return the ONNX file's own metadata, which OpenVINO keeps under "framework"."""
+    if not network.has_rt_info("framework"):
+        return {}
+    value = network.get_rt_info("framework").value
+    return value if isinstance(value, dict) else {}
+
+
+def _name(item: Any, index: int) -> str:
+    names = item.get_names()
+    return str(min(names)) if names else str(index)
+
+
+def _shape(item: Any) -> tuple[int | None, ...]:
+    shape = item.get_partial_shape()
+    return tuple(size.get_length() if size.is_static else None for size in shape)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
