@@ -10,8 +10,7 @@ import numpy as np
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import shape_text
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes import base
-from cluster4npu.core.nodes.base import Port, PortType, WorkerNode, param
+from cluster4npu.core.nodes.base import NodeParams, Port, PortType, WorkerNode, param
 from cluster4npu.core.nodes.values import Classes, Outputs
 
 _SUM_TOLERANCE = 0.02  # half-precision models miss a sum of 1 by about this
@@ -27,7 +26,7 @@ class Classify(WorkerNode):
     inputs = (Port("outputs", (PortType.OUTPUTS,)),)
     outputs = (Port("classes", (PortType.CLASSES,)),)
 
-    class Params(base.Params):
+    class Params(NodeParams):
         top_k: int = param(5, title="Classes", description="How many classes a frame gets.", ge=1, le=100)
         softmax: Literal["auto", "yes", "no"] = param(
             "auto",

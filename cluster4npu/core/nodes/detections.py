@@ -9,8 +9,7 @@ import numpy as np
 
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes import base
-from cluster4npu.core.nodes.base import Port, PortType, WorkerNode, param
+from cluster4npu.core.nodes.base import NodeParams, Port, PortType, WorkerNode, param
 from cluster4npu.core.nodes.values import Detections as DetectionsValue
 from cluster4npu.core.nodes.values import Outputs
 from cluster4npu.core.vision.boxes import area, to_frame
@@ -30,7 +29,7 @@ class Detections(WorkerNode):
     inputs = (Port("outputs", (PortType.OUTPUTS,)),)
     outputs = (Port("detections", (PortType.DETECTIONS,)),)
 
-    class Params(base.Params):
+    class Params(NodeParams):
         layout: Literal["auto", "yolov8", "yolov5", "end2end"] = param(
             "auto",
             title="Output layout",

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes import base
-from cluster4npu.core.nodes.base import Delivery, Port, PortType, SinkNode, param
+from cluster4npu.core.nodes.base import Delivery, NodeParams, Port, PortType, SinkNode, param
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 
 
@@ -21,7 +20,7 @@ class JsonLines(SinkNode):
     description = "Writes each frame's results as one line of JSON; the file is replaced at each run."
     inputs = (Port("result", (PortType.DETECTIONS, PortType.CLASSES, PortType.OUTPUTS)),)
 
-    class Params(base.NodeParams):
+    class Params(NodeParams):
         path: str = param(
             "results.jsonl",
             title="File",

@@ -10,8 +10,7 @@ import numpy as np
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import shape_text
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes import base
-from cluster4npu.core.nodes.base import Port, PortType, WorkerNode, param
+from cluster4npu.core.nodes.base import NodeParams, Port, PortType, WorkerNode, param
 from cluster4npu.core.nodes.values import Tensor
 from cluster4npu.core.vision.letterbox import DTYPES, Fit, Letterbox
 
@@ -28,7 +27,7 @@ class Preprocess(WorkerNode):
     inputs = (Port("frame", (PortType.FRAME,)),)
     outputs = (Port("tensor", (PortType.TENSOR,)),)
 
-    class Params(base.Params):
+    class Params(NodeParams):
         fit: Fit = param(
             "letterbox",
             title="Fit",

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes import base
-from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, NodeParams, Port, PortType, SourceNode, param
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.vision.capture import Capture
 
@@ -30,7 +29,7 @@ class VideoFile(SourceNode):
     description = "Reads the frames of a video file (MP4, AVI, MOV, MKV ...)."
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(base.Params):
+    class Params(NodeParams):
         path: str = param(
             "",
             title="File",
