@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.backend import Backend, DeviceHealth, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.detect import cpu_health, memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
@@ -85,7 +85,7 @@ class OpenVinoBackend(Backend):
             backend=self.key,
             memory_bytes=memory_bytes() if cpu else None,
             precisions=tuple(ours for theirs, ours in _PRECISIONS.items() if theirs in offered),
-            **({"health": cpu_health()} if cpu else {}),
+            health=cpu_health() if cpu else DeviceHealth(),
         )
 
 

@@ -65,7 +65,8 @@ class Classify(WorkerNode):
         if wanted == "no" or (wanted == "auto" and _are_probabilities(scores)):
             return scores
         powers: np.ndarray = np.exp(scores - scores.max())
-        return powers / powers.sum()
+        powers /= powers.sum()
+        return powers
 
     def _class_count(self, shape: tuple[int | None, ...]) -> int | None:
         """Return how many classes an output of this shape scores; raises InputError when it is of another kind."""
