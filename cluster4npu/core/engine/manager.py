@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -37,6 +36,7 @@ from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
+from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.stream import Route, Stream, StreamOptions
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
@@ -57,9 +57,7 @@ class _Stopped(Exception):
 
 def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connection) -> None:
     """Run the manager until the run is over, or the app is gone."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the app tells us what it means
+    leave_signals_to_the_app()
     hub = Hub(connection)
     manager = Manager(plan, options, hub)
     event: Finished | Failed

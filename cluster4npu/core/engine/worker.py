@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.channel import Control, Done, Work, receive, send
 from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
+from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import WorkerNode
 from cluster4npu.core.nodes.values import Outputs, Tensor
@@ -56,9 +56,7 @@ def leave_with_parent() -> None:
 
 def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to the whole group; the manager ends us in order
+    leave_signals_to_the_app()
     leave_with_parent()
     try:
         stage = LoadedStage.load(spec)
