@@ -74,8 +74,8 @@ class PipelineTemplates:
         """Make a pipeline from a template; raises InputError for an unknown name.
 
         `model` is a path as it shall stand in the file; None leaves the template's own, and the description
-        says what that is. `devices` are device ids; none leaves those of the template, or with a `model` every
-        real device.
+        says what that is. `devices` are device ids; none leaves those of the template, or (with a `model`)
+        every real device.
         """
         files = _files()
         if name not in files:
