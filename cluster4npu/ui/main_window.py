@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QApplication,
+    QDialog,
     QLabel,
     QMainWindow,
     QMenu,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
     from cluster4npu.ui.history.history import HistoryPage
-    from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
     from cluster4npu.ui.workspace import Workspace
 
 _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.start_page = StartPage()
         self._workspace: Workspace | None = None
         self._history: HistoryPage | None = None
-        self.dialog: PipelineSetupWizard | BenchmarkDialog | None = None
+        self.dialog: QDialog | None = None
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start_page)
         self._lay_out()
@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
             from cluster4npu.ui.workspace import Workspace  # canvas and charts: half a second
 
             self._workspace = Workspace(self.document, self.preferences)
+            self._workspace.preview.wanted.connect(self.runs.bridge.show_preview)
             self.stack.addWidget(self._workspace)
             for action in self._workspace.view_actions():
                 self._view_menu.addAction(action)
@@ -92,14 +93,17 @@ class MainWindow(QMainWindow):
         """Show the canvas."""
         self._show_page(self.workspace, "designer")
 
-    def show_history(self) -> None:
-        """Show the stored runs."""
+    def show_history(self, run_id: str = "") -> None:
+        """Show the stored runs, and one of them in full where it is named."""
         if self._history is None:
             from cluster4npu.ui.history.history import HistoryPage
 
             self._history = HistoryPage(self.store)
             self.stack.addWidget(self._history)
-        self._history.refresh()
+        if run_id:
+            self._history.show_run(run_id)
+        else:
+            self._history.refresh()
         self._show_page(self._history, "history")
 
     # --- what the actions do ---
@@ -108,10 +112,9 @@ class MainWindow(QMainWindow):
         """Ask the four questions; the canvas shows the result."""
         from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
-        wizard = self.dialog = PipelineSetupWizard(self)
+        wizard = PipelineSetupWizard(self)
         wizard.accepted.connect(lambda: self.files.new(wizard.result_config()))
-        wizard.finished.connect(wizard.deleteLater)
-        wizard.open()
+        self._open_dialog(wizard)
 
     def show_benchmark(self) -> BenchmarkDialog | None:
         """Measure the open pipeline: all devices together against each alone."""
@@ -120,9 +123,9 @@ class MainWindow(QMainWindow):
             return None
         from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
 
-        dialog = self.dialog = BenchmarkDialog(self.document.config, self.store, self)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        dialog = BenchmarkDialog(self.document.config, self.store, self)
+        dialog.history_requested.connect(self.show_history)
+        self._open_dialog(dialog)
         return dialog
 
     def run(self) -> None:
@@ -169,7 +172,7 @@ class MainWindow(QMainWindow):
         if self._workspace is not None:
             self._workspace.keep_layout()
         self.preferences.sync()
-        if self.dialog is not None and self.dialog.isVisible():
+        if self.dialog is not None:
             self.dialog.reject()
         self.hide()
         self.runs.shutdown()
@@ -256,6 +259,16 @@ class MainWindow(QMainWindow):
         assert name in PAGES
         self.stack.setCurrentWidget(page)
         self.actions_by_name[name].setChecked(True)
+
+    def _open_dialog(self, dialog: QDialog) -> None:
+        self.dialog = dialog
+        dialog.finished.connect(self._forget_dialog)
+        dialog.open()
+
+    def _forget_dialog(self) -> None:
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+            self.dialog = None
 
     def _show_opened(self) -> None:
         self.messages.hide()

@@ -85,6 +85,12 @@ class Preview(QWidget):
             for row in value.rows
         ]
 
+    def notes(self) -> list[str]:
+        """Return what stands on the frame in words: classes, shapes, or why there is no box."""
+        if self.frame is None:
+            return []
+        return ([NO_BOXES] if self._only_simulated else []) + _lines(self.frame)
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.wanted.emit(self._wanted_size())
@@ -115,8 +121,7 @@ class Preview(QWidget):
         for key, value in self.frame.values.items():
             if isinstance(value, Detections):
                 self._draw_boxes(painter, place, zoom, key, value)
-        notes = [NO_BOXES] if self._only_simulated else []
-        self._draw_lines(painter, place, notes + _lines(self.frame))
+        self._draw_lines(painter, place, self.notes())
 
     def _wanted_size(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()

@@ -106,6 +106,10 @@ DARK = Colors(
 )
 
 
+# Fusion draws their outlines in a darker shade of the window's colour, which cannot be seen on a dark window.
+_OUTLINED = (b"QCheckBox", b"QRadioButton", b"QLineEdit", b"QAbstractSpinBox", b"QComboBox")
+
+
 class _Theme(QObject):
     changed = Signal()
 
@@ -173,6 +177,8 @@ def _dress(app: QApplication) -> None:
         dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     _theme.colors = DARK if dark else LIGHT
     app.setPalette(_palette(_theme.colors))
+    for name in _OUTLINED:
+        app.setPalette(_outlined(_theme.colors), name)
     app.setStyleSheet(_style_sheet(_theme.colors))
     _theme.changed.emit()
 
@@ -206,6 +212,14 @@ def _palette(c: Colors) -> QPalette:
     for name in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, name, faded(c.muted))
     palette.setColor(QPalette.ColorGroup.Disabled, role.Highlight, QColor(c.border))
+    return palette
+
+
+def _outlined(c: Colors) -> QPalette:
+    """Return the palette of small controls, whose own background is never painted in the window's colour."""
+    palette = _palette(c)
+    if c.dark:
+        palette.setColor(QPalette.ColorRole.Window, QColor(c.muted))
     return palette
 
 

@@ -60,6 +60,7 @@ class Workspace(QMainWindow):
         self._first_state = self.saveState()
         self._sized = False
         self.editor.node_selected.connect(self.properties.show_node)
+        self.node_palette.node_activated.connect(self.editor.add_node)
         self.problems.node_chosen.connect(self.editor.select_node)
         document.problems_changed.connect(self._count_problems)
 
