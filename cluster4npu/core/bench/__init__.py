@@ -1,5 +1,6 @@
-"""Benchmarks: each device alone against all of them together, by the method that docs/benchmarks tells."""
+"""Benchmarks: each device alone against all of them together, side by side in one run."""
 
+from cluster4npu.core.bench.benchmarker import BenchmarkCancelled, PerformanceBenchmarker
 from cluster4npu.core.bench.options import (
     PROFILES,
     SCENARIOS,
@@ -13,9 +14,11 @@ from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup,
 __all__ = [
     "PROFILES",
     "SCENARIOS",
+    "BenchmarkCancelled",
     "BenchmarkOptions",
     "BenchmarkProgress",
     "BenchmarkResult",
+    "PerformanceBenchmarker",
     "Profile",
     "Scenario",
     "SideFigures",

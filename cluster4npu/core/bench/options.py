@@ -84,9 +84,9 @@ PROFILES = {
 class BenchmarkOptions:
     """What to benchmark.
 
-    `devices` replaces the pipeline's own; `against` is the single device that is the baseline (None: the best).
-    `store` is the file in which the result is kept (None: not kept). `profile` is a name, or a profile of one's
-    own. `command` is kept with the result.
+    `devices` replaces the pipeline's own; `against` is the single device that is the baseline (None: the
+    best). `store` is the file in which the result is kept (None: not kept). `profile` is a name, or a profile
+    of one's own. `command` is kept with the result.
     """
 
     scenario: str = OFFLINE

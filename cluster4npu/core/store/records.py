@@ -63,7 +63,8 @@ class ResultRecord:
 
     `side` is "run", "single" or "parallel"; `device` is a worker's id, or "" for the side as a whole (each
     row of side "single" is one device measured alone). Latency (ms) is end to end for "run", "parallel" and
-    "single", and service time for one worker of a run or of the parallel side. `startup_ms` and `first_inference_ms` are cold.
+    "single", and service time for one worker of a run or of the parallel side. `startup_ms` and
+    `first_inference_ms` are cold.
     """
 
     side: str

@@ -1,0 +1,143 @@
+"""One held engine with every worker loaded, on which segments are measured one after the other and kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cluster4npu.core.bench.legs import Leg, cut
+from cluster4npu.core.bench.options import BenchmarkOptions
+from cluster4npu.core.bench.pool import BenchmarkPool
+from cluster4npu.core.bench.progress import Tracker
+from cluster4npu.core.engine.engine import Engine, Run
+from cluster4npu.core.engine.messages import RunOptions, Segment, SegmentFinished
+from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.store.records import SegmentRecord
+
+SINGLE, PARALLEL = "single", "parallel"
+
+# A device alone gets so many frames at once: two under way as beside others, the others ready. With the whole
+# ring a slow device would spend more time draining it than being measured, and latency would be that of the
+# queue.
+WINDOW_ALONE = 6
+_LEAST_FRAMES = 10  # in a leg
+_ENOUGH_FRAMES = 5  # to know a rate roughly
+_LONGEST_S = 30.0
+
+OpenEngine = Callable[[PipelineConfig, RunOptions], Engine]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One segment: what counts of it, and all that the engine told of it."""
+
+    leg: Leg
+    told: SegmentFinished
+
+
+@dataclass
+class Session:
+    """Measures segments. `segments` are kept for the store; `failed`, `restarts` and `out_of_order` add up."""
+
+    run: Run
+    pool: BenchmarkPool
+    options: BenchmarkOptions
+    tracker: Tracker
+    cancelled: Callable[[], bool]
+    segments: list[SegmentRecord] = field(default_factory=list)
+    ramps: dict[tuple[str, ...], float] = field(default_factory=dict)
+    rates: dict[tuple[str, ...], float] = field(default_factory=dict)
+    failed: int = 0
+    dropped: int = 0
+    restarts: int = 0
+    out_of_order: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def measure(self, stage: str, devices: tuple[str, ...], seconds: float) -> Measured:
+        """Measure about `seconds` on these workers (settled ids); raises Cancelled, and the engine's error.
+
+        Adds the ramp that these devices had before, and makes it longer for devices so slow that too few
+        frames would count.
+        """
+        profile = self.options.the_profile()
+        slow_s = _LEAST_FRAMES / self.rates[devices] if devices in self.rates else 0.0
+        wanted = max(seconds, min(slow_s, _LONGEST_S))
+        ramp = max(profile.ramp_s, 1.2 * self.ramps.get(devices, 0.0))
+        told = self._segment(Segment(devices, seconds=wanted + ramp, window=self._window(devices)))
+        traces = _traces(told)
+        leg = cut(traces, profile.ramp_s)
+        self.ramps[devices] = max(leg.ramp_s, self.ramps.get(devices, 0.0))
+        if leg.fps > 0:
+            self.rates[devices] = leg.fps
+            self.tracker.measured(leg.fps)
+        self._keep(stage, devices, traces, leg)
+        _log.debug("%s %s: %.2f frames/s over %.2f s", stage, devices, leg.fps, leg.seconds)
+        return Measured(leg, told)
+
+    def survey(self, stage: str, devices: tuple[str, ...], seconds: float) -> Measured:
+        """Measure devices of unknown speed: ever longer, until there are frames enough."""
+        while True:
+            found = self.measure(stage, devices, seconds)
+            if found.leg.frames >= _ENOUGH_FRAMES or seconds >= _LONGEST_S:
+                return found
+            seconds = min(seconds * 3, _LONGEST_S)
+            self.tracker.more(seconds)
+
+    def frames(self, stage: str, device: str, count: int) -> SegmentFinished:
+        """Run the first `count` frames on one worker and return their results too."""
+        told = self._segment(Segment((device,), frames=count, window=WINDOW_ALONE, results=True))
+        self._keep(stage, (device,), _traces(told), None)
+        return told
+
+    def _window(self, devices: Sequence[str]) -> int | None:
+        scenario = self.options.the_scenario()
+        if scenario.window is not None:
+            return scenario.window
+        return WINDOW_ALONE if len(devices) == 1 else None
+
+    def _segment(self, segment: Segment) -> SegmentFinished:
+        def asked() -> bool:
+            self.tracker.tick()
+            return self.cancelled()
+
+        told = self.run.measure(segment, cancelled=asked)
+        summary = told.summary
+        self.failed += summary.frames_failed
+        self.dropped += summary.frames_dropped
+        self.out_of_order += summary.out_of_order
+        self.restarts = max(self.restarts, summary.restarts)  # counted since the engine was started
+        self.failures += summary.failures
+        return told
+
+    def _keep(self, stage: str, devices: tuple[str, ...], traces: np.ndarray, leg: Leg | None) -> None:
+        side = PARALLEL if devices == self.pool.together and self.pool.is_compared else SINGLE
+        begin, end = (leg.start_ns, leg.end_ns) if leg is not None else (None, None)
+        self.segments.append(SegmentRecord(stage, side, devices, self.pool.union, traces, begin, end))
+
+
+def _traces(told: SegmentFinished) -> np.ndarray:
+    traces = told.summary.traces
+    return traces if traces is not None else np.zeros(0, dtype=FRAME_TRACE)
+
+
+@contextmanager
+def open_session(
+    pipeline: PipelineConfig,
+    pool: BenchmarkPool,
+    options: BenchmarkOptions,
+    tracker: Tracker,
+    cancelled: Callable[[], bool],
+    open_engine: OpenEngine = Engine,
+) -> Iterator[Session]:
+    """Start a held engine with every worker that the pool needs, and end it with the block."""
+    run_options = RunOptions(
+        devices=pool.union, policy=options.policy, hold=True, traces=True, loop=True, seed=options.seed
+    )
+    with open_engine(pipeline, run_options) as run:
+        yield Session(run, pool, options, tracker, cancelled)

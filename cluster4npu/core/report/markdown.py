@@ -1,0 +1,51 @@
+"""A report as Markdown. Names are escaped, so that a viewer that knows HTML shows them as text."""
+
+from __future__ import annotations
+
+import re
+
+from cluster4npu.core.report.view import HEADINGS, ReportView, cells, number
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+
+
+def as_markdown(view: ReportView) -> str:
+    """Return the whole report as Markdown."""
+    lines = [f"# {escape(view.title)}", ""]
+    if view.simulated:
+        lines += [
+            "**SIMULATED: these figures come from simulated devices and say nothing about hardware.**",
+            "",
+        ]
+    lines += [f"## {escape(view.headline)}", ""]
+    if view.explanation:
+        lines += [escape(view.explanation), ""]
+    if view.speedup is not None and view.speedup_ci95 is not None:
+        low, high = view.speedup_ci95
+        lines += [
+            f"Speedup {number(view.speedup)}, 95% interval {number(low)} to {number(high)}; "
+            f"scaling efficiency {number(view.efficiency)}.",
+            "",
+        ]
+    lines += [f"Measured {view.created_at}.", "", "## Figures", ""]
+    lines += _table(HEADINGS, [cells(row) for row in view.rows])
+    if view.warnings:
+        lines += ["", "## Look at this", "", *(f"- {escape(text)}" for text in view.warnings)]
+    lines += ["", "## What ran", "", *_table(("", ""), view.facts)]
+    lines += ["", "## Conditions", "", *_table(("", ""), view.conditions)]
+    lines += ["", "## Method", "", escape(view.method), ""]
+    return "\n".join(lines)
+
+
+def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]] | tuple[tuple[str, str], ...]) -> list[str]:
+    return [
+        f"| {' | '.join(headings)} |",
+        f"|{'---|' * len(headings)}",
+        *(f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows),
+    ]
+
+
+def escape(text: str) -> str:
+    """Return the text so that Markdown shows it as it is, on one line."""
+    plain = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", plain)
