@@ -93,8 +93,9 @@ def unpack(data: bytes) -> Record:
     if tag == b"W":
         return Work(*_WORK.unpack(data)[1:])
     if tag == b"D":
-        fields = _DONE.unpack_from(data)
-        return Done(*fields[1:8], data[_DONE.size :].decode(errors="replace"))
+        _, slot, generation, frame_id, started, inferred, finished, used = _DONE.unpack_from(data)
+        error = data[_DONE.size :].decode(errors="replace")
+        return Done(slot, generation, frame_id, started, inferred, finished, used, error)
     kind, fields = json.loads(data[1:])
     return Control(kind, fields)
 

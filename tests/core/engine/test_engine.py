@@ -1,0 +1,199 @@
+"""Runs with real processes: exact counts, order, stopping, previews, calibration, segments."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from cluster4npu.core.engine.engine import Engine, Run
+from cluster4npu.core.engine.messages import (
+    Calibrated,
+    Finished,
+    MetricsUpdated,
+    PreviewReady,
+    RunOptions,
+    Segment,
+    Started,
+    StateChanged,
+)
+from cluster4npu.core.errors import Cancelled, InputError, PipelineInvalid, RunFailed
+from cluster4npu.core.scheduling import policy_types
+
+TRIO = ("sim:a?ms=2", "sim:b?ms=5", "sim:c?ms=10")
+
+
+def until(run: Run, kind: type) -> object:
+    """Wait for the first event of this kind."""
+    for event in run.events():
+        if isinstance(event, kind):
+            return event
+    raise AssertionError(f"the run ended before {kind.__name__}")
+
+
+@pytest.mark.parametrize("policy", sorted(policy_types()))
+def test_every_frame_is_delivered_once_and_in_order(make_pipeline, policy):
+    options = RunOptions(frames=150, policy=policy, results=True, traces=True)
+    with Engine(make_pipeline(*TRIO), options) as run:
+        ids = [result.frame_id for result in run.results()]
+        summary = run.wait()
+    assert ids == list(range(150))
+    assert (summary.frames_in, summary.frames_out, summary.frames_dropped, summary.frames_failed) == (
+        150,
+        150,
+        0,
+        0,
+    )
+    assert summary.out_of_order == 0
+    assert sum(d.frames for d in summary.devices) == 150
+    assert summary.simulated and all(d.simulated for d in summary.devices)
+    shares = {d.id: d.frames for d in summary.devices}
+    assert shares["sim:a?ms=2"] > shares["sim:b?ms=5"] > shares["sim:c?ms=10"] > 0
+
+
+def test_stamps_of_each_frame_are_in_order_of_its_way(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=1"), RunOptions(frames=40, traces=True)) as run:
+        traces = run.wait().traces
+    way = [
+        "scheduled_ns",
+        "captured_ns",
+        "queued_ns",
+        "started_ns",
+        "inferred_ns",
+        "finished_ns",
+        "delivered_ns",
+    ]
+    assert len(traces) == 40
+    for earlier, later in pairwise(way):
+        assert (traces[earlier] <= traces[later]).all(), (earlier, later)
+    assert (np.diff(traces["delivered_ns"]) >= 0).all()
+
+
+def test_reports_states_devices_and_metrics(make_pipeline):
+    with Engine(make_pipeline(*TRIO), RunOptions(frames=120)) as run:
+        events = list(run.events())
+    states = [e.state for e in events if isinstance(e, StateChanged)]
+    order = [s for i, s in enumerate(states) if i == 0 or states[i - 1] != s]
+    assert order == ["starting", "calibrating", "running", "stopped"]
+    started = next(e for e in events if isinstance(e, Started))
+    assert started.devices == TRIO and started.simulated == TRIO
+    last = [e.snapshot for e in events if isinstance(e, MetricsUpdated)][-1]
+    assert last.frames_out == 120 and last.progress == 1.0
+    assert isinstance(events[-1], Finished)
+
+
+def test_calibration_measures_rates_and_is_kept_for_the_next_run(make_pipeline):
+    pipeline = make_pipeline("sim:a?ms=10", "sim:b?ms=30")
+    with Engine(pipeline, RunOptions(frames=5)) as run:
+        first = until(run, Calibrated)
+    with Engine(pipeline, RunOptions(frames=5)) as run:
+        second = until(run, Calibrated)
+    assert not first.cached and second.cached and first.devices == second.devices
+    rates = {d.id: d for d in first.devices}
+    assert rates["sim:a?ms=10"].fps_alone == pytest.approx(100, rel=0.15)
+    assert rates["sim:b?ms=30"].fps_together == pytest.approx(33.3, rel=0.15)
+    assert sum(d.weight for d in first.devices) == pytest.approx(1)
+
+
+def test_stop_comes_within_a_second_and_counts_what_is_dropped(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=20"), RunOptions(calibration="never")) as run:
+        until(run, MetricsUpdated)
+        asked = time.monotonic()
+        run.stop()
+        summary = run.wait(10)
+        assert time.monotonic() - asked < 2.0  # a second, and room for a loaded machine
+    assert summary.frames_in == summary.frames_out + summary.frames_dropped + summary.frames_failed
+    assert summary.frames_dropped > 0
+
+
+def test_stop_without_hurry_finishes_what_is_in_flight(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=5"), RunOptions(calibration="never")) as run:
+        until(run, MetricsUpdated)
+        run.stop(now=False)
+        summary = run.wait(10)
+    assert summary.frames_dropped == 0 and summary.frames_in == summary.frames_out
+
+
+def test_stop_while_loading_ends_at_once(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=5"), RunOptions()) as run:
+        run.stop()
+        assert run.wait(20).frames_in == 0
+
+
+def test_seconds_bound_a_run(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=5"), RunOptions(seconds=0.5)) as run:
+        summary = run.wait(20)
+    assert 0.4 < summary.wall_s < 3 and summary.frames_dropped == 0
+
+
+def test_pacing_keeps_the_asked_rate(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=1"), RunOptions(seconds=2, target_fps=40)) as run:
+        summary = run.wait(20)
+    assert summary.frames_out == pytest.approx(80, abs=3)
+
+
+def test_preview_is_made_only_when_asked_for(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=5", width=320, height=200), RunOptions(calibration="never")) as run:
+        until(run, MetricsUpdated)
+        assert run.read_preview() is None
+        run.want_preview(max_width=160)
+        ready = until(run, PreviewReady)
+        frame = run.read_preview()
+        assert frame.pixels.shape == (ready.height, ready.width, 3) == (100, 160, 3)
+        assert frame.scale == pytest.approx(0.5)
+        assert frame.pixels.any()
+        assert run.read_preview() is None
+
+
+def test_held_engine_measures_segments_on_chosen_devices(make_pipeline):
+    with Engine(make_pipeline(*TRIO), RunOptions(hold=True, traces=True)) as run:
+        alone = run.measure(Segment(devices=(TRIO[1],), frames=30, results=True))
+        both = run.measure(Segment(devices=TRIO[:2], frames=60))
+        again = run.measure(Segment(devices=(TRIO[1],), frames=30, window=1))
+    assert {d.id: d.frames for d in alone.summary.devices} == {TRIO[0]: 0, TRIO[1]: 30, TRIO[2]: 0}
+    assert [r.frame_id for r in alone.results] == list(range(30))
+    assert {d.id for d in both.summary.devices if d.frames} == set(TRIO[:2])
+    assert both.summary.fps > alone.summary.fps
+    assert again.summary.latency_ms.mean < alone.summary.latency_ms.mean
+
+
+def test_a_segment_can_be_cancelled(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=20"), RunOptions(hold=True)) as run, pytest.raises(Cancelled):
+        run.measure(Segment(devices=("sim:a?ms=20",), seconds=60), cancelled=lambda: True)
+    assert run.finished
+
+
+def test_a_pipeline_with_problems_is_refused_before_anything_starts(make_pipeline):
+    broken = make_pipeline("sim:a?ms=1").replace(edges=())
+    with pytest.raises(PipelineInvalid) as caught:
+        Engine(broken)
+    assert {p.node for p in caught.value.problems} >= {"preprocess", "inference", "preview"}
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (RunOptions(frames=0), "frames"),
+        (RunOptions(in_flight=0), "in_flight"),
+        (RunOptions(calibration="maybe"), "calibration"),
+        (RunOptions(policy="smoth"), "policy"),
+        (RunOptions(devices=("tpu:1",)), "devices"),
+        (RunOptions(devices=("sim:a?mss=3",)), "devices"),
+        (RunOptions(devices=("sim:ane", "sim:ane")), "devices"),
+        (RunOptions(devices=("nonsense",)), "devices"),
+    ],
+)
+def test_wrong_options_name_the_field(make_pipeline, options, field):
+    with pytest.raises(InputError) as caught:
+        Engine(make_pipeline("sim:ane"), options)
+    assert caught.value.exit_code == 2
+    assert field in {p.field for p in caught.value.problems}
+
+
+def test_a_ring_that_does_not_fit_is_refused_with_the_remedy(make_pipeline):
+    pipeline = make_pipeline("sim:a?ms=1", width=3840, height=2160)
+    with Engine(pipeline, RunOptions(ring_slots=10_000)) as run, pytest.raises(RunFailed) as caught:
+        run.wait(30)
+    assert "shared memory" in str(caught.value) and "--shm-size" in str(caught.value)

@@ -1,0 +1,134 @@
+"""What a run survives: dying, hanging and failing workers, a killed manager, a vanished app."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import psutil
+import pytest
+
+from cluster4npu.core.engine import shm
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started, WorkerFailed
+from cluster4npu.core.errors import RunFailed
+
+QUICK = RunOptions(calibration="never", results=True)
+
+
+def test_killed_worker_costs_no_frame(make_pipeline):
+    options = RunOptions(frames=400, calibration="never", results=True)
+    with Engine(make_pipeline("sim:a?ms=5", "sim:b?ms=5"), options) as run:
+        ids, told = [], []
+        for event in run.events():
+            if isinstance(event, Started):
+                victim = event.processes[1]
+            if isinstance(event, MetricsUpdated) and victim and event.snapshot.frames_out > 20:
+                psutil.Process(victim).kill()
+                victim = 0
+            if isinstance(event, WorkerFailed):
+                told.append(event)
+            if hasattr(event, "results"):
+                ids += [r.frame_id for r in event.results]
+        summary = run.wait()
+    assert ids == list(range(400))
+    assert [e.device for e in told] == ["sim:a?ms=5"] and not told[0].final
+    assert summary.frames_out == 400 and summary.restarts == 1
+    assert any("sim:a?ms=5" in warning for warning in summary.warnings)
+
+
+def test_device_that_keeps_dying_is_given_up_and_named(make_pipeline):
+    options = RunOptions(frames=120, calibration="never", in_flight=1)
+    with Engine(make_pipeline("sim:bad?ms=1&die_at=2", "sim:good?ms=10"), options) as run:
+        told = [e for e in run.events() if isinstance(e, WorkerFailed)]
+        summary = run.wait()
+    assert summary.frames_in == 120 == summary.frames_out + summary.frames_failed
+    assert all(e.device.startswith("sim:bad") for e in told)
+    assert summary.restarts >= 1
+
+
+def test_run_ends_when_every_device_has_failed(make_pipeline):
+    options = RunOptions(frames=100, calibration="never", in_flight=1)
+    with Engine(make_pipeline("sim:bad?ms=1&die_at=1"), options) as run:
+        try:
+            summary = run.wait(60)
+        except RunFailed as error:
+            assert "every device has failed" in str(error) and "sim:bad" in str(error)
+        else:
+            assert summary.frames_failed == 100
+
+
+def test_frame_that_fails_is_told_and_the_rest_goes_on(make_pipeline):
+    with Engine(make_pipeline("sim:a?ms=1&fail_at=7"), RunOptions(frames=30, calibration="never")) as run:
+        summary = run.wait(30)
+    assert (summary.frames_out, summary.frames_failed) == (29, 1)
+    assert "frame 6" in summary.failures[0]
+
+
+def test_hanging_worker_is_replaced(make_pipeline):
+    options = RunOptions(frames=30, calibration="never", frame_timeout_s=0.5, in_flight=1)
+    with Engine(make_pipeline("sim:a?ms=1&hang_at=10", "sim:b?ms=20"), options) as run:
+        told = [e for e in run.events() if isinstance(e, WorkerFailed)]
+        summary = run.wait()
+    assert summary.frames_out + summary.frames_failed == 30
+    assert told and "no progress" in told[0].reason
+
+
+def test_killed_manager_is_told_and_leaves_nothing(make_pipeline, segments):
+    with Engine(make_pipeline("sim:a?ms=5"), QUICK) as run:
+        for event in run.events():
+            if isinstance(event, Started):
+                processes = event.processes
+            if isinstance(event, MetricsUpdated):
+                psutil.Process(processes[0]).kill()
+                break
+        with pytest.raises(RunFailed, match="manager process was ended from outside"):
+            run.wait(20)
+    _, alive = psutil.wait_procs([p for p in map(_process, processes) if p], timeout=5)
+    assert alive == []
+    assert not [name for name in segments() if f"_{processes[0]:x}_" in name]
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL")
+def test_killed_app_takes_manager_and_workers_with_it(make_pipeline, tmp_path, segments):
+    make_pipeline("sim:a?ms=5", "sim:b?ms=5").save(tmp_path / "p.json")
+    script = tmp_path / "app.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import sys
+            from cluster4npu.core.engine.engine import Engine
+            from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started
+            from cluster4npu.core.pipeline.config import PipelineConfig
+
+            if __name__ == "__main__":
+                with Engine(PipelineConfig.open(sys.argv[1]), RunOptions(calibration="never")) as run:
+                    for event in run.events():
+                        if isinstance(event, Started):
+                            print(*event.processes, flush=True)
+            """
+        )
+    )
+    with subprocess.Popen(
+        [sys.executable, script, tmp_path / "p.json"], stdout=subprocess.PIPE, text=True
+    ) as app:
+        pids = [int(pid) for pid in app.stdout.readline().split()]
+        os.kill(app.pid, signal.SIGKILL)
+    processes = [p for p in map(_process, pids) if p]
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert alive == []
+    deadline = time.monotonic() + 5
+    while [n for n in segments() if f"_{pids[0]:x}_" in n] and time.monotonic() < deadline:
+        shm.sweep()
+    assert not [name for name in segments() if f"_{pids[0]:x}_" in name]
