@@ -195,9 +195,11 @@ class Canvas(NodeViewer):
         scale = min(size.width() / rect.width(), size.height() / rect.height(), 1.0)
         self._look_at(rect.center(), max(scale, _ZOOM_MIN))
 
-    def center_on_node(self, node_id: str) -> None:
-        """Bring one node to the middle without changing the zoom."""
-        self._look_at(self.items_by_id[node_id].sceneBoundingRect().center(), self.transform().m11())
+    def reveal(self, node_id: str) -> None:
+        """Bring one node to the middle without changing the zoom, unless it is seen whole already."""
+        place = self.items_by_id[node_id].sceneBoundingRect()
+        if not self._scene_range.contains(place):
+            self._look_at(place.center(), self.transform().m11())
 
     def zoom_by(self, factor: float) -> None:
         """Zoom around the middle of the window."""

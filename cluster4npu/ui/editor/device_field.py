@@ -93,6 +93,7 @@ class DeviceField(FieldEditor):
     def _build(self, _found: object = None) -> None:
         while (item := self._rows.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
+                widget.hide()
                 widget.deleteLater()
         self.boxes = {}
         known = self.finder.devices

@@ -90,10 +90,10 @@ class EnhancedPipelineEditor(QWidget):
         self.canvas.setFocus()
 
     def select_node(self, node_id: str) -> None:
-        """Select one node and bring it to the middle; does nothing when it is gone."""
+        """Select one node and bring it into view; does nothing when it is gone."""
         if node_id in self.canvas.items_by_id:
             self.canvas.select([node_id])
-            self.canvas.center_on_node(node_id)
+            self.canvas.reveal(node_id)
 
     def set_node_badges(self, figures: Mapping[str, str]) -> None:
         """Show a short measured figure ("12.3 ms") on these nodes, by id, and none on the others."""

@@ -128,7 +128,7 @@ class ListField(TextField):
 
 
 class NumberField(FieldEditor):
-    """A number with its unit; with `auto` also a box "automatic" that stands for None.
+    """A number with its unit; with `auto` also a box of that name, which stands for None and hides the number.
 
     Bounds steer the arrows, but anything may be typed: what is not allowed is said in words, not swallowed.
     """
@@ -138,6 +138,8 @@ class NumberField(FieldEditor):
         self.low, self.high = bounds(info)
         self.spin: QSpinBox | QDoubleSpinBox = _Whole(self) if whole else _Real(self)
         self.spin.setLocale(QLocale.c())
+        # Under a style sheet, Fusion gives spin boxes less height than their text needs.
+        self.spin.setMinimumHeight(QLineEdit().sizeHint().height())
         unit = unit or ui_hint(info, "unit") or ""
         if unit:
             self.spin.setSuffix(f" {unit}")
@@ -151,7 +153,7 @@ class NumberField(FieldEditor):
         for widget in (self.spin, self.auto):
             widget.blockSignals(True)
         self.auto.setChecked(value is None)
-        self.spin.setEnabled(value is not None)
+        self.spin.setVisible(value is not None)
         if isinstance(value, int | float) and value != self.spin.value():
             self.spin.setValue(value)  # type: ignore[arg-type]
         elif value is None:
@@ -160,7 +162,7 @@ class NumberField(FieldEditor):
             widget.blockSignals(False)
 
     def _set_auto(self, auto: bool) -> None:
-        self.spin.setEnabled(not auto)
+        self.spin.setVisible(not auto)
         self.edited.emit(None if auto else self.spin.value())
         if not auto:
             self.spin.setFocus()

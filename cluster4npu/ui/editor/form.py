@@ -70,7 +70,7 @@ class FormRow(QWidget):
         if problem is None:
             self.error.hide()
             return
-        rules = allowed_text(self.info) if self.info is not None else ""
+        rules = allowed_text(self.info) if self.info is not None and self._wrong else ""
         parts = [f"{word}: {problem.message}"]
         parts += [f"Found {problem.found}"] if problem.found and not self._wrong else []
         parts += [f"Allowed: {rules or problem.allowed}"] if rules or problem.allowed else []
