@@ -144,11 +144,11 @@ class Stream:
         for event in self._pool.tick():
             self._take_event(event)
         self._check_time()
+        self._deliver()
         self._offer()
         self._take_frames()
         self._assign()
         self._dispatch()
-        self._deliver()
         return not (self.feeder.ended and not self._order)
 
     def _timeout(self, latest_s: float) -> float:
