@@ -107,7 +107,7 @@ DARK = Colors(
 
 
 # Fusion draws their outlines in a darker shade of the window's colour, which cannot be seen on a dark window.
-_OUTLINED = (b"QCheckBox", b"QRadioButton", b"QLineEdit", b"QAbstractSpinBox", b"QComboBox")
+_OUTLINED = ("QAbstractButton", "QLineEdit", "QAbstractSpinBox", "QComboBox")
 
 
 class _Theme(QObject):
@@ -178,7 +178,7 @@ def _dress(app: QApplication) -> None:
     _theme.colors = DARK if dark else LIGHT
     app.setPalette(_palette(_theme.colors))
     for name in _OUTLINED:
-        app.setPalette(_outlined(_theme.colors), name)
+        app.setPalette(_outlined(_theme.colors), name)  # type: ignore[arg-type]  # it takes a str; the stub errs
     app.setStyleSheet(_style_sheet(_theme.colors))
     _theme.changed.emit()
 
