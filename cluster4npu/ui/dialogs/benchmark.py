@@ -71,7 +71,7 @@ class BenchmarkDialog(QDialog):
         self.result_step = ResultStep(store_path)
         self._lay_out()
         self._connect()
-        self.resize(860, 640)
+        self.resize(900, 730)
         self.setMinimumSize(700, 520)
         dress(self, _sheet)
         self._show_step(self.setup_step)

@@ -74,6 +74,8 @@ class SetupStep(QWidget):
 
     def _lay_out(self) -> None:
         left, right = QVBoxLayout(), QVBoxLayout()
+        left.setSpacing(8)
+        right.setSpacing(8)
         left.addWidget(_heading("Devices"))
         left.addWidget(self.choice, 1)
         foot = QHBoxLayout()
@@ -90,6 +92,7 @@ class SetupStep(QWidget):
         columns.addLayout(right, 5)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
         layout.addWidget(self.problems)
         layout.addLayout(columns, 1)
         layout.addWidget(self.reason)

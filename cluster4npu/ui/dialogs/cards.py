@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QButtonGroup, QFrame, QRadioButton, QVBoxLayout, QWidget
 
 from cluster4npu.ui.dialogs.errors import plain_label
-from cluster4npu.ui.dialogs.looks import dress, set_role
+from cluster4npu.ui.dialogs.looks import dress, set_role, text_indent
 from cluster4npu.ui.theme import Colors
 
 
@@ -27,7 +27,7 @@ class Card(QFrame):
         layout.setContentsMargins(12, 9, 12, 10)
         layout.setSpacing(3)
         layout.addWidget(self.button)
-        indent = self.button.sizeHint().height() + 4
+        indent = text_indent(self.button)
         for text, name in ((description, "CardText"), (note, "CardNote")):
             if text:
                 label = plain_label(text, name=name)
@@ -82,8 +82,8 @@ class CardGroup(QWidget):
 
 def _sheet(c: Colors) -> str:
     return f"""
-        Card {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}
-        Card[chosen="yes"] {{ border: 2px solid {c.accent}; }}
+        Card {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; margin: 1px; }}
+        Card[chosen="yes"] {{ border: 2px solid {c.accent}; margin: 0; }}
         QRadioButton#CardTitle {{ font-weight: 600; font-size: 11pt; }}
         QLabel#CardText {{ color: {c.muted}; }}
         QLabel#CardNote {{ color: {c.simulated}; font-weight: 600; }}

@@ -47,6 +47,7 @@ class Comparison:
     sides: tuple[Side, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[str, ...]
+    baseline: str = ""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Comparison:
@@ -72,7 +73,16 @@ class Comparison:
             sides=tuple(sides),
             workers=tuple(_worker(_mapping(item)) for item in _items(data.get("workers"))),
             warnings=tuple(str(item) for item in _items(data.get("warnings"))),
+            baseline=baseline if parallel else "",
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what to know beside the figures: against what it was measured, what to do, warnings."""
+        first = [f"Compared with {self.baseline} alone."] if self.baseline else [self.explanation]
+        if not self.valid:
+            first = [what_to_do(self.reason)]
+        return [text for text in first if text] + [f"Note: {warning}" for warning in self.warnings]
 
     @property
     def verdict(self) -> str:

@@ -6,11 +6,11 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
 from cluster4npu.ui.dialogs.bars import Bar, Bars
-from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent, what_to_do
+from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 
-_LATENCY = ("Latency p50", "p95", "p99")
+_LATENCY = ("p50", "p95", "p99")
 
 
 class ComparisonView(QWidget):
@@ -26,7 +26,7 @@ class ComparisonView(QWidget):
         self.efficiency.setProperty("role", "muted")
         self.workers_title = _heading("Share of each device")
         self.workers = FigureTable(
-            "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Mean service time")
+            "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Service time")
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -45,14 +45,12 @@ class ComparisonView(QWidget):
     def show_comparison(self, result: Comparison) -> None:
         """Show these figures."""
         reason = result.reason if not result.valid else ""
+        interval = result.interval if result.valid else None
         self.speedup.show_result(
-            result.verdict, result.interval, simulated=result.simulated, valid=result.valid, reason=reason
+            result.verdict, interval, simulated=result.simulated, valid=result.valid, reason=reason
         )
-        notes = [result.explanation] if result.explanation and result.valid else []
-        notes += [what_to_do(result.reason)] if not result.valid else []
-        notes += [f"Note: {warning}" for warning in result.warnings]
-        self.note.setText("\n".join(notes))
-        self.note.setVisible(bool(notes))
+        self.note.setText("\n".join(result.notes))
+        self.note.setVisible(bool(result.notes))
         self._show_sides(result)
         self.workers_title.setVisible(bool(result.workers))
         self.workers.setVisible(bool(result.workers))
@@ -75,15 +73,14 @@ class ComparisonView(QWidget):
             name = side.title if side.parallel else f"{side.title} alone"
             color = 2 if side.parallel else 0 if side.baseline else 6
             bars.append(Bar(name, side.fps, figure(side.fps), color, side.parallel or side.baseline))
-            title = f"{name} (compared with)" if side.baseline else name
             latency = [figure(value, unit=" ms") for value in (side.p50_ms, side.p95_ms, side.p99_ms)]
-            rows.append([title, figure(side.fps), *latency])
+            rows.append([name, figure(side.fps), *latency])
             strong = number if side.parallel else strong
         self.bars.show_bars(bars)
         self.sides.show_rows(rows, strong)
         self.efficiency.setText(
             f"Scaling efficiency: {percent(result.efficiency)} of all devices' rates added up. "
-            "Latency is end to end; a percentile without enough frames is not reported."
+            "p50, p95 and p99 are latencies end to end; without enough frames they are not reported."
         )
 
 

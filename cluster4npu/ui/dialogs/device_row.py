@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QSpinBox, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QSpinBox, QWidget
 
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.errors import plain_label, plain_tip
+from cluster4npu.ui.dialogs.looks import text_indent
 
 
 def workers_of(pool: Iterable[str]) -> dict[str, int]:
@@ -43,6 +45,29 @@ def facts(device: DeviceInfo) -> str:
     return " \N{MIDDLE DOT} ".join(parts)
 
 
+class NameCheck(QCheckBox):
+    """A check box whose text is shortened where there is no room for all of it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name.replace("&", "&&"))
+        self._name = name
+        self._full = super().sizeHint()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return self._full
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, self._full.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        room = self.width() - text_indent(self) - 4
+        shown = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)
+        self.setText(shown.replace("&", "&&"))
+        self.setToolTip("" if shown == self._name else plain_tip(self._name))
+        super().resizeEvent(event)
+
+
 class DeviceRow(QWidget):
     """A check box for one device; CPUs also get a number of workers."""
 
@@ -51,7 +76,7 @@ class DeviceRow(QWidget):
     def __init__(self, device: DeviceInfo, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.device = device
-        self.check = QCheckBox(device.name.replace("&", "&&"))
+        self.check = NameCheck(device.name)
         self.check.setAccessibleName(
             f"Use {device.name} ({device.id})" + (", simulated" if device.simulated else "")
         )
@@ -63,7 +88,7 @@ class DeviceRow(QWidget):
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(2)
         grid.addWidget(self.check, 0, 0)
-        indent = self.check.sizeHint().height() + 6
+        indent = text_indent(self.check)
         grid.setColumnStretch(0, 1)
         self.detail.setContentsMargins(indent, 0, 0, 0)
         grid.addWidget(self.detail, 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
@@ -21,6 +22,11 @@ def plain_label(text: str = "", *, wrap: bool = True, name: str = "") -> QLabel:
     if name:
         label.setObjectName(name)
     return label
+
+
+def plain_tip(text: str) -> str:
+    """Return a tool tip that shows its text as it is: Qt would read one that looks like HTML as HTML."""
+    return f"<span>{html.escape(text)}</span>"
 
 
 def problems_of(error: BaseException, message: str = "this did not work") -> tuple[Problem, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem
 
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
 
 _ROWS_SHOWN = 8
+_READABLE_PX = 180
+_ROOM_PX = 16
 
 
 class FigureTable(QTableWidget):
@@ -32,8 +35,8 @@ class FigureTable(QTableWidget):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(64)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        header.setMinimumSectionSize(56)
         for column in range(len(columns)):
             item = self.horizontalHeaderItem(column)
             if item is not None:
@@ -51,7 +54,18 @@ class FigureTable(QTableWidget):
                 font.setBold(row == strong)
                 item.setFont(font)
                 self.setItem(row, column, item)
+        self._fit()
         self.updateGeometry()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the first column what the others leave, but never less than a readable part of its text."""
+        others = sum(self.columnWidth(column) for column in range(1, self.columnCount()))
+        wanted = self.sizeHintForColumn(0) + _ROOM_PX
+        self.setColumnWidth(0, max(self.viewport().width() - others, min(wanted, _READABLE_PX)))
 
     def texts(self) -> list[list[str]]:
         """Return what is shown, row by row."""
@@ -60,7 +74,9 @@ class FigureTable(QTableWidget):
 
     def sizeHint(self) -> QSize:
         rows = min(max(1, self.rowCount()), _ROWS_SHOWN)
-        height = self.horizontalHeader().sizeHint().height() + rows * 28 + 2 * self.frameWidth()
+        height = self.horizontalHeader().sizeHint().height() + rows * 28 + 2 * self.frameWidth() + 2
+        if self.horizontalScrollBar().maximum() > 0:
+            height += self.horizontalScrollBar().sizeHint().height()
         return QSize(420, height)
 
     def minimumSizeHint(self) -> QSize:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QAbstractButton, QRadioButton, QStyle, QWidget
 
 from cluster4npu.ui import theme
 
@@ -30,6 +30,17 @@ class _Follower(QObject):
 def dress(widget: QWidget, sheet: Sheet) -> None:
     """Give the widget a style sheet made from the colours in use, now and whenever they change."""
     _Follower(widget, sheet)
+
+
+def text_indent(button: QAbstractButton) -> int:
+    """Return where the text of a check box or radio button begins, in pixels, to align what stands under it."""
+    metric = QStyle.PixelMetric
+    radio = isinstance(button, QRadioButton)
+    parts = (
+        metric.PM_ExclusiveIndicatorWidth if radio else metric.PM_IndicatorWidth,
+        metric.PM_RadioButtonLabelSpacing if radio else metric.PM_CheckBoxLabelSpacing,
+    )
+    return sum(button.style().pixelMetric(part, None, button) for part in parts)
 
 
 def set_role(widget: QWidget, name: str, value: str) -> None:

@@ -34,7 +34,7 @@ class RunDetails(QScrollArea):
         self.simulated = simulated_chip()
         self.invalid = Chip()
         self.comparison = ComparisonView()
-        self.figures = FigureTable("Figures", ("Device", "Frames/s", "Latency p50", "p95", "p99", "Share"))
+        self.figures = FigureTable("Figures", ("Device", "Frames/s", "p50", "p95", "p99", "Share"))
         self.facts = _selectable()
         inner = QWidget()
         layout = QVBoxLayout(inner)
@@ -87,6 +87,10 @@ def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{title} ", value)
         elif value is None:
             yield title, "not reported"
+        elif isinstance(value, float):
+            yield title, f"{value:,.4g}"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield title, f"{value:,}"
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             yield title, text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

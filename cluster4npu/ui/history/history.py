@@ -47,6 +47,7 @@ class HistoryPage(QWidget):
         self.details = RunDetails()
         self.saver = ReportSaver(self)
         self._lay_out()
+        self.details.hide()
         self.filter.textChanged.connect(self._filter_changed)
         self.refresh_button.clicked.connect(self.refresh)
         self.retry_button.clicked.connect(self.refresh)
@@ -212,6 +213,7 @@ class HistoryPage(QWidget):
         layout.setContentsMargins(10, 0, 0, 0)
         layout.addWidget(self.run_problems)
         layout.addWidget(self.details, 1)
+        layout.addStretch(0)
         layout.addWidget(self.message)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
@@ -223,6 +225,7 @@ class HistoryPage(QWidget):
         splitter.addWidget(side)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
+        splitter.setSizes([720, 500])
         splitter.setChildrenCollapsible(False)
         return splitter
 

@@ -14,8 +14,9 @@ from cluster4npu.ui import theme
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
-COLUMNS = ("Date", "Pipeline", "Kind", "Devices", "Frames/s", "Speedup", "Valid", "Source")
-_RIGHT = {4, 5}
+COLUMNS = ("Date", "Pipeline", "Kind", "Frames/s", "Speedup", "Valid", "Source", "Devices")
+_FPS, _SPEEDUP, _VALID, _SOURCE = 3, 4, 5, 6
+_RIGHT = {_FPS, _SPEEDUP}
 SORT_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -30,11 +31,11 @@ def texts(row: RunRow) -> tuple[str, ...]:
         local_time(row),
         row.pipeline_name,
         row.kind,
-        ", ".join(row.devices),
         "\N{EN DASH}" if row.fps is None else f"{row.fps:,.1f}",
         "\N{EN DASH}" if row.speedup is None else f"{row.speedup:.2f}x",
         "yes" if row.valid else "INVALID",
         "SIMULATED" if row.simulated else "measured",
+        ", ".join(row.devices),
     )
 
 
@@ -114,7 +115,7 @@ def _sort_key(row: RunRow, column: int, text: str) -> Any:
     if column == 0:
         return row.created_at.timestamp()
     if column in _RIGHT:
-        value = row.fps if column == 4 else row.speedup
+        value = row.fps if column == _FPS else row.speedup
         return -1.0 if value is None else value
     return text.casefold()
 
@@ -125,8 +126,8 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
 
 
 def _color(row: RunRow, column: int) -> QColor | None:
-    if column == 6 and not row.valid:
+    if column == _VALID and not row.valid:
         return QColor(theme.colors().fail)
-    if column == 7 and row.simulated:
+    if column == _SOURCE and row.simulated:
         return QColor(theme.colors().simulated)
     return None

@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsFilter
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (150, 170, 90, 170, 80, 76, 76, 96)
+_WIDTHS = (146, 140, 84, 78, 84, 78, 98, 120)
 
 
 class RunsTable(QTableView):

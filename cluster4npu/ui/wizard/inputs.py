@@ -44,6 +44,7 @@ class InputChooser(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kinds: list[_Kind] = []
+        self._pages: list[QWidget] = []
         self.kind = QComboBox()
         self.kind.setAccessibleName("Input")
         self._stack = QStackedWidget()
@@ -57,8 +58,9 @@ class InputChooser(QWidget):
         self._add_live()
         self._add_synthetic()
         self._settled = False
+        self._show_fields(0)
         self.kind.activated.connect(self._settle)
-        self.kind.currentIndexChanged.connect(self._stack.setCurrentIndex)
+        self.kind.currentIndexChanged.connect(self._show_fields)
         self.kind.currentIndexChanged.connect(self.changed)
 
     @property
@@ -87,6 +89,13 @@ class InputChooser(QWidget):
         """Return what must still be filled in, in words; "" when nothing."""
         return self._current.lacking()
 
+    def _show_fields(self, chosen: int) -> None:
+        """Show one kind's fields and take no more room than they need."""
+        for index, page in enumerate(self._pages):
+            fits = QSizePolicy.Policy.Preferred if index == chosen else QSizePolicy.Policy.Ignored
+            page.setSizePolicy(QSizePolicy.Policy.Preferred, fits)
+        self._stack.setCurrentIndex(chosen)
+
     def _settle(self) -> None:
         self._settled = True
 
@@ -96,6 +105,7 @@ class InputChooser(QWidget):
 
     def _add(self, title: str, kind: _Kind, page: QWidget) -> None:
         self._kinds.append(kind)
+        self._pages.append(page)
         self._stack.addWidget(page)
         self.kind.addItem(title)
 

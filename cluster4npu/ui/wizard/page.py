@@ -1,4 +1,4 @@
-"""What the wizard's pages share: a body, and at its foot the reason in words why one cannot go on."""
+"""What the wizard's pages share: a heading, a body, and at the foot why one cannot go on, in words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ class Page(QWizardPage):
     def __init__(self, draft: Draft, title: str, subtitle: str) -> None:
         super().__init__()
         self.draft = draft
-        self.setTitle(title)
-        self.setSubTitle(subtitle)
+        self.setAccessibleName(title)
+        self.step = plain_label(wrap=False, name="Step")
+        heading = plain_label(title, wrap=False, name="PageTitle")
+        under = plain_label(subtitle)
+        for label in (self.step, under):
+            label.setProperty("role", "muted")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 8, 4, 0)
-        layout.setSpacing(10)
+        layout.setContentsMargins(12, 10, 12, 0)
+        layout.setSpacing(4)
+        for label in (self.step, heading, under):
+            layout.addWidget(label)
+        layout.addSpacing(10)
         self.body = QVBoxLayout()
         self.body.setSpacing(10)
         layout.addLayout(self.body, 1)

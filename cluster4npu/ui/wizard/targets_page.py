@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFrame, QGridLayout, QW
 
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.looks import text_indent
 from cluster4npu.ui.wizard.draft import Draft
 from cluster4npu.ui.wizard.page import Page
 
@@ -30,7 +31,7 @@ class Goal(QFrame):
         self.check.toggled.connect(self.number.setEnabled)
         text = plain_label(meaning)
         text.setProperty("role", "muted")
-        text.setContentsMargins(self.check.sizeHint().height() + 6, 0, 0, 0)
+        text.setContentsMargins(text_indent(self.check), 0, 0, 0)
         grid = QGridLayout(self)
         grid.setContentsMargins(14, 12, 14, 12)
         grid.addWidget(self.check, 0, 0)
@@ -44,11 +45,14 @@ class Goal(QFrame):
 
 
 class PerformanceTargetsPage(Page):
-    """Chooses goals. They do not change how the pipeline runs; they are what its figures are held against."""
+    """Chooses goals."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(
-            draft, "What shall it reach?", "Both goals are optional. They are kept with the pipeline."
+            draft,
+            "What shall it reach?",
+            "Both goals are optional. They do not change how the pipeline runs: its figures are held "
+            "against them.",
         )
         self.fps = Goal(
             "Frame rate of at least",
@@ -68,11 +72,6 @@ class PerformanceTargetsPage(Page):
             self.body.addWidget(goal)
             goal.check.toggled.connect(self._edited)
             goal.number.valueChanged.connect(self._edited)
-        note = plain_label(
-            "A goal does not change how the pipeline runs: it is what its figures are held against."
-        )
-        note.setProperty("role", "muted")
-        self.body.addWidget(note)
         self.body.addStretch(1)
         QWidget.setTabOrder(self.fps.check, self.fps.number)
 

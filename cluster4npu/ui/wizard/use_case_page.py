@@ -11,6 +11,7 @@ from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.looks import text_indent
 from cluster4npu.ui.dialogs.paths import PathField
 from cluster4npu.ui.wizard.draft import Draft, template_model
 from cluster4npu.ui.wizard.inputs import InputChooser
@@ -74,7 +75,7 @@ class UseCaseSelectionPage(Page):
         self.try_out = QRadioButton()
         self.try_note = plain_label(name="TryNote")
         self.try_note.setProperty("role", "muted")
-        self.try_note.setContentsMargins(self.try_out.sizeHint().height() + 4, 0, 0, 0)
+        self.try_note.setContentsMargins(text_indent(self.try_out), 0, 0, 0)
         layout = QVBoxLayout(box)
         for widget in (self.own_model, self.model, self.try_out, self.try_note):
             layout.addWidget(widget)

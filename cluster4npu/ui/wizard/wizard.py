@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget, QWizard
 
 from cluster4npu.core.devices.registry import detect
@@ -26,15 +25,15 @@ class PipelineSetupWizard(QWizard):
         self.setWindowTitle("New pipeline")
         self.setWizardStyle(QWizard.WizardStyle.ModernStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
-        self.setTitleFormat(Qt.TextFormat.PlainText)
-        self.setSubTitleFormat(Qt.TextFormat.PlainText)
         self.setButtonText(QWizard.WizardButton.FinishButton, "&Create pipeline")
         self.draft = Draft()
         self.use_case_page = UseCaseSelectionPage(self.draft)
         self.device_page = DeviceConfigurationPage(self.draft, detect)
         self.targets_page = PerformanceTargetsPage(self.draft)
         self.optimization_page = OptimizationPreferencesPage(self.draft)
-        for page in (self.use_case_page, self.device_page, self.targets_page, self.optimization_page):
+        pages = (self.use_case_page, self.device_page, self.targets_page, self.optimization_page)
+        for number, page in enumerate(pages, start=1):
+            page.step.setText(f"Step {number} of {len(pages)}")
             self.addPage(page)
         self.resize(920, 680)
         self.setMinimumSize(720, 560)
@@ -47,6 +46,8 @@ class PipelineSetupWizard(QWizard):
 
 def _sheet(c: Colors) -> str:
     return f"""
+        QWizard > QWidget {{ background: {c.window}; }}
+        QLabel#PageTitle {{ font-size: 17pt; font-weight: 600; }}
         QLabel#Reason {{ color: {c.warn}; font-weight: 600; }}
         QFrame#ProblemBox {{ border: 1px solid {c.fail}; border-radius: 6px; }}
     """
