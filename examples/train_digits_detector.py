@@ -58,9 +58,8 @@ def evaluate(model: Path, scenes: int) -> None:
         detector.session.run(None, {"images": tensor})
         times.append(time.perf_counter() - start)
     milliseconds = np.array(times) * 1000
-    print(
-        f"one-thread inference: median {np.median(milliseconds):.1f} ms, fastest {milliseconds.min():.1f} ms"
-    )
+    median, fastest = np.median(milliseconds), milliseconds.min()
+    print(f"one-thread inference: median {median:.1f} ms, fastest {fastest:.1f} ms")
 
 
 def train(model: Path, steps: int, batch: int, bfloat16: bool) -> None:
@@ -93,10 +92,8 @@ def train(model: Path, steps: int, batch: int, bfloat16: bool) -> None:
         average.update_parameters(network)
         sums += [float(loss) for loss in losses]
         if step % 100 == 0:
-            box, classes = sums / 100
-            print(
-                f"{step}: box {box:.4f} class {classes:.4f} {time.perf_counter() - start:.0f} s", flush=True
-            )
+            box, label = sums / 100
+            print(f"{step}: box {box:.4f} class {label:.4f} {time.perf_counter() - start:.0f} s", flush=True)
             sums[:] = 0
         if step % 1000 == 0 or step == steps:
             export(average.module, model)
@@ -142,7 +139,7 @@ def export(network: object, model: Path) -> None:
     document = onnx.load(model)
     metadata = {
         "description": "Handwritten-digit detector, 320x320, YOLOv8 output layout",
-        "license": "CC-BY-4.0 (trained on the UCI optical digits, Alpaydin and Kaynak, 1998)",
+        "license": "Apache-2.0; training data: Optical Recognition of Handwritten Digits (UCI), CC BY 4.0",
         "task": "detect",
         "stride": str(max(STRIDES)),
         "imgsz": str([NETWORK_SIZE, NETWORK_SIZE]),
