@@ -16,6 +16,7 @@ from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, neare
 
 _PROGRAM = "cluster4npu"
 _DEFAULT = "app"
+_LONGEST_DEFECT = 500  # characters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if console.debug:
             traceback.print_exception(error)
         hint = "This is a defect of the program. Please report it, with what the command prints with --debug."
-        console.error(
-            Cluster4NPUError(Problem(f"internal error: {type(error).__name__}: {error}", hint=hint))
-        )
+        text = " ".join(f"internal error: {type(error).__name__}: {error}".split())
+        console.error(Cluster4NPUError(Problem(text[:_LONGEST_DEFECT], hint=hint)))
         code = FAILURE
     return code
 
