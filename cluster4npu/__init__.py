@@ -1,1 +1,54 @@
-"""Cluster4NPU: design, run and measure AI inference pipelines over several devices at once."""
+"""Cluster4NPU: design, run and benchmark AI inference pipelines over several devices at once.
+
+>>> from cluster4npu import Engine, PipelineConfig, RunOptions
+>>> with Engine(PipelineConfig.open("pipeline.json"), RunOptions(frames=100)) as run:  # doctest: +SKIP
+...     print(run.wait().fps)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster4npu.core.bench import PerformanceBenchmarker
+    from cluster4npu.core.engine.engine import Engine, Run
+    from cluster4npu.core.engine.messages import Result, RunOptions, Segment
+    from cluster4npu.core.metrics.summary import RunSummary
+    from cluster4npu.core.pipeline.config import PipelineConfig
+    from cluster4npu.core.store import Store
+    from cluster4npu.templates import PipelineTemplates
+
+# Loaded when first used, so that `import cluster4npu` (and with it every worker's start) stays quick.
+_PUBLIC = {
+    "Engine": "cluster4npu.core.engine.engine",
+    "PerformanceBenchmarker": "cluster4npu.core.bench",
+    "PipelineConfig": "cluster4npu.core.pipeline.config",
+    "PipelineTemplates": "cluster4npu.templates",
+    "Result": "cluster4npu.core.engine.messages",
+    "Run": "cluster4npu.core.engine.engine",
+    "RunOptions": "cluster4npu.core.engine.messages",
+    "RunSummary": "cluster4npu.core.metrics.summary",
+    "Segment": "cluster4npu.core.engine.messages",
+    "Store": "cluster4npu.core.store",
+}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Engine",
+    "PerformanceBenchmarker",
+    "PipelineConfig",
+    "PipelineTemplates",
+    "Result",
+    "Run",
+    "RunOptions",
+    "RunSummary",
+    "Segment",
+    "Store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

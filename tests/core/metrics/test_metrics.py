@@ -1,0 +1,65 @@
+"""Percentiles equal numpy's and keep their sample floors; the meter counts exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cluster4npu.core.metrics.meter import Meter, TraceLog
+from cluster4npu.core.metrics.statistics import SAMPLE_FLOOR, LatencyStats
+from cluster4npu.core.metrics.traces import (
+    FRAME_TRACE,
+    STATUS_DELIVERED,
+    STATUS_FAILED,
+    latency_ms,
+    service_ms,
+)
+
+
+@given(hnp.arrays(np.float64, st.integers(662, 720), elements=st.floats(0, 1e6), fill=st.floats(0, 1e6)))
+def test_percentiles_equal_numpys(samples):
+    stats = LatencyStats.of(samples)
+    assert stats.mean == pytest.approx(np.mean(samples))
+    for rank in SAMPLE_FLOOR:
+        assert getattr(stats, f"p{rank}") == np.percentile(samples, rank)
+
+
+@pytest.mark.parametrize(("rank", "floor"), SAMPLE_FLOOR.items())
+def test_a_percentile_below_its_floor_is_not_reported(rank, floor):
+    assert getattr(LatencyStats.of([1.0] * (floor - 1)), f"p{rank}") is None
+    assert getattr(LatencyStats.of([1.0] * floor), f"p{rank}") == 1.0
+
+
+def test_no_samples_means_not_reported():
+    assert LatencyStats.of([]).as_dict() == dict.fromkeys(["mean", "p50", "p90", "p95", "p99"])
+
+
+def test_trace_log_keeps_every_row_over_its_chunks():
+    log = TraceLog()
+    assert len(log.array()) == 0
+    for i in range(10_000):
+        log.append((i, 0, 0, *([i] * 7)))
+    assert (log.array()["frame_id"] == np.arange(10_000)).all()
+
+
+def test_latencies_leave_failed_frames_out():
+    traces = np.zeros(3, FRAME_TRACE)
+    traces["status"] = [STATUS_DELIVERED, STATUS_FAILED, STATUS_DELIVERED]
+    traces["scheduled_ns"], traces["delivered_ns"] = 1_000_000, [3_000_000, 9_000_000, 5_000_000]
+    traces["started_ns"], traces["finished_ns"] = 1_500_000, [2_000_000, 2_000_000, 2_500_000]
+    assert latency_ms(traces).tolist() == [2.0, 4.0]
+    assert service_ms(traces).tolist() == [0.5, 1.0]
+
+
+def test_meter_counts_devices_and_periods():
+    meter = Meter(2, traces=False)
+    meter.finished(1, 0, 4_000_000)
+    meter.delivered(10.0, 300, meter.start_ns + 10_000_000)
+    period = meter.period()
+    assert period.fps > 0 and period.latency_mean_ms == 10.0
+    assert meter.period().latency_mean_ms is None
+    assert meter.devices[1].frames == 1 and meter.service(1).mean == pytest.approx(4.0)
+    assert meter.out == 1 and meter.latency().n == 1

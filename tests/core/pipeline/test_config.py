@@ -1,0 +1,126 @@
+"""Pipeline files: whole round trips, strict reading, safe saving."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster4npu.core.errors import Cluster4NPUError, InputError, PipelineInvalid
+from cluster4npu.core.pipeline.config import MAX_FILE_BYTES, EdgeConfig, NodeConfig, PipelineConfig
+
+SMALL = PipelineConfig(
+    name="Ünïcode <b>",
+    nodes=(NodeConfig(id="source", type="synthetic", params={"width": 64}, position=(1.5, -2.0)),),
+)
+
+
+def test_round_trip(tmp_path: Path):
+    path = tmp_path / "p.json"
+    SMALL.save(path)
+    again = PipelineConfig.open(path)
+    assert again.text() == SMALL.text() and again.base == tmp_path
+    again.save(path)
+    assert path.read_text(encoding="utf-8") == SMALL.text()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_digest_is_of_what_is_computed():
+    moved = SMALL.with_node(SMALL.nodes[0].model_copy(update={"position": (9.0, 9.0), "title": "x"}))
+    assert moved.digest() == SMALL.digest()
+    assert SMALL.with_params("source", width=65).digest() != SMALL.digest()
+
+
+def test_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "p.json"
+    SMALL.save(path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match="cannot be saved"):
+        SMALL.replace(name="other").save(path)
+    assert path.read_text(encoding="utf-8") == SMALL.text()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not a pipeline file"),
+        ("{", "not a pipeline file"),
+        ("[1]", "JSON object"),
+        ("{}", "version"),
+        ('{"version": true}', "version"),
+        ('{"version": 99}', "newer version"),
+        ('{"version": 1, "nodes": [{"id": "1x", "type": "synthetic"}]}', "pattern"),
+        ('{"version": 1, "nodes": [{"id": "a", "type": "t", "colour": 1}]}', "a.colour: unknown field"),
+        ('{"version": 1, "targets": {"fps": NaN}}', "NaN"),
+        ('{"version": 1, "targets": {"fps": -3}}', "greater than 0"),
+        ('{"version": 1, "edges": [{"source": "a", "target": "b.c"}]}', "pattern"),
+        (
+            '{"version": 1, "nodes": [{"id": "a", "type": "t"}, {"id": "a", "type": "t"}]}',
+            "two nodes have the id 'a'",
+        ),
+        ("[" * 100_000, "not a pipeline file"),
+    ],
+)
+def test_wrong_files_say_what_and_where(text: str, words: str):
+    with pytest.raises(InputError) as caught:
+        PipelineConfig.parse(text)
+    assert words in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_every_problem_is_told():
+    text = json.dumps({"version": 1, "nodes": [{"id": "a"}, {"id": "b", "type": "t", "x": 1}], "odd": 1})
+    with pytest.raises(PipelineInvalid) as caught:
+        PipelineConfig.parse(text)
+    assert {(p.node, p.field) for p in caught.value.problems} == {("a", "type"), ("b", "x"), ("", "odd")}
+
+
+@pytest.mark.parametrize(
+    "make", [lambda p: None, lambda p: p.mkdir(), lambda p: p.write_bytes(b"\xff\xfe\x00")]
+)
+def test_unreadable_files(tmp_path: Path, make):
+    path = tmp_path / "p.json"
+    make(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        PipelineConfig.open(path)
+
+
+def test_enormous_file_is_refused_unread(tmp_path: Path):
+    path = tmp_path / "p.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(InputError, match="too large"):
+        PipelineConfig.open(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.fixed_dictionaries({"version": st.just(1)}, optional={"nodes": JSON, "edges": JSON, "name": JSON}))
+def test_any_json_gives_a_pipeline_or_an_error_of_ours(data):
+    try:
+        PipelineConfig.parse(json.dumps(data))
+    except Cluster4NPUError as error:
+        assert all(p.message for p in error.problems)
+
+
+def test_edges_know_their_ends():
+    edge = EdgeConfig(source="a.frame", target="b.image")
+    assert (edge.source_node, edge.source_port, edge.target_node, edge.target_port) == (
+        "a",
+        "frame",
+        "b",
+        "image",
+    )

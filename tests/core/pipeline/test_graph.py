@@ -1,0 +1,99 @@
+"""Graph checks: every problem names its node and the remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster4npu.core.errors import PipelineInvalid
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.graph import Graph, find_problems, wire_problem
+
+
+def pipeline(*, drop: str = "", extra: tuple[NodeConfig, ...] = (), wires: tuple[tuple[str, str], ...] = ()):
+    nodes = (
+        NodeConfig(id="source", type="synthetic"),
+        NodeConfig(id="prep", type="preprocess"),
+        NodeConfig(id="model", type="inference", params={"devices": ["sim:ane"]}),
+        NodeConfig(id="boxes", type="detections"),
+        NodeConfig(id="view", type="preview"),
+    )
+    edges = [
+        ("source.frame", "prep.frame"),
+        ("prep.tensor", "model.tensor"),
+        ("model.outputs", "boxes.outputs"),
+        ("source.frame", "view.frame"),
+        ("boxes.detections", "view.result"),
+        *wires,
+    ]
+    return PipelineConfig(
+        nodes=(*(n for n in nodes if n.id != drop), *extra),
+        edges=tuple(
+            EdgeConfig(source=s, target=t) for s, t in edges if drop not in (s.split(".")[0], t.split(".")[0])
+        ),
+    )
+
+
+def test_a_good_pipeline_has_no_problem_and_a_topological_order():
+    assert find_problems(pipeline()) == []
+    graph = Graph.build(pipeline())
+    order = list(graph.nodes)
+    assert order.index("source") < order.index("prep") < order.index("model") < order.index("boxes")
+    assert graph.upstream("boxes") == {"model", "prep", "source"}
+
+
+@pytest.mark.parametrize(
+    ("config", "node", "words"),
+    [
+        (PipelineConfig(), "", "empty"),
+        (pipeline(drop="source"), "", "exactly one source"),
+        (pipeline(drop="model"), "", "exactly one inference"),
+        (pipeline(drop="prep"), "model", "'tensor' is not connected"),
+        (pipeline(extra=(NodeConfig(id="s2", type="synthetic"),)), "s2", "exactly one source"),
+        (pipeline(extra=(NodeConfig(id="x", type="letterbocks"),)), "x", "unknown node type"),
+        (pipeline(extra=(NodeConfig(id="x", type="count", params={"paht": 1}),)), "x", "unknown field"),
+        (pipeline().with_params("boxes", confidence=1.5), "boxes", "less than or equal to 1"),
+        (pipeline().with_params("source", width="wide"), "source", "integer"),
+        (pipeline().with_params("model", model="missing.onnx"), "model", "the model file is missing"),
+        (pipeline().with_params("model", policy="smoth"), "model", "Did you mean 'smooth'?"),
+        (pipeline().with_params("model", devices=["onnx"]), "model", "not a device id"),
+        (pipeline().with_params("model", devices=["sim:ane", "sim:ane"]), "model", "#2"),
+        (
+            pipeline(wires=(("source.frame", "boxes.outputs"),)),
+            "boxes",
+            "frame output cannot go into this input",
+        ),
+        (pipeline(wires=(("source.frame", "nobody.frame"),)), "nobody", "does not exist"),
+        (pipeline(wires=(("source.picture", "prep.frame"),)), "source", "no output 'picture'"),
+    ],
+)
+def test_problems_name_the_node(config, node, words):
+    found = [p for p in find_problems(config) if p.node == node and words in p.text()]
+    assert found, [p.text() for p in find_problems(config)]
+    with pytest.raises(PipelineInvalid):
+        Graph.build(config)
+
+
+def test_two_wires_into_one_input_are_refused():
+    extra = (NodeConfig(id="prep2", type="preprocess"),)
+    config = pipeline(extra=extra, wires=(("source.frame", "prep2.frame"),))
+    problem = wire_problem(config, EdgeConfig(source="prep2.tensor", target="model.tensor"))
+    assert problem is not None and "already has a wire" in problem.message
+
+
+def test_a_wrong_type_is_refused_with_a_bridge():
+    problem = wire_problem(pipeline(drop="prep"), EdgeConfig(source="source.frame", target="model.tensor"))
+    assert problem is not None and "Put a 'Preprocess' node between them." in problem.hint
+
+
+def test_all_problems_at_once():
+    config = pipeline(drop="prep").with_params("boxes", confidence=9).with_params("model", policy="x")
+    assert {p.node for p in find_problems(config)} >= {"model", "boxes"}
+    assert len(find_problems(config)) >= 3
+
+
+def test_a_circle_is_named():
+    # No node type of ours takes what it makes, so a circle needs a wire of a wrong type: both are told.
+    config = pipeline(wires=(("boxes.detections", "prep.frame"),))
+    texts = " ".join(p.text() for p in find_problems(config))
+    assert "detections output cannot go into this input" in texts
+    assert "circle" in texts
