@@ -96,9 +96,11 @@ class RunControl(QObject):
         self._workspace().show_started(started)
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
-        self._workspace().show_snapshot(snapshot)
+        workspace = self._workspace()
+        workspace.show_snapshot(snapshot)
         self.told.emit(
-            snapshot.state.capitalize(), f"{snapshot.frames_out} frames   {figure(snapshot.fps)} FPS"
+            snapshot.state.capitalize(),
+            f"{snapshot.frames_out} frames   {figure(workspace.dashboard.fps)} FPS",
         )
 
     def _show_worker_failed(self, event: WorkerFailed) -> None:

@@ -237,6 +237,7 @@ def _style_sheet(c: Colors) -> str:
         QStatusBar::item {{ border: none; }}
         QLabel[role="title"] {{ font-size: 20pt; font-weight: 600; }}
         QLabel[role="heading"] {{ font-size: 12pt; font-weight: 600; }}
+        QLabel[role="subheading"] {{ font-size: 10pt; font-weight: 600; }}
         QLabel[role="muted"] {{ color: {c.muted}; }}
         QLabel[role="figure"] {{ font-size: 18pt; font-weight: 600; }}
         QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}

@@ -84,7 +84,7 @@ class Workspace(QMainWindow):
         """Show the newest measurements, on the dashboard and at the inference nodes."""
         self.dashboard.update_snapshot(snapshot)
         nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
-        self.editor.set_node_badges({node: f"{figure(snapshot.fps)} FPS" for node in nodes})
+        self.editor.set_node_badges({node: f"{figure(self.dashboard.fps)} FPS" for node in nodes})
 
     def show_problems(self, node: str) -> None:
         """Bring the list of problems to the front and the faulty node into view."""
@@ -131,7 +131,7 @@ class Workspace(QMainWindow):
             [190, right, right],
             Qt.Orientation.Horizontal,
         )
-        bottom = min(340, max(250, round(height * 0.34)))
+        bottom = min(360, max(268, round(height * 0.34)))
         self.resizeDocks([docks["Dashboard"]], [bottom], Qt.Orientation.Vertical)
         preview = round(right * 0.72)
         self.resizeDocks(

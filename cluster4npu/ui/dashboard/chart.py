@@ -18,10 +18,11 @@ _CAPACITY = 1024
 
 
 class _SecondsAxis(pg.AxisItem):
-    """Time since the run began; the unit stands at each number, which saves a line for it."""
+    """Time since the run began; the unit stands at the last number, which saves a line for it."""
 
     def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-        return [f"{value:g} s" for value in values]
+        texts = [f"{value:g}" for value in values]
+        return [*texts[:-1], f"{texts[-1]} s"] if texts else []
 
 
 class LiveChart(QWidget):
@@ -37,7 +38,7 @@ class LiveChart(QWidget):
         self._values = np.full((len(self.series), _CAPACITY), np.nan)
         self._count = 0
         self._header = QLabel(title)
-        self._header.setProperty("role", "heading")
+        self._header.setProperty("role", "subheading")
         self._newest = QLabel()
         self._newest.setTextFormat(Qt.TextFormat.RichText)
         self._newest.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -99,6 +100,7 @@ class LiveChart(QWidget):
         item.showGrid(y=True, alpha=0.15)
         for axis in ("left", "bottom"):
             item.getAxis(axis).enableAutoSIPrefix(False)
+            item.getAxis(axis).setStyle(maxTickLevel=0)
         item.setLabel("left", self.unit)
 
     def _draw(self) -> None:

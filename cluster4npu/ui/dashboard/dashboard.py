@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from collections import deque
+from statistics import mean
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
@@ -11,6 +15,7 @@ from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
 from cluster4npu.ui.dashboard.figures import Figures
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
+_SMOOTHED_S = 1.0
 _WORDS = {
     "starting": "Loading the model on every device …",
     "calibrating": "Calibrating: measuring each device alone, then all together …",
@@ -31,17 +36,33 @@ class PerformanceDashboard(QWidget):
         self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
         self.device_chart = DeviceUtilizationChart()
         self.figures = Figures()
-        self.figures.show_state("", IDLE)
+        self._pages = QStackedWidget()
+        empty = QLabel(IDLE)
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        empty.setWordWrap(True)
+        empty.setProperty("role", "muted")
+        page = QWidget()
         charts = QHBoxLayout()
         charts.setSpacing(6)
         for chart in (self.fps_chart, self.latency_chart, self.throughput_chart, self.device_chart):
             charts.addWidget(chart, 1)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(page)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
         layout.addWidget(self.figures)
         layout.addLayout(charts, 1)
+        self._pages.addWidget(empty)
+        self._pages.addWidget(page)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._pages)
         self._last_s = -1.0
+        self._recent: deque[MetricsSnapshot] = deque()
+
+    @property
+    def fps(self) -> float:
+        """Return the frames per second of the last second; single periods hold too few frames to be read."""
+        return mean(s.fps for s in self._recent) if self._recent else 0.0
 
     def begin(self, targets: Targets) -> None:
         """Empty everything for a new run, whose figures are checked against these targets."""
@@ -50,6 +71,8 @@ class PerformanceDashboard(QWidget):
         self.device_chart.clear()
         self.figures.set_targets(targets)
         self._last_s = -1.0
+        self._recent.clear()
+        self._pages.setCurrentIndex(1)
         self.show_state("starting")
 
     def show_state(self, state: str, detail: str = "") -> None:
@@ -59,12 +82,16 @@ class PerformanceDashboard(QWidget):
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Take the newest measurements; while calibrating only the devices are shown."""
         self.device_chart.update_devices(snapshot.devices)
-        self.figures.show_snapshot(snapshot)
+        if snapshot.state == "running":
+            self._recent.append(snapshot)
+            while snapshot.elapsed_s - self._recent[0].elapsed_s > _SMOOTHED_S:
+                self._recent.popleft()
+        self.figures.show_snapshot(snapshot, self.fps)
         if snapshot.state not in ("running", "draining") or snapshot.elapsed_s <= self._last_s:
             return
         self._last_s = now = snapshot.elapsed_s
-        self.fps_chart.append(now, snapshot.fps)
+        self.fps_chart.append(now, self.fps)
         self.latency_chart.append(
             now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
         )
-        self.throughput_chart.append(now, snapshot.throughput_mb_s)
+        self.throughput_chart.append(now, mean(s.throughput_mb_s for s in self._recent or [snapshot]))

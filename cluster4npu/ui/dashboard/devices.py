@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
 from cluster4npu.ui import theme
@@ -49,7 +49,7 @@ class Bar(QWidget):
 
 
 class DeviceRow(QWidget):
-    """One device: name and state, then both bars with their numbers, then the rest in small."""
+    """One device: name and state, both bars with their numbers, then the rest in small."""
 
     def __init__(self, device_id: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,28 +63,25 @@ class DeviceRow(QWidget):
         self.detail.setProperty("role", "muted")
         head = QHBoxLayout()
         head.addWidget(self.name, 1)
+        head.addWidget(self.simulated)
         head.addWidget(self.state)
-        foot = QHBoxLayout()
-        foot.addWidget(self.simulated)
-        foot.addWidget(self.detail, 1)
-        bars = QGridLayout()
-        bars.setHorizontalSpacing(6)
-        bars.setVerticalSpacing(0)
-        for row, (title, bar, text) in enumerate(
-            (("Share", self.share, self.share_text), ("Busy", self.busy, self.busy_text))
+        bars = QHBoxLayout()
+        bars.setSpacing(6)
+        for title, bar, text in (
+            ("Share", self.share, self.share_text),
+            ("Busy", self.busy, self.busy_text),
         ):
-            bars.addWidget(_plain(title), row, 0)
-            bars.addWidget(bar, row, 1)
-            bars.addWidget(text, row, 2)
-            text.setAlignment(Qt.AlignmentFlag.AlignRight)
+            bars.addWidget(_plain(title))
+            bars.addWidget(bar, 1)
+            bars.addWidget(text)
+            text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             text.setMinimumWidth(text.fontMetrics().horizontalAdvance("100%"))
-        bars.setColumnStretch(1, 1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 6)
-        layout.setSpacing(2)
+        layout.setContentsMargins(2, 1, 2, 5)
+        layout.setSpacing(0)
         layout.addLayout(head)
         layout.addLayout(bars)
-        layout.addLayout(foot)
+        layout.addWidget(self.detail)
 
     def show_device(self, device: DeviceSnapshot) -> None:
         """Show the newest figures."""
@@ -107,7 +104,7 @@ class DeviceUtilizationChart(QFrame):
         super().__init__(parent)
         self.rows: dict[str, DeviceRow] = {}
         title = QLabel("Devices")
-        title.setProperty("role", "heading")
+        title.setProperty("role", "subheading")
         inside = QWidget()
         self._list = QVBoxLayout(inside)
         self._list.setContentsMargins(0, 0, 4, 0)
@@ -123,7 +120,7 @@ class DeviceUtilizationChart(QFrame):
         layout.setSpacing(2)
         layout.addWidget(title)
         layout.addWidget(scroll, 1)
-        self.setMinimumWidth(220)
+        self.setMinimumWidth(270)
 
     def update_devices(self, devices: Sequence[DeviceSnapshot]) -> None:
         """Show these devices and no others."""

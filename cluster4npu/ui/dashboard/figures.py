@@ -74,11 +74,11 @@ class Figures(QWidget):
         self.state.show_word(state, {"running": "ok", "stopped": "muted"}.get(state, "accent"))
         self.status.setText(words)
 
-    def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
-        """Show the newest figures."""
+    def show_snapshot(self, snapshot: MetricsSnapshot, fps: float) -> None:
+        """Show the newest figures; `fps` is the rate to show and to judge, over more than one period."""
         p95 = snapshot.latency_p95_ms
         self.simulated.setVisible(any(d.simulated for d in snapshot.devices))
-        self.fps.show_value(figure(snapshot.fps))
+        self.fps.show_value(figure(fps))
         self.latency.show_value(NOT_REPORTED if p95 is None else f"{figure(p95)} ms")
         self.frames.show_value(str(snapshot.frames_out))
         self.dropped.show_value(str(snapshot.frames_dropped))
@@ -88,7 +88,7 @@ class Figures(QWidget):
             return
         targets = self._targets
         if targets.fps is not None:
-            _judge(self.fps_target, f"at least {targets.fps:g} FPS", snapshot.fps >= targets.fps)
+            _judge(self.fps_target, f"at least {targets.fps:g} FPS", fps >= targets.fps)
         if targets.latency_p95_ms is not None and p95 is not None:
             text = f"p95 at most {targets.latency_p95_ms:g} ms"
             _judge(self.latency_target, text, p95 <= targets.latency_p95_ms)
