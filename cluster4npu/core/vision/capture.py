@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]*(?:@[^/@\s]*)*(?=@)")
 
 
 def quiet_cv2() -> ModuleType:
@@ -28,8 +25,18 @@ def quiet_cv2() -> ModuleType:
 
 
 def redact_url(text: str) -> str:
-    """Return the text with user names and passwords of its URLs replaced by "***"."""
-    return _PASSWORD.sub("***", text)
+    """Return a URL, or what was meant to be one, without user, password, and anything like `password=` behind it.
+
+    When in doubt too much is left out: a message needs the address, never the secret.
+    """
+    before, at, rest = text.rpartition("@")
+    scheme, mark, _ = (before if at else rest).partition("://")
+    if not at:
+        rest = rest.partition("://")[2] if mark else rest
+    host, slash, path = rest.partition("/")
+    if "=" in path or "?" in path:
+        path = "..."
+    return (scheme + mark if mark else "") + ("***@" if at else "") + host.partition("?")[0] + slash + path
 
 
 class Capture:

@@ -95,7 +95,7 @@ def _layouts(index: int, shape: Shape, classes: int, wanted: str) -> list[Layout
         ]
     if wanted in ("auto", "yolov5") and _fits(columns, rows, classes, 5):
         found.append(Layout("yolov5", index, False))
-    if wanted in ("auto", "end2end") and columns in (6, None):
+    if (columns == 6 and wanted in ("auto", "end2end")) or (columns is None and wanted == "end2end"):
         found.append(Layout("end2end", index, False))
     return found
 
