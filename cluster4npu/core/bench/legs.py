@@ -14,8 +14,9 @@ from cluster4npu.core.metrics.traces import STATUS_DELIVERED
 class Leg:
     """The counted part of a segment: frames delivered after `start_ns` up to `end_ns` (time.monotonic_ns).
 
-    `at_s` are their times of delivery since `start_ns` (sorted), `latency_ms` is end to end, `service_ms` the
-    time in the worker, `worker` the index into the run's workers. All four are 1-D and of equal length.
+    `at_s` are their times of delivery since `start_ns` (sorted), `latency_ms` is end to end, `service_ms` the time
+    in the worker, `worker` the index into the run's workers; all four are 1-D and of equal length. `finished_s` are
+    the times at which frames were finished in that span, in order or not (sorted).
     """
 
     start_ns: int
@@ -24,6 +25,7 @@ class Leg:
     latency_ms: np.ndarray = field(repr=False)
     service_ms: np.ndarray = field(repr=False)
     worker: np.ndarray = field(repr=False)
+    finished_s: np.ndarray = field(repr=False)
     ramp_s: float = 0.0  # what was cut off before it
 
     @property
@@ -69,6 +71,7 @@ def cut(traces: np.ndarray, ramp_s: float) -> Leg:
 
 def _leg(done: np.ndarray, start_ns: int, end_ns: int, ramp_s: float) -> Leg:
     counted = done[(done["delivered_ns"] > start_ns) & (done["delivered_ns"] <= end_ns)]
+    finished = (done["finished_ns"] - start_ns) / 1e9
     return Leg(
         start_ns,
         end_ns,
@@ -76,6 +79,7 @@ def _leg(done: np.ndarray, start_ns: int, end_ns: int, ramp_s: float) -> Leg:
         (counted["delivered_ns"] - counted["scheduled_ns"]) / 1e6,
         (counted["finished_ns"] - counted["started_ns"]) / 1e6,
         counted["worker"].astype(np.int64),
+        np.sort(finished[(finished > 0.0) & (finished <= (end_ns - start_ns) / 1e9)]),
         ramp_s,
     )
 
@@ -125,9 +129,12 @@ def windows(legs: Sequence[Leg], count: int) -> list[Window]:
 
 
 def block_rates(leg: Leg, count: int) -> np.ndarray:
-    """Return the rates (frames/s) of `count` equal parts of one leg, counted with fractions."""
+    """Return the rates (frames/s) of `count` equal parts of one leg, counted with fractions.
+
+    Counted where they are finished: deliveries come in bursts, whose rounding is no noise of the devices.
+    """
     if leg.seconds <= 0:
         return np.zeros(count)
     edges = np.linspace(0.0, leg.seconds, count + 1)
-    frames = np.interp(edges, np.concatenate([[0.0], leg.at_s]), np.arange(leg.frames + 1))
+    frames = np.interp(edges, np.concatenate([[0.0], leg.finished_s]), np.arange(len(leg.finished_s) + 1))
     return np.asarray(np.diff(frames) * count / leg.seconds)

@@ -52,11 +52,11 @@ def bootstrap_speedup(pairs: Sequence[tuple[Leg, Leg]], seed: int = 0, resamples
 
 
 def _blocks(leg: Leg) -> np.ndarray:
-    """Return the rates of a leg's parts; one part where there are too few frames to tell more."""
-    if leg.frames < 4 * _BLOCKS:
+    """Return the rates of a leg's parts, scaled to its own; all equal where too few frames could tell more."""
+    rates = block_rates(leg, _BLOCKS)
+    if leg.frames < 4 * _BLOCKS or rates.min() <= 0:
         return np.full(_BLOCKS, leg.fps)
-    rates: np.ndarray = np.maximum(block_rates(leg, _BLOCKS), 1e-9)
-    return rates
+    return rates * (leg.fps / float(rates.mean()))
 
 
 def _draw(base: np.ndarray, together: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:

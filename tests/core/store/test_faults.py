@@ -1,0 +1,260 @@
+"""What happens to the store when a process is killed, another holds the file, or the file is not what it should be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from cluster4npu.core.errors import StoreError
+from cluster4npu.core.store import Store, schema
+from tests.core.store.records import child, record
+
+HOLD = """
+import sys, duckdb
+held = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+WRITE = """
+import sys
+from cluster4npu.core.store import Store
+from tests.core.store.records import record
+store = Store(sys.argv[1])
+while True:
+    print(store.save(record(3000)), flush=True)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results.duckdb"
+
+
+def test_killed_while_writing(path: Path) -> None:
+    """Every acknowledged run is there and whole; what was being written is there whole or not at all."""
+    told: list[str] = []
+    for _ in range(4):
+        writer = child(WRITE, path)
+        assert writer.stdout is not None
+        for _ in range(2):
+            told.append(writer.stdout.readline().strip())
+        time.sleep(0.03)  # to be somewhere in the middle of the next one
+        writer.kill()
+        told += [
+            line.strip()
+            for line in writer.stdout.read().splitlines()
+            if line.endswith(tuple("0123456789abcdef"))
+        ]
+        writer.wait()
+        writer.stdout.close()
+        assert writer.stdin is not None
+        writer.stdin.close()
+        with Store(path) as store:
+            assert store.notices == []
+            found = {row.id for row in store.runs(limit=10_000)}
+            assert set(told) <= found
+            for run_id in found:
+                assert len(store.samples(run_id)) == 6000
+                assert len(store.run(run_id).results) == 3
+            rows = store.info()["rows"]
+            assert rows["samples"] == 6000 * len(found)
+            assert rows["results"] == 3 * len(found)
+
+
+def test_a_file_held_by_another_process(path: Path) -> None:
+    Store(path).save(record(5))
+    holder = child(HOLD, path)
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline().strip() == "held"
+    begin = time.monotonic()
+    with pytest.raises(StoreError) as caught:
+        Store(path).runs()
+    assert time.monotonic() - begin < 6.0
+    problem = caught.value.problems[0]
+    assert str(path) in problem.found
+    assert "--store" in problem.hint
+    if sys.platform != "win32":
+        assert str(holder.pid) in problem.found
+        assert "python" in problem.found
+    holder.communicate("\n")
+    assert len(Store(path).runs()) == 1
+
+
+def test_waits_for_a_short_writer(path: Path) -> None:
+    Store(path).save(record(5))
+    holder = child(HOLD.replace("sys.stdin.readline()", "import time; time.sleep(0.4)"), path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "held"
+    assert len(Store(path).runs()) == 1
+    holder.communicate()
+
+
+def test_a_newer_version_is_refused_and_untouched(path: Path) -> None:
+    Store(path).save(record(5))
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("INSERT INTO schema_version VALUES (99, TIMESTAMP '2030-01-01', '')")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer version"):
+        Store(path).runs()
+    assert path.read_bytes() == before
+
+
+def test_an_older_version_is_backed_up_and_migrated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = Store(path).save(record(5))
+    steps = {**schema.migrations(), 2: "ALTER TABLE runs ADD COLUMN note VARCHAR DEFAULT 'none'"}
+    monkeypatch.setattr(schema, "migrations", lambda: steps)
+    with Store(path) as store:
+        assert store.query("SELECT note FROM runs").rows == (("none",),)
+        assert len(store.samples(run_id)) == 10
+        assert len(store.notices) == 1
+    (backup,) = [p for p in path.parent.iterdir() if "version1" in p.name]
+    assert backup.name in store.notices[0]
+    monkeypatch.undo()
+    assert len(Store(backup).samples(run_id)) == 10
+    with pytest.raises(StoreError, match="newer version"):
+        Store(path).runs()
+
+
+def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = Store(path).save(record(5))
+    steps = {**schema.migrations(), 2: "CREATE TABLE half (a INTEGER); SELECT no_such_function()"}
+    monkeypatch.setattr(schema, "migrations", lambda: steps)
+    with pytest.raises(StoreError):
+        Store(path).runs()
+    monkeypatch.undo()
+    assert len(Store(path).samples(run_id)) == 10
+
+
+def test_someone_elses_database_is_refused(path: Path) -> None:
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("CREATE TABLE accounts (a INTEGER)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="accounts"):
+        Store(path).save(record(5))
+    assert path.read_bytes() == before
+
+
+def damage_head(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096 + 20] ^= 0xFF
+    path.write_bytes(data)
+
+
+def damage_body(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for place in range(12288, len(data), 97):
+        data[place] ^= 0xFF
+    path.write_bytes(data)
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:12300])
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(os.urandom(20_000))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [damage_head, damage_body, cut_short, noise, empty])
+def test_a_damaged_file_is_set_aside_and_kept(path: Path, damage: object) -> None:
+    Store(path).save(record(5))
+    damage(path)  # type: ignore[operator]
+    content = path.read_bytes()
+    with Store(path) as store:
+        assert store.runs() == []
+        (notice,) = store.notices
+        run_id = store.save(record(5))
+    (aside,) = [p for p in path.parent.iterdir() if "damaged" in p.name]
+    assert aside.name in notice
+    assert aside.read_bytes() == content
+    assert [row.id for row in Store(path).runs()] == [run_id]
+
+
+def test_damage_that_shows_only_when_read(path: Path) -> None:
+    """A block of samples is damaged: the file opens, the run is told to be damaged, nothing is lost silently."""
+    run_id = Store(path).save(record(200_000))
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("CHECKPOINT")
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 3, len(data), 50_021):
+        data[place] ^= 0x10
+    path.write_bytes(data)
+    with pytest.raises(StoreError), Store(path) as store:
+        store.samples(run_id)
+        if any("damaged" in p.name for p in path.parent.iterdir()):
+            raise StoreError("set aside")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("my notes", encoding="utf-8")
+    with pytest.raises(StoreError, match="another kind"):
+        Store(text).runs()
+    assert text.read_text(encoding="utf-8") == "my notes"
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="folder"):
+        Store(tmp_path).runs()
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="does not exist"):
+        Store(tmp_path / "missing" / "results.duckdb").runs()
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or not hasattr(os, "geteuid") or os.geteuid() == 0,
+    reason="root may write everywhere",
+)
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    folder.chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match="--store"):
+            Store(folder / "results.duckdb").save(record(5))
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A small file system would need rights that a test has not: a limit on the file's size does the same."""
+    program = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from cluster4npu.core.errors import StoreError
+from cluster4npu.core.store import Store
+from tests.core.store.records import record
+store = Store(sys.argv[1])
+kept = store.save(record(100))
+resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, 900_000))
+try:
+    store.save(record(300_000))
+except StoreError as error:
+    print(kept, error.problems[0].hint, flush=True)
+"""
+    path = tmp_path / "results.duckdb"
+    writer = child(program, path)
+    out, _ = writer.communicate(timeout=60)
+    kept, hint = out.strip().split(" ", 1)
+    assert "--store" in hint
+    copy = tmp_path / "copy.duckdb"
+    shutil.copy(path, copy)
+    with Store(path) as store:
+        assert store.notices == []
+        assert [row.id for row in store.runs()] == [kept]
+        assert len(store.samples(kept)) == 200
