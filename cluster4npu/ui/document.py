@@ -78,12 +78,12 @@ class Document(QObject):
         config.save(target)
         if config.text() != self._config.text():
             self.apply(config, "Keep paths valid in the new folder")
-        self._config = config
+        if config != self._config:
+            self._show(config)  # the same text, but its relative paths now belong to another folder
         self.undo_stack.setClean()
         if target != self._path:
             self._path = target
             self.path_changed.emit()
-        self._check_timer.start()
 
     def add_node(self, type: str, position: Position, params: Mapping[str, JsonValue] | None = None) -> str:
         """Add a node and return its id; raises KeyError for an unknown type."""
@@ -201,15 +201,22 @@ class Document(QObject):
         return self._problems
 
     def _show(self, config: PipelineConfig) -> None:
+        if _meaning(config) != _meaning(self._config):
+            self._check_timer.start()
         self._config = config
-        self._check_timer.start()
         self.config_changed.emit()
 
     def _start_with(self, config: PipelineConfig, path: Path | None) -> None:
         self.undo_stack.clear()
         self._path = path
         self._show(config)
+        self._check_timer.start()
         self.path_changed.emit()
+
+
+def _meaning(config: PipelineConfig) -> object:
+    """Return what the check depends on: not titles and places, which change with every drag."""
+    return [(n.id, n.type, n.params) for n in config.nodes], config.edges, config.base
 
 
 def _tidy(position: Position) -> Position:
