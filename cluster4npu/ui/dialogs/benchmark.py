@@ -7,11 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from cluster4npu.core.bench import BenchmarkOptions, BenchmarkProgress, BenchmarkResult, Profile
+from cluster4npu.core.bench import (
+    BenchmarkOptions,
+    BenchmarkProgress,
+    BenchmarkResult,
+    PerformanceBenchmarker,
+    Profile,
+)
 from cluster4npu.core.devices.registry import detect
+from cluster4npu.core.errors import Cancelled
 from cluster4npu.core.nodes.inference import Inference
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dialogs.background import Background, Report
@@ -22,6 +29,9 @@ from cluster4npu.ui.dialogs.device_choice import Detect
 from cluster4npu.ui.dialogs.errors import plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
+
+
+_QUIT_S = 3.0
 
 
 class Benchmarker(Protocol):
@@ -54,7 +64,7 @@ class BenchmarkDialog(QDialog):
         parent: QWidget | None = None,
         *,
         profile: Profile | None = None,
-        benchmarker: Callable[[BenchmarkOptions], Benchmarker] | None = None,
+        benchmarker: Callable[[BenchmarkOptions], Benchmarker] = PerformanceBenchmarker,
         detect: Detect = detect,
     ) -> None:
         super().__init__(parent)
@@ -62,7 +72,7 @@ class BenchmarkDialog(QDialog):
         self.setWindowTitle("Benchmark")
         self._config = config
         self._store = store_path
-        self._make = benchmarker or _benchmarker
+        self._make = benchmarker
         self._work: Background | None = None
         self._cancel = threading.Event()
         self._closing = False
@@ -121,6 +131,13 @@ class BenchmarkDialog(QDialog):
         else:
             super().reject()
 
+    @Slot()
+    def _quit(self) -> None:
+        """Let the engine's processes leave in order before the program does."""
+        self._cancel.set()
+        if self._work is not None:
+            self._work.wait(_QUIT_S)
+
     @Slot(object)
     def _progressed(self, progress: BenchmarkProgress) -> None:
         if not self._cancel.is_set():
@@ -139,7 +156,7 @@ class BenchmarkDialog(QDialog):
     def _failed(self, error: BaseException) -> None:
         self._work = None
         self._show_step(self.setup_step)
-        if self._cancel.is_set():
+        if isinstance(error, Cancelled):
             self.status.setText("Cancelled. Nothing was stored.")
         else:
             self.setup_step.show_problems(problems_of(error, "the benchmark failed"))
@@ -147,6 +164,9 @@ class BenchmarkDialog(QDialog):
             super().reject()
 
     def _connect(self) -> None:
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self._quit)
         self.setup_step.changed.connect(self._refresh)
         self.start_button.clicked.connect(self.start)
         self.cancel_button.clicked.connect(self.cancel)
@@ -216,12 +236,6 @@ class BenchmarkDialog(QDialog):
     def _open_history(self) -> None:
         self.history_requested.emit(self.result_step.run_id)
         self.accept()
-
-
-def _benchmarker(options: BenchmarkOptions) -> Benchmarker:
-    from cluster4npu.core.bench import PerformanceBenchmarker
-
-    return PerformanceBenchmarker(options)
 
 
 def _pool(config: PipelineConfig) -> tuple[str, ...]:

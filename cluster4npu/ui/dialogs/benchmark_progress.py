@@ -17,6 +17,7 @@ class ProgressStep(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._rate: float | None = None
         self.stage = plain_label()
         self.stage.setProperty("role", "heading")
         self.detail = plain_label()
@@ -49,6 +50,7 @@ class ProgressStep(QWidget):
     def begin(self) -> None:
         """Go back to the start."""
         self.bar.setValue(0)
+        self._rate = None
         self.stage.setText("Starting")
         for label in (self.detail, self.rate, self.rate_of, self.eta):
             label.setText("")
@@ -59,7 +61,8 @@ class ProgressStep(QWidget):
         self.stage.setText(progress.stage)
         self.detail.setText(progress.detail)
         self.eta.setText("" if progress.eta_s is None else f"About {duration(progress.eta_s)} left")
-        if progress.window_fps is not None:
+        if progress.window_fps is not None and progress.window_fps != self._rate:
+            self._rate = progress.window_fps  # told again with the next device, which it is not of
             self.rate.setText(f"{progress.window_fps:,.1f} frames/s")
             self.rate_of.setText(f"last window, {progress.device or 'all devices together'}")
 

@@ -82,7 +82,7 @@ class CardGroup(QWidget):
 
 def _sheet(c: Colors) -> str:
     return f"""
-        Card {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; margin: 1px; }}
+        Card {{ background: {c.raised}; border: 1px solid {c.border}; border-radius: 8px; margin: 1px; }}
         Card[chosen="yes"] {{ border: 2px solid {c.accent}; margin: 0; }}
         QRadioButton#CardTitle {{ font-weight: 600; font-size: 11pt; }}
         QLabel#CardText {{ color: {c.muted}; }}

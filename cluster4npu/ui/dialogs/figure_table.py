@@ -12,7 +12,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
 
 _ROWS_SHOWN = 8
-_READABLE_PX = 180
+_READABLE_PX = 120
 _ROOM_PX = 16
 
 

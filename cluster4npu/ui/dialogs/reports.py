@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from cluster4npu.core.report import ReportGenerator
 from cluster4npu.core.store import Store
 from cluster4npu.ui.dialogs.background import Background, Report
 
@@ -37,8 +38,6 @@ class ReportSaver(QObject):
         """Write the report of a run; its end is told by a signal."""
 
         def work(_report: Report) -> object:
-            from cluster4npu.core.report import ReportGenerator
-
             ReportGenerator(Store(store)).generate_performance_report(run_id, path)
             return str(path)
 

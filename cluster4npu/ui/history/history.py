@@ -39,6 +39,7 @@ class HistoryPage(QWidget):
         self._store = Path(store_path)
         self._listing: Background | None = None
         self._reading: Background | None = None
+        self._stale = False
         self._wanted = ""
         self.run_id = ""
         self.model = RunsModel()
@@ -67,6 +68,7 @@ class HistoryPage(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Read the list again, in the background; the chosen run stays chosen."""
+        self._stale = self.loading
         if self.loading:
             return
         store = self._store
@@ -94,6 +96,9 @@ class HistoryPage(QWidget):
     @Slot(object)
     def _listed(self, rows: list[RunRow]) -> None:
         self._listing = None
+        if self._stale:  # something was stored while this list was read
+            self.refresh()
+            return
         self.refresh_button.setEnabled(True)
         self.retry_button.setEnabled(True)
         wanted, self._wanted = self._wanted, ""
@@ -225,7 +230,7 @@ class HistoryPage(QWidget):
         splitter.addWidget(side)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
-        splitter.setSizes([720, 500])
+        splitter.setSizes([690, 530])
         splitter.setChildrenCollapsible(False)
         return splitter
 

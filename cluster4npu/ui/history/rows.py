@@ -22,7 +22,7 @@ SORT_ROLE = Qt.ItemDataRole.UserRole
 
 def local_time(row: RunRow) -> str:
     """Return when a run was made, in this machine's time."""
-    return f"{row.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{row.created_at.astimezone():%Y-%m-%d %H:%M}"
 
 
 def texts(row: RunRow) -> tuple[str, ...]:

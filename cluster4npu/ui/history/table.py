@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsFilter
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (146, 140, 84, 78, 84, 78, 98, 120)
+_WIDTHS = (124, 138, 94, 74, 84, 76, 100, 120)
 
 
 class RunsTable(QTableView):

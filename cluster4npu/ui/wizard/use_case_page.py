@@ -65,7 +65,7 @@ class UseCaseSelectionPage(Page):
         if lacking:
             return lacking
         errors = [p for p in self.draft.source_problems() if p.severity == "error"]
-        return f"{errors[0].message}: {errors[0].found}. {errors[0].hint}" if errors else ""
+        return f"{errors[0].message}: {errors[0].found or errors[0].allowed}" if errors else ""
 
     def _make_model_box(self) -> QGroupBox:
         box = QGroupBox("Model")

@@ -46,7 +46,6 @@ class PipelineSetupWizard(QWizard):
 
 def _sheet(c: Colors) -> str:
     return f"""
-        QWizard > QWidget {{ background: {c.window}; }}
         QLabel#PageTitle {{ font-size: 17pt; font-weight: 600; }}
         QLabel#Reason {{ color: {c.warn}; font-weight: 600; }}
         QFrame#ProblemBox {{ border: 1px solid {c.fail}; border-radius: 6px; }}
