@@ -54,7 +54,7 @@ class SpeedupWidget(QFrame):
         `reason` says why a result is not valid, or why there is no gain.
         """
         low_high = f"95% CI {ci[0]:.2f} to {ci[1]:.2f}" if ci else ""
-        against = "against the best single device" if valid else ""
+        against = "against the best single device" if valid and ci else ""
         role = "fail" if not valid else _role_of(headline)
         self._show(headline, ", ".join(part for part in (low_high, against, reason) if part), role)
         self.simulated.setVisible(simulated)
