@@ -33,6 +33,7 @@ from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 
 if TYPE_CHECKING:
+    from cluster4npu.core.bench import Profile
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
     from cluster4npu.ui.history.history import HistoryPage
@@ -116,14 +117,14 @@ class MainWindow(QMainWindow):
         wizard.accepted.connect(lambda: self.files.new(wizard.result_config()))
         self._open_dialog(wizard)
 
-    def show_benchmark(self) -> BenchmarkDialog | None:
-        """Measure the open pipeline: all devices together against each alone."""
+    def show_benchmark(self, profile: Profile | None = None) -> BenchmarkDialog | None:
+        """Measure the open pipeline: all devices together against each alone; `profile` is offered first."""
         if self.runs.busy:
             self.messages.show_text("Stop the run first: it would disturb the measurement.", "warn")
             return None
         from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
 
-        dialog = BenchmarkDialog(self.document.config, self.store, self)
+        dialog = BenchmarkDialog(self.document.config, self.store, self, profile=profile)
         dialog.history_requested.connect(self.show_history)
         self._open_dialog(dialog)
         return dialog
@@ -158,9 +159,9 @@ class MainWindow(QMainWindow):
         """Return the live dashboard, made if need be."""
         return self.workspace.dashboard
 
-    def run_benchmark_test(self) -> BenchmarkDialog | None:
+    def run_benchmark_test(self, profile: Profile | None = None) -> BenchmarkDialog | None:
         """Open the benchmark of the open pipeline; None while a run goes on."""
-        return self.show_benchmark()
+        return self.show_benchmark(profile)
 
     # --- events ---
 

@@ -47,9 +47,11 @@ class MessageBar(QFrame):
     def show_problems(self, problems: Sequence[Problem], role: str = "fail") -> None:
         """Show the first problem with its remedy, and how many more there are."""
         first = problems[0]
-        more = f" ({len(problems) - 1} more under Problems)" if len(problems) > 1 else ""
+        more = f" (And {len(problems) - 1} more.)" if len(problems) > 1 else ""
         text = first.text()
-        self.show_text(text[:1].upper() + text[1:] + more, role, first.node)
+        if not (first.node or first.field):  # those begin with a name, which is told as it is
+            text = text[:1].upper() + text[1:]
+        self.show_text(text + more, role, first.node)
 
     def show_text(self, text: str, role: str = "accent", node: str = "") -> None:
         """Show a message; `role` is "fail", "warn", "ok" or "accent"."""

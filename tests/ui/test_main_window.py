@@ -1,0 +1,271 @@
+"""The main window: pages, files and their question, messages, titles, layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QTreeWidget
+from pytestqt.qtbot import QtBot
+
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui import theme
+from cluster4npu.ui.main_window import IntegratedPipelineDashboard, MainWindow
+from tests.ui.editor.pipelines import chain
+from tests.ui.editor.test_canvas import at, drag
+
+Button = QMessageBox.StandardButton
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Button], list[str]]:
+    """Return a function that sets the answer to the question about unsaved changes; it returns what was asked."""
+
+    def set_answer(button: Button) -> list[str]:
+        asked: list[str] = []
+
+        def question(*args: object) -> Button:
+            asked.append(str(args[2]))
+            return button
+
+        monkeypatch.setattr(QMessageBox, "question", question)
+        return asked
+
+    return set_answer
+
+
+def press(window: MainWindow, name: str) -> None:
+    window.actions_by_name[name].trigger()
+
+
+def saved(folder: Path, config: PipelineConfig, name: str = "chain.json") -> Path:
+    path = folder / name
+    config.save(path)
+    return path
+
+
+def test_starts_with_the_start_page_and_every_template(window: MainWindow) -> None:
+    assert window.stack.currentWidget() is window.start_page
+    assert list(window.start_page.cards) == PipelineTemplates.names()
+    assert not window.actions_by_name["run"].isEnabled()
+    assert not window.actions_by_name["stop"].isEnabled()
+
+
+def test_a_template_opens_on_the_canvas(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.mouseClick(window.start_page.cards["simulated"], Qt.MouseButton.LeftButton)
+    assert window.stack.currentWidget() is window.workspace
+    assert set(window.workspace.editor.canvas.items_by_id) == {
+        n.id for n in PipelineTemplates.get("simulated").nodes
+    }
+    assert window.actions_by_name["run"].isEnabled()
+    assert window.windowTitle() == "Simulated devices - Cluster4NPU"
+
+
+def test_the_example_opens_without_a_file_so_that_it_stays_as_it_is(window: MainWindow) -> None:
+    window.start_page.example.click()
+    assert window.document.path is None
+    assert window.document.config.node("inference").params["model"] == "bundled:digits_detector.onnx"
+    assert window.document.check() == []
+
+
+def test_a_file_of_the_program_itself_is_never_overwritten(window: MainWindow) -> None:
+    window.files.open(assets_dir() / "example.json")
+    assert window.document.path is None
+    assert window.preferences.recent == []
+
+
+def test_save_as_then_open_gives_the_same_pipeline(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.files.new(chain())
+    node = window.document.add_node("count", (10.0, 20.0))
+    assert window.windowTitle() == "Chain* - Cluster4NPU"
+    path = tmp_path / "mine.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
+    press(window, "save")
+    assert path.is_file()
+    assert window.windowTitle() == "mine - Cluster4NPU"
+    window.files.new(PipelineConfig())
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    press(window, "open")
+    assert window.document.config.node(node).position == (10.0, 20.0)
+    assert window.document.path == path
+    assert window.preferences.recent == [path]
+
+
+def test_undo_and_redo_through_the_actions(window: MainWindow) -> None:
+    window.files.new(chain())
+    assert not window.actions_by_name["undo"].isEnabled()
+    window.document.add_node("count", (0.0, 0.0))
+    press(window, "undo")
+    assert window.document.config == chain()
+    assert not window.document.is_modified()
+    press(window, "redo")
+    assert len(window.document.config.nodes) == 6
+
+
+@pytest.mark.parametrize(("button", "stays"), [(Button.Cancel, True), (Button.Discard, False)])
+def test_edits_are_not_lost_without_a_question(
+    window: MainWindow, answer: Callable[[Button], list[str]], button: Button, stays: bool
+) -> None:
+    window.files.new(chain())
+    window.document.add_node("count", (0.0, 0.0))
+    asked = answer(button)
+    window.start_page.cards["simulated"].click()
+    assert len(asked) == 1
+    assert (window.document.config.name == "Chain") is stays
+    if stays:
+        window.close()
+        assert window.isVisible()
+        assert len(asked) == 2
+
+
+def test_saving_in_the_question_saves(
+    window: MainWindow, answer: Callable[[Button], list[str]], tmp_path: Path
+) -> None:
+    path = saved(tmp_path, chain())
+    window.files.open(path)
+    window.document.add_node("count", (0.0, 0.0))
+    answer(Button.Save)
+    window.close()
+    assert not window.isVisible()
+    assert len(PipelineConfig.open(path).nodes) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("not json", "is not a pipeline file"),
+        ("[1, 2]", "JSON list"),
+        ('{"version": 1, "nodes": [{"id": "a", "type": "count", "colour": 3}]}', "a.colour: unknown field"),
+        ('{"version": 99}', "version"),
+    ],
+)
+def test_a_bad_file_is_told_and_the_open_pipeline_stays(
+    window: MainWindow, tmp_path: Path, text: str, told: str
+) -> None:
+    window.files.new(chain())
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    window.files.open(path)
+    assert told in window.messages.text()
+    assert window.document.config == chain()
+    assert window.isVisible()
+
+
+def test_a_missing_file_is_told_and_greyed_in_the_list(window: MainWindow, tmp_path: Path) -> None:
+    path = saved(tmp_path, chain())
+    other = saved(tmp_path, chain(), "other.json")
+    window.files.open(path)
+    window.files.open(other)
+    other.unlink()
+    press(window, "start_page")
+    rows = window.start_page.rows
+    assert list(rows) == [path, other]
+    assert rows[path].open.isEnabled()
+    assert not rows[other].open.isEnabled()
+    rows[other].remove.click()
+    assert list(window.start_page.rows) == [path]
+    window.files.open(other)
+    assert "cannot be read" in window.messages.text()
+
+
+def test_running_a_faulty_pipeline_shows_the_node_and_starts_nothing(window: MainWindow) -> None:
+    window.files.new(chain().with_params("inference", model="missing.onnx"))
+    press(window, "run")
+    assert not window.runs.busy
+    assert "inference.model" in window.messages.text()
+    assert "missing.onnx" in window.messages.text()
+    assert window.workspace.editor.canvas.selected_ids() == ["inference"]
+    window.workspace.editor.select_node("count")
+    window.messages.show_node.click()
+    assert window.workspace.editor.canvas.selected_ids() == ["inference"]
+
+
+def test_a_node_is_dragged_from_the_palette_onto_the_canvas(window: MainWindow, qtbot: QtBot) -> None:
+    window.files.new(PipelineConfig())
+    qtbot.waitExposed(window)
+    tree = window.workspace.node_palette.findChild(QTreeWidget)
+    assert isinstance(tree, QTreeWidget)
+    item = tree.findItems("Video file", Qt.MatchFlag.MatchRecursive | Qt.MatchFlag.MatchExactly)[0]
+    data: QMimeData = tree.mimeData([item])
+    view = window.workspace.editor.canvas.viewport()
+    copy, none, left = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(QPoint(200, 150), copy, data, left, none)
+    QApplication.sendEvent(view, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(view, QDropEvent(QPointF(200, 150), copy, data, left, none))
+    assert [(n.id, n.type) for n in window.document.config.nodes] == [("video_file", "video_file")]
+    assert "video_file" in window.workspace.editor.canvas.items_by_id
+    press(window, "undo")
+    assert window.document.config.nodes == ()
+
+
+def test_a_wrong_wire_is_refused_in_the_message_bar(window: MainWindow, qtbot: QtBot) -> None:
+    window.files.new(chain())
+    canvas = window.workspace.editor.canvas
+    qtbot.waitUntil(lambda: not window.workspace.editor._fit_wanted)
+    drag(canvas, at(canvas, "source", "frame"), at(canvas, "inference", "tensor"))
+    qtbot.waitUntil(lambda: window.messages.text() != "")
+    assert "A frame output cannot go into this input" in window.messages.text()
+    assert window.document.config == chain()
+
+
+def test_problems_are_counted_and_lead_to_their_node(window: MainWindow, qtbot: QtBot) -> None:
+    nodes = (NodeConfig(id="count", type="count"),)
+    edges = (EdgeConfig(source="gone.outputs", target="count.result"),)
+    window.files.new(PipelineConfig(name="Loose", nodes=nodes, edges=edges))
+    window.document.check()
+    assert window.workspace.docks["Problems"].windowTitle().startswith("Problems (")
+
+
+def test_theme_is_switched_and_remembered(
+    window: MainWindow, make_window: Callable[[], MainWindow], qapp: QApplication
+) -> None:
+    before = theme.colors().dark
+    press(window, "toggle_theme")
+    assert theme.colors().dark is not before
+    assert make_window().preferences.theme == ("light" if before else "dark")
+    theme.apply_theme(qapp, "dark" if before else "light")
+
+
+def test_panels_stay_where_they_were_put(make_window: Callable[[], MainWindow]) -> None:
+    first = make_window()
+    first.files.new(chain())
+    first.workspace.docks["Properties"].hide()
+    first.close()
+    second = make_window()
+    second.files.new(chain())
+    assert second.workspace.docks["Properties"].isHidden()
+    press(second, "reset_layout")
+    assert second.workspace.docks["Properties"].isVisible()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+def test_preview_and_charts_stand_beside_the_canvas(window: MainWindow, width: int, height: int) -> None:
+    window.resize(width, height)
+    window.files.new(chain())
+    QTest.qWait(50)
+    workspace = window.workspace
+    assert workspace.preview.width() >= 280
+    assert workspace.preview.height() >= 180
+    assert workspace.dashboard.height() >= 200
+    assert workspace.editor.width() >= width // 2
+    assert workspace.editor.height() >= 380
+
+
+def test_keys_of_the_actions(window: MainWindow) -> None:
+    keys = {name: window.actions_by_name[name].shortcut().toString() for name in ("run", "stop", "benchmark")}
+    assert keys == {"run": "F5", "stop": "Shift+F5", "benchmark": "F6"}
+
+
+def test_names_that_scripts_know(qtbot: QtBot, tmp_path: Path) -> None:
+    window = IntegratedPipelineDashboard(tmp_path / "results.duckdb")
+    qtbot.addWidget(window)
+    assert window.create_performance_panel() is window.workspace.dashboard
