@@ -78,9 +78,11 @@ class ComparisonView(QWidget):
             strong = number if side.parallel else strong
         self.bars.show_bars(bars)
         self.sides.show_rows(rows, strong)
+        together = any(side.parallel for side in result.sides)
+        rates = f"{percent(result.efficiency)} of all devices' rates added up"
         self.efficiency.setText(
-            f"Scaling efficiency: {percent(result.efficiency)} of all devices' rates added up. "
-            "p50, p95 and p99 are latencies end to end; without enough frames they are not reported."
+            (f"Scaling efficiency: {rates}. " if together else "")
+            + "p50, p95 and p99 are latencies end to end; without enough frames they are not reported."
         )
 
 
