@@ -141,14 +141,14 @@ class Document(QObject):
         self.apply(self._config.with_node(changed), f"Change {node}.{name}", key=f"param {node}.{name}")
         return None
 
-    def move_nodes(self, positions: Mapping[str, Position]) -> None:
-        """Place nodes (canvas pixels); moving the same nodes again is one step of undo."""
+    def move_nodes(self, positions: Mapping[str, Position], text: str = "") -> None:
+        """Place nodes (canvas pixels); moving the same nodes again is one step of undo, named `text`."""
         nodes = tuple(
             NodeConfig(**{**dict(n), "position": _tidy(positions[n.id])}) if n.id in positions else n
             for n in self._config.nodes
         )
-        text = "Move node" if len(positions) == 1 else f"Move {len(positions)} nodes"
-        self.apply(self._config.replace(nodes=nodes), text, key=f"move {sorted(positions)}")
+        text = text or ("Move node" if len(positions) == 1 else f"Move {len(positions)} nodes")
+        self.apply(self._config.replace(nodes=nodes), text, key=f"{text} {sorted(positions)}")
 
     def rename(self, node: str, title: str) -> Problem | None:
         """Set the title that the canvas shows; empty: the type's own."""

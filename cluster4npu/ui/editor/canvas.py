@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QContextMenuEvent,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
-    QPainter,
-    QPen,
-    QResizeEvent,
-    QTransform,
-    QWheelEvent,
 )
 from PySide6.QtWidgets import QGraphicsSceneMouseEvent, QGraphicsView, QWidget
 
@@ -28,19 +22,17 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.editor.camera import Camera
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
 from cluster4npu.ui.editor.node_item import NodeItem, Signature
 from cluster4npu.ui.editor.overlay import Hint, Notice
-from cluster4npu.ui.editor.qt_shim import NodeViewer
 
 NODE_MIME = "application/x-cluster4npu-node-type"
 EMPTY_HINT = "Drag a node from the palette, press Ctrl+N for a template, or open the wizard."
-_GRID = 24
-_ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
 _CLICK_PX = 4  # a press that moves less than this is a click
 
 
-class Canvas(NodeViewer):
+class Canvas(Camera):
     """Shows a config (`show_config`). Coordinates in signals are canvas pixels, as in the file."""
 
     node_dropped = Signal(str, object)  # node type, (x, y)
@@ -132,6 +124,8 @@ class Canvas(NodeViewer):
         del self._shown[node_id]
         item = self.items_by_id.pop(node_id)
         self._node_positions.pop(item, None)
+        if self._start_port is not None and self._start_port.node is item:
+            self.end_live_connection()
         self.scene().removeItem(item)
 
     def _add_wire(self, edge: EdgeConfig) -> None:
@@ -161,7 +155,7 @@ class Canvas(NodeViewer):
     def _was_dragged(self, entry: NodeConfig) -> bool:
         return tuple(self.items_by_id[entry.id].xy_pos) != entry.position
 
-    # --- selection and camera ---
+    # --- selection ---
 
     def selected_ids(self) -> list[str]:
         """Return the ids of the selected nodes, in the file's order."""
@@ -190,64 +184,13 @@ class Canvas(NodeViewer):
         rect = QRectF()
         for item in items:
             rect = rect.united(item.sceneBoundingRect())
-        rect.adjust(-40, -40, 40, 40)
-        size = self.viewport().size()
-        scale = min(size.width() / rect.width(), size.height() / rect.height(), 1.0)
-        self._look_at(rect.center(), max(scale, _ZOOM_MIN))
+        self.show_area(rect)
 
     def reveal(self, node_id: str) -> None:
         """Bring one node to the middle without changing the zoom, unless it is seen whole already."""
         place = self.items_by_id[node_id].sceneBoundingRect()
         if not self._scene_range.contains(place):
             self._look_at(place.center(), self.transform().m11())
-
-    def zoom_by(self, factor: float) -> None:
-        """Zoom around the middle of the window."""
-        self._look_at(self._scene_range.center(), self.transform().m11() * factor)
-
-    def middle(self) -> tuple[float, float]:
-        """Return the place at the middle of what is seen."""
-        center = self._scene_range.center()
-        return center.x(), center.y()
-
-    def _look_at(self, center: QPointF, scale: float) -> None:
-        scale = min(max(scale, _ZOOM_MIN), _ZOOM_MAX)
-        size = self.viewport().size()
-        self._scene_range = QRectF(0, 0, size.width() / scale, size.height() / scale)
-        self._scene_range.moveCenter(center)
-        self._update_scene()
-
-    def _update_scene(self) -> None:
-        # NodeViewer's own uses fitInView, which takes off a margin each time, so that the picture creeps.
-        width = max(self._scene_range.width(), 1.0)
-        scale = self.viewport().width() / width
-        self.setSceneRect(self._scene_range)
-        self.setTransform(QTransform.fromScale(scale, scale))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        QGraphicsView.resizeEvent(self, event)
-        self._look_at(self._scene_range.center(), self.transform().m11())
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        delta = event.angleDelta().y() or event.angleDelta().x()
-        under = self.mapToScene(event.position().toPoint())
-        before = self.transform().m11()
-        after = min(max(before * 1.001**delta, _ZOOM_MIN), _ZOOM_MAX)
-        away = self._scene_range.center() - under
-        self._look_at(under + away * (before / after), after)
-
-    def drawBackground(self, painter: QPainter, rect: QRectF) -> None:
-        c = theme.colors()
-        painter.fillRect(rect, QColor(c.surface if c.dark else c.window))
-        step = _GRID
-        while step * self.transform().m11() < _GRID * 0.6:
-            step *= 2
-        pen = QPen(QColor(c.border), 2.0)
-        pen.setCosmetic(True)
-        painter.setPen(pen)
-        left, top = int(rect.left()) // step * step, int(rect.top()) // step * step
-        xs = range(left, int(rect.right()) + step, step)
-        painter.drawPoints([QPoint(x, y) for y in range(top, int(rect.bottom()) + step, step) for x in xs])
 
     # --- gestures ---
 

@@ -13,7 +13,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.registry import detect, device_options
 from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.fields import FieldEditor
+from cluster4npu.ui.editor.field import FieldEditor
 
 
 class DeviceFinder(QObject):
@@ -61,7 +61,7 @@ class DeviceField(FieldEditor):
         self._own: list[str] = []  # added by hand; stay in the list when their tick is taken away
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)
-        self.line = QLineEdit(placeholderText="Another: sim:mine?ms=20, onnx:cpu#2")
+        self.line = QLineEdit(placeholderText="Another, like onnx:cpu#2")
         self.line.setAccessibleName("Another device id")
         self.add = QPushButton("Add")
         self.again = QPushButton("Look again")

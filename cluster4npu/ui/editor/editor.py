@@ -111,7 +111,7 @@ class EnhancedPipelineEditor(QWidget):
     def arrange(self) -> None:
         """Put the nodes into columns, from sources to outputs."""
         sizes = {n: item.size for n, item in self.canvas.items_by_id.items()}
-        self.document.move_nodes(arranged(self.document.config, sizes))
+        self.document.move_nodes(arranged(self.document.config, sizes), "Arrange nodes")
         self.fit()
 
     def remove_selection(self) -> None:

@@ -1,4 +1,4 @@
-"""Editors of one parameter each, chosen by the type of its pydantic field. Values are as in the file (JSON)."""
+"""The editors of flags, choices, texts and lists, and the choice of an editor by a field's type."""
 
 from __future__ import annotations
 
@@ -6,45 +6,14 @@ import types
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import QLocale, Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QLineEdit,
-    QSpinBox,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
 from cluster4npu.core.nodes.base import ui_hint
 from cluster4npu.core.scheduling import policy_types
-
-_FAR = 2**31 - 1
-
-
-class FieldEditor(QWidget):
-    """Edits one value. `edited` tells what the user entered, right or wrong; `show_value` never emits it."""
-
-    edited = Signal(object)
-
-    def show_value(self, value: JsonValue) -> None:
-        """Show this value without telling it."""
-        raise NotImplementedError
-
-    def _enter(self, value: object) -> None:
-        self.edited.emit(value)
-
-    def _row(self, *widgets: QWidget) -> QHBoxLayout:
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        for widget in widgets:
-            row.addWidget(widget)
-        self.setFocusProxy(widgets[0])
-        return row
+from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.editor.number_field import NumberField
 
 
 class FlagField(FieldEditor):
@@ -71,6 +40,7 @@ class ChoiceField(FieldEditor):
         for value, text in choices.items():
             self.combo.addItem(text, value)
         self._row(self.combo)
+        self._leave_wheel_to_scrolling(self.combo)
         self.combo.activated.connect(lambda index: self.edited.emit(self.combo.itemData(index)))
 
     def show_value(self, value: JsonValue) -> None:
@@ -125,90 +95,6 @@ class ListField(TextField):
             except ValueError:
                 parts.append(part)  # wrong, and the parameter model will say why
         return parts if text.strip() else []
-
-
-class NumberField(FieldEditor):
-    """A number with its unit; with `auto` also a box of that name, which stands for None and hides the number.
-
-    Bounds steer the arrows, but anything may be typed: what is not allowed is said in words, not swallowed.
-    """
-
-    def __init__(self, info: FieldInfo, whole: bool, auto: str = "", unit: str = "") -> None:
-        super().__init__()
-        self.low, self.high = bounds(info)
-        self.spin: QSpinBox | QDoubleSpinBox = _Whole(self) if whole else _Real(self)
-        self.spin.setLocale(QLocale.c())
-        # Under a style sheet, Fusion gives spin boxes less height than their text needs.
-        self.spin.setMinimumHeight(QLineEdit().sizeHint().height())
-        unit = unit or ui_hint(info, "unit") or ""
-        if unit:
-            self.spin.setSuffix(f" {unit}")
-        self.auto = QCheckBox(auto)
-        self.auto.setVisible(bool(auto))
-        self._row(self.spin, self.auto).setStretch(0, 1)
-        self.spin.valueChanged.connect(self._enter)
-        self.auto.toggled.connect(self._set_auto)
-
-    def show_value(self, value: JsonValue) -> None:
-        for widget in (self.spin, self.auto):
-            widget.blockSignals(True)
-        self.auto.setChecked(value is None)
-        self.spin.setVisible(value is not None)
-        if isinstance(value, int | float) and value != self.spin.value():
-            self.spin.setValue(value)  # type: ignore[arg-type]
-        elif value is None:
-            self.spin.setValue(max(self.low, 1))  # type: ignore[arg-type]
-        for widget in (self.spin, self.auto):
-            widget.blockSignals(False)
-
-    def _set_auto(self, auto: bool) -> None:
-        self.spin.setVisible(not auto)
-        self.edited.emit(None if auto else self.spin.value())
-        if not auto:
-            self.spin.setFocus()
-            self.spin.selectAll()
-
-
-class _Whole(QSpinBox):
-    def __init__(self, field: NumberField) -> None:
-        super().__init__()
-        self.field = field
-        self.setRange(-_FAR, _FAR)
-
-    def stepBy(self, steps: int) -> None:  # noqa: N802 (Qt's name)
-        self.setValue(int(min(max(self.value() + steps, self.field.low), self.field.high)))
-
-
-class _Real(QDoubleSpinBox):
-    def __init__(self, field: NumberField) -> None:
-        super().__init__()
-        self.field = field
-        self.setDecimals(12)
-        self.setRange(-_FAR, _FAR)
-        narrow = field.high - field.low <= 2
-        self.setSingleStep(0.05 if narrow else 1.0)
-
-    def textFromValue(self, value: float) -> str:  # noqa: N802 (Qt's name)
-        return f"{value:.6g}"
-
-    def stepBy(self, steps: int) -> None:  # noqa: N802 (Qt's name)
-        wanted = round(self.value() + steps * self.singleStep(), 6)
-        self.setValue(min(max(wanted, self.field.low), self.field.high))
-
-
-def bounds(info: FieldInfo) -> tuple[float, float]:
-    """Return the least and the greatest number that the arrows of a field may reach."""
-    low, high = -float(_FAR), float(_FAR)
-    for rule in info.metadata:
-        if isinstance(rule, Ge):
-            low = float(rule.ge)  # type: ignore[arg-type]
-        elif isinstance(rule, Gt):
-            low = float(rule.gt)  # type: ignore[arg-type]
-        elif isinstance(rule, Le):
-            high = float(rule.le)  # type: ignore[arg-type]
-        elif isinstance(rule, Lt):
-            high = float(rule.lt)  # type: ignore[arg-type]
-    return low, high
 
 
 def allowed_text(info: FieldInfo) -> str:

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWi
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.fields import FieldEditor, FlagField, allowed_text
+from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.editor.fields import FlagField, allowed_text
 
 _UNSET = object()
 

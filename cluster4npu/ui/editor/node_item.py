@@ -98,15 +98,15 @@ class NodeItem(AbstractNodeItem):
 
     def _lay_out(self) -> None:
         self.prepareGeometryChange()
-        bold, small = _fonts()
+        bold, plain = _fonts()
         title_w = QFontMetricsF(bold).horizontalAdvance(self.name)
-        small_m = QFontMetricsF(small)
+        plain_m = QFontMetricsF(plain)
         rows = max(len(self.inputs), len(self.outputs))
-        lefts = [small_m.horizontalAdvance(d.name) for d in self.inputs]
-        rights = [small_m.horizontalAdvance(d.name) for d in self.outputs]
+        lefts = [plain_m.horizontalAdvance(d.name) for d in self.inputs]
+        rights = [plain_m.horizontalAdvance(d.name) for d in self.outputs]
         ports_w = max(lefts, default=0.0) + max(rights, default=0.0) + 20.0
         texts = [self.id, *self._lines, self._figure, self.footer[0]]
-        text_w = max(small_m.horizontalAdvance(t) for t in texts)
+        text_w = max(plain_m.horizontalAdvance(t) for t in texts)
         wanted = max(title_w, ports_w, text_w) + 2 * _PAD + 2.0
         foot = sum(1 for t in (self._figure, self.footer[0]) if t)
         self._width = min(max(wanted, _MIN_WIDTH), _MAX_WIDTH)
@@ -128,7 +128,7 @@ class NodeItem(AbstractNodeItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         c = theme.colors()
-        bold, small = _fonts()
+        bold, plain = _fonts()
         box = QRectF(0.0, 0.0, self._width, self._height)
         outline = QPainterPath()
         outline.addRoundedRect(box, _RADIUS, _RADIUS)
@@ -138,8 +138,8 @@ class NodeItem(AbstractNodeItem):
         painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self._header_color()))
         painter.restore()
         self._text(painter, bold, "#ffffff", self.name, 5.0, 20.0)
-        self._text(painter, small, "#e6ebf2", self.id, 23.0, _LINE)
-        painter.setFont(small)
+        self._text(painter, plain, "#e6ebf2", self.id, 23.0, _LINE)
+        painter.setFont(plain)
         painter.setPen(QColor(c.text))
         for dots, align in (
             (self.inputs, Qt.AlignmentFlag.AlignLeft),
@@ -154,7 +154,7 @@ class NodeItem(AbstractNodeItem):
         lines = [(line, c.muted) for line in self._lines]
         lines += [(t, color) for t, color in ((self._figure, c.accent), (word, state)) if t]
         for text, color in lines:
-            self._text(painter, small, color, text, y, _LINE)
+            self._text(painter, plain, color, text, y, _LINE)
             y += _LINE
         edge = c.accent if self.selected else state if word else c.border
         painter.setPen(QPen(QColor(edge), 2.5 if self.selected else 2.0 if word else 1.0))
@@ -208,8 +208,8 @@ def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
 
 
 def _fonts() -> tuple[QFont, QFont]:
-    bold = QFont(QApplication.font())
+    plain = QApplication.font()
+    bold = QFont(plain)
     bold.setBold(True)
-    small = QFont(QApplication.font())
-    small.setPointSizeF(small.pointSizeF() * 0.9)
-    return bold, small
+    bold.setPointSizeF(plain.pointSizeF() * 1.1)
+    return bold, plain

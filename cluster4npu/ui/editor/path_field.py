@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPushButton
 
 from cluster4npu.core.settings import resolve_path
-from cluster4npu.ui.editor.fields import FieldEditor
+from cluster4npu.ui.editor.field import FieldEditor
 
 
 class PathField(FieldEditor):

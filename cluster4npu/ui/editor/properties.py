@@ -13,8 +13,10 @@ from cluster4npu.core.nodes.base import Node, Place, ui_hint
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig, Targets
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
-from cluster4npu.ui.editor.fields import FieldEditor, NumberField, TextField, simple_editor, without_none
+from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.editor.fields import TextField, simple_editor, without_none
 from cluster4npu.ui.editor.form import Form, FormRow
+from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
 
 

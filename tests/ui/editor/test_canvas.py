@@ -191,6 +191,26 @@ def test_keys_select_move_and_remove(editor: EnhancedPipelineEditor) -> None:
     assert_shown(canvas, document.config)
 
 
+def test_a_band_drawn_around_nodes_selects_them(editor: EnhancedPipelineEditor) -> None:
+    canvas = editor.canvas
+    above = at(canvas, "preprocess") + QPoint(-80, -60)
+    drag(canvas, above, at(canvas, "inference") + QPoint(120, 160))
+    assert canvas.selected_ids() == ["preprocess", "inference"]
+    QTest.mouseClick(canvas.viewport(), LEFT, pos=above)
+    assert canvas.selected_ids() == []
+
+
+def test_a_node_removed_while_a_wire_is_drawn_from_it_ends_the_wire(editor: EnhancedPipelineEditor) -> None:
+    canvas = editor.canvas
+    start = at(canvas, "source", "frame")
+    QTest.mousePress(canvas.viewport(), LEFT, pos=start)
+    QTest.mouseMove(canvas.viewport(), start + QPoint(30, 60))
+    editor.document.remove_nodes(["source"])
+    QTest.mouseMove(canvas.viewport(), start + QPoint(60, 90))
+    QTest.mouseRelease(canvas.viewport(), LEFT, pos=start + QPoint(60, 90))
+    assert_shown(canvas, editor.document.config)
+
+
 def test_copy_and_paste_go_through_the_clipboard_as_text(
     editor: EnhancedPipelineEditor, qtbot: QtBot
 ) -> None:
@@ -264,6 +284,7 @@ def test_arranging_is_one_step_and_overlaps_nothing(editor: EnhancedPipelineEdit
     steps = document.undo_stack.count()
     editor.arrange()
     assert document.undo_stack.count() == steps + 1
+    assert document.undo_stack.undoText() == "Arrange nodes"
     items = list(canvas.items_by_id.values())
     assert not [(a, b) for a in items for b in items if a is not b and a.collidesWithItem(b)]
     long_wire = canvas.wires[EdgeConfig(source="source.frame", target="preview.frame")]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
@@ -15,7 +16,8 @@ from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.device_field import DeviceField
-from cluster4npu.ui.editor.fields import ChoiceField, FlagField, ListField, NumberField, TextField
+from cluster4npu.ui.editor.fields import ChoiceField, FlagField, ListField, TextField
+from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
 from cluster4npu.ui.editor.properties import PropertyPanel
 from tests.ui.editor.pipelines import chain
@@ -52,7 +54,7 @@ def type_over(line: QLineEdit, text: str) -> None:
 def test_a_check_box(panel: PropertyPanel) -> None:
     editor = field(panel, "video", "loop")
     assert isinstance(editor, FlagField)
-    QTest.mouseClick(editor.box, Qt.MouseButton.LeftButton, pos=editor.box.rect().center().__class__(8, 8))
+    QTest.mouseClick(editor.box, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
     assert params(panel, "video") == {"path": "clip.mp4", "loop": True}
 
 
@@ -82,6 +84,25 @@ def test_the_arrows_stay_within_the_bounds(panel: PropertyPanel) -> None:
     assert editor.spin.value() == 1.0
     assert params(panel, "detections")["confidence"] == 1.0
     assert not panel.form.rows["confidence"].error.isVisible()
+
+
+def test_the_wheel_scrolls_the_panel_and_changes_only_what_has_the_focus(panel: PropertyPanel) -> None:
+    editor = field(panel, "detections", "confidence")
+    for focus, wanted in ((False, {}), (True, {"confidence": 0.3})):
+        editor.spin.setFocus() if focus else panel.setFocus()
+        place = QPointF(editor.spin.rect().center())
+        wheel = QWheelEvent(
+            place,
+            editor.spin.mapToGlobal(place),
+            QPoint(),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(editor.spin, wheel)
+        assert params(panel, "detections") == wanted
 
 
 def test_a_fraction_keeps_its_digits(panel: PropertyPanel) -> None:

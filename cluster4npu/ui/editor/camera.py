@@ -1,0 +1,73 @@
+"""What part of the canvas is seen, how large, and the grid behind it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QPointF, QRectF
+from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent, QTransform, QWheelEvent
+from PySide6.QtWidgets import QGraphicsView
+
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.qt_shim import NodeViewer
+
+_GRID = 24
+_MARGIN = 28.0
+_ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
+
+
+class Camera(NodeViewer):
+    """NodeGraphQt's viewer with a zoom that has bounds, and a scale that outlives a change of the window's size."""
+
+    def show_area(self, area: QRectF) -> None:
+        """Show this area whole, never larger than life."""
+        area = area.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
+        size = self.viewport().size()
+        scale = min(size.width() / area.width(), size.height() / area.height(), 1.0)
+        self._look_at(area.center(), scale)
+
+    def zoom_by(self, factor: float) -> None:
+        """Zoom around the middle of the window."""
+        self._look_at(self._scene_range.center(), self.transform().m11() * factor)
+
+    def middle(self) -> tuple[float, float]:
+        """Return the place at the middle of what is seen."""
+        center = self._scene_range.center()
+        return center.x(), center.y()
+
+    def _look_at(self, center: QPointF, scale: float) -> None:
+        scale = min(max(scale, _ZOOM_MIN), _ZOOM_MAX)
+        size = self.viewport().size()
+        self._scene_range = QRectF(0, 0, size.width() / scale, size.height() / scale)
+        self._scene_range.moveCenter(center)
+        self._update_scene()
+
+    def _update_scene(self) -> None:
+        # NodeViewer's own uses fitInView, which takes off a margin each time, so that the picture creeps.
+        width = max(self._scene_range.width(), 1.0)
+        scale = self.viewport().width() / width
+        self.setSceneRect(self._scene_range)
+        self.setTransform(QTransform.fromScale(scale, scale))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        QGraphicsView.resizeEvent(self, event)
+        self._look_at(self._scene_range.center(), self.transform().m11())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        under = self.mapToScene(event.position().toPoint())
+        before = self.transform().m11()
+        after = min(max(before * 1.001**delta, _ZOOM_MIN), _ZOOM_MAX)
+        away = self._scene_range.center() - under
+        self._look_at(under + away * (before / after), after)
+
+    def drawBackground(self, painter: QPainter, rect: QRectF) -> None:
+        c = theme.colors()
+        painter.fillRect(rect, QColor(c.surface if c.dark else c.window))
+        step = _GRID
+        while step * self.transform().m11() < _GRID * 0.6:
+            step *= 2
+        pen = QPen(QColor(c.border), 2.0)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        left, top = int(rect.left()) // step * step, int(rect.top()) // step * step
+        xs = range(left, int(rect.right()) + step, step)
+        painter.drawPoints([QPoint(x, y) for y in range(top, int(rect.bottom()) + step, step) for x in xs])
