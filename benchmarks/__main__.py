@@ -1,0 +1,19 @@
+"""Run every benchmark, one after the other; exit code 1 when a figure is missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+NAMES = ("simulated_sum", "two_workers", "handover", "first_boxes")
+
+
+def main() -> int:
+    missed = [name for name in NAMES if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode]
+    for name in missed:
+        print(f"missed: {name}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
