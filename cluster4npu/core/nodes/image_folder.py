@@ -95,7 +95,8 @@ class ImageFolder(SourceNode):
 
         try:
             with Image.open(path) as image:
-                turned = image.getexif().get(_EXIF_ORIENTATION) in _TURNED
+                # Of other formats Pillow would decode the whole picture to find it.
+                turned = image.format == "JPEG" and image.getexif().get(_EXIF_ORIENTATION) in _TURNED
                 width, height = image.size
         except (
             OSError,

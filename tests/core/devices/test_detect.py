@@ -1,0 +1,30 @@
+"""What the machine says of its processor."""
+
+from __future__ import annotations
+
+import psutil
+
+from cluster4npu.core.devices import detect
+from cluster4npu.core.devices.ids import DeviceId
+
+
+def test_the_processor() -> None:
+    assert detect.cpu_name().strip()
+    assert 1 <= detect.usable_cores() <= (psutil.cpu_count() or 1)
+    assert detect.memory_bytes() == psutil.virtual_memory().total
+
+
+def test_load_is_a_part_of_one_or_not_reported() -> None:
+    for _ in range(3):
+        health = detect.cpu_health()
+        assert health.utilization is None or 0 <= health.utilization <= 1
+        assert health.temperature_c is None
+
+
+def test_cores_are_shared_among_the_workers_on_the_processor() -> None:
+    cores = detect.usable_cores()
+    pool = [DeviceId.parse(text) for text in ("onnx:cpu", "openvino:cpu", "sim:cpu", "openvino:gpu")]
+    assert detect.share_of_cores(tuple(pool[:1])) == cores
+    assert detect.share_of_cores(tuple(pool)) == max(1, cores // 2)
+    assert detect.share_of_cores(tuple(pool[:1] * 1000)) == 1
+    assert detect.share_of_cores(tuple(pool[2:])) == cores

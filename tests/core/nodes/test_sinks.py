@@ -1,0 +1,119 @@
+"""Sinks: what stands in the lines, and what happens when they cannot be written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster4npu.core.errors import InputError, RunFailed
+from cluster4npu.core.nodes.base import Delivery
+from cluster4npu.core.nodes.values import Classes, Detections, Outputs
+from tests.core.nodes.media import make
+
+ROWS = np.array([[1.239, 2, 3, 4, 0.5, 1], [5, 6, 7, 8, 0.25, 9]], np.float32)
+
+
+def delivery(frame: int, value=None, **fields) -> Delivery:
+    inputs = {} if value is None else {"result": value}
+    values = {
+        "stream_ms": 33.33333,
+        "device": "sim:mine",
+        "latency_ms": 12.34567,
+        "height": 480,
+        "width": 640,
+    }
+    return Delivery(frame, inputs=inputs, **{**values, **fields})
+
+
+def written(tmp_path: Path, *deliveries: Delivery) -> list[dict]:
+    sink = make("jsonl", base=tmp_path, path="out.jsonl")
+    sink.setup()
+    for one in deliveries:
+        sink.append(one)
+    sink.close()
+    lines = (tmp_path / "out.jsonl").read_bytes().decode().split("\n")
+    assert lines.pop() == ""
+    return [json.loads(line) for line in lines]
+
+
+def test_one_line_a_frame(tmp_path: Path) -> None:
+    labels = ("cat", "dög\n")
+    lines = written(
+        tmp_path,
+        delivery(0, Detections(ROWS), labels=labels),
+        delivery(1, Classes(np.array([[0, 0.75]], np.float32)), labels=labels),
+        delivery(2, Outputs([np.ones((1, 2), np.float32)])),
+        delivery(3, error="the worker died"),
+    )
+    assert lines[0] == {
+        "frame": 0,
+        "device": "sim:mine",
+        "latency_ms": 12.346,
+        "stream_ms": 33.333,
+        "width": 640,
+        "height": 480,
+        "kind": "detections",
+        "results": [
+            {"box": [1.24, 2, 3, 4], "score": 0.5, "class": 1, "label": "dög\n"},
+            {"box": [5, 6, 7, 8], "score": 0.25, "class": 9},
+        ],
+    }
+    assert lines[1]["kind"] == "classes"
+    assert lines[1]["results"] == [{"class": 0, "score": 0.75, "label": "cat"}]
+    assert lines[2]["results"] == [{"shape": [1, 2], "dtype": "float32", "mean": 1}]
+    assert lines[3]["error"] == "the worker died"
+    assert "results" not in lines[3]
+
+
+def test_the_file_is_replaced_and_a_run_without_frames_leaves_it_empty(tmp_path: Path) -> None:
+    assert len(written(tmp_path, delivery(0), delivery(1))) == 2
+    assert len(written(tmp_path, delivery(7))) == 1
+    assert written(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["missing/out.jsonl", ".", "bundled:out.jsonl"])
+def test_where_nothing_can_be_written_is_told_before_the_run(path: str, tmp_path: Path) -> None:
+    sink = make("jsonl", base=tmp_path, path=path)
+    (problem,) = sink.problems()
+    assert (problem.node, problem.field) == ("mine", "path")
+    assert problem.hint
+    with pytest.raises(InputError):
+        sink.setup()
+    sink.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+def test_a_full_disk_fails_and_names_the_node() -> None:
+    sink = make("jsonl", path="/dev/full")
+    sink.setup()
+    with pytest.raises(RunFailed) as caught:
+        for frame in range(10_000):
+            sink.append(delivery(frame, Detections(ROWS)))
+    (problem,) = caught.value.problems
+    assert problem.node == "mine"
+    assert "/dev/full" in problem.found
+    assert "space" in problem.hint
+    sink.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
+def test_a_disk_that_is_full_at_the_end_is_told_too() -> None:
+    sink = make("jsonl", path="/dev/full")
+    sink.setup()
+    sink.append(delivery(0))
+    with pytest.raises(RunFailed, match="mine"):
+        sink.close()
+
+
+def test_count() -> None:
+    sink = make("count")
+    sink.setup()
+    for frame in range(3):
+        sink.append(delivery(frame))
+    sink.append(delivery(3, error="broken"))
+    sink.close()
+    assert (sink.delivered, sink.failed) == (3, 1)
