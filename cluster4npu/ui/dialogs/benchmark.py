@@ -30,7 +30,6 @@ from cluster4npu.ui.dialogs.errors import plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
 
-
 _QUIT_S = 3.0
 
 
