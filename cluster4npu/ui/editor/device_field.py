@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import JsonValue
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, SignalInstance
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
 
 from cluster4npu.core.devices.backend import DeviceInfo
@@ -13,41 +13,36 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.registry import detect, device_options
 from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.editor.field import FieldEditor
 
 
 class DeviceFinder(QObject):
-    """Looks for devices on a thread of its own, since asking a vendor's runtime may take seconds."""
+    """Looks for devices in the background, since asking a vendor's runtime may take seconds."""
 
-    found = Signal(object)  # list[DeviceInfo]
+    found = Signal()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.devices: list[DeviceInfo] | None = None
-        self._searching = False
-        self._done.connect(self._keep)
-
-    _done = Signal(object)
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.devices: list[DeviceInfo] | None = None  # None: not known yet
+        self.error = ""
+        self._work: Background | None = None
 
     def search(self) -> None:
-        """Start looking, unless that is going on; `found` tells the result."""
-        if not self._searching:
-            self._searching = True
-            QThreadPool.globalInstance().start(_Search(self._done))
+        """Start looking, unless that is going on; `found` tells that `devices` or `error` is new."""
+        if self._work is None:
+            self._work = Background(lambda _report: detect(), "look-for-devices")
+            self._work.succeeded.connect(self._keep)
+            self._work.failed.connect(self._fail)
+            self._work.start()
 
     def _keep(self, devices: list[DeviceInfo]) -> None:
-        self._searching = False
-        self.devices = devices
-        self.found.emit(devices)
+        self._work, self.devices, self.error = None, devices, ""
+        self.found.emit()
 
-
-class _Search(QRunnable):
-    def __init__(self, done: SignalInstance) -> None:
-        super().__init__()
-        self.done = done
-
-    def run(self) -> None:
-        self.done.emit(detect())
+    def _fail(self, error: Exception) -> None:
+        self._work, self.error = None, f"Looking for devices failed: {error}"
+        self.found.emit()
 
 
 class DeviceField(FieldEditor):
@@ -90,15 +85,15 @@ class DeviceField(FieldEditor):
             self._ids = ids
             self._build()
 
-    def _build(self, _found: object = None) -> None:
+    def _build(self) -> None:
         while (item := self._rows.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
         self.boxes = {}
         known = self.finder.devices
-        if known is None:
-            self._note("Looking for devices…")
+        if known is None or self.finder.error:
+            self._note(self.finder.error or "Looking for devices…")
         for device in known or ():
             self._row_for(device.id, _remark(device), device.available)
         for text in dict.fromkeys([*self._ids, *self._own]):

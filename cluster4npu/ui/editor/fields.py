@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPlainTextEdit
 
 from cluster4npu.core.nodes.base import ui_hint
 from cluster4npu.core.scheduling import policy_types
@@ -67,9 +67,28 @@ class TextField(FieldEditor):
         text = "" if value is None else str(value)
         if text != self.line.text():
             self.line.setText(text)
+            self.line.setCursorPosition(0)
 
     def _tell(self, text: str) -> None:
         self.edited.emit(None if self.optional and not text else text)
+
+
+class LongTextField(FieldEditor):
+    """Several lines of text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = QPlainTextEdit()
+        self.text.setTabChangesFocus(True)
+        self.text.setFixedHeight(round(self.text.fontMetrics().lineSpacing() * 5.5))
+        self._row(self.text)
+        self.text.textChanged.connect(lambda: self.edited.emit(self.text.toPlainText()))
+
+    def show_value(self, value: JsonValue) -> None:
+        if str(value) != self.text.toPlainText():
+            self.text.blockSignals(True)
+            self.text.setPlainText(str(value))
+            self.text.blockSignals(False)
 
 
 class ListField(TextField):
@@ -115,6 +134,8 @@ def simple_editor(name: str, info: FieldInfo) -> FieldEditor:
     """Return the editor for a field that needs neither files nor devices."""
     kind, optional = without_none(info.annotation)
     auto = "automatic" if optional else ""
+    if ui_hint(info, "widget") == "text":
+        return TextField(optional)
     if name == "policy" and kind is str:
         return ChoiceField({key: policy.title for key, policy in policy_types().items()})
     if kind is bool and not optional:

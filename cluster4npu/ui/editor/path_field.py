@@ -37,6 +37,7 @@ class PathField(FieldEditor):
         text = "" if value is None else str(value)
         if text != self.line.text():
             self.line.setText(text)
+            self.line.setCursorPosition(0)
 
     def choose(self, path: str) -> None:
         """Take this path as if it had been chosen in the dialog."""

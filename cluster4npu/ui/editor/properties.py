@@ -14,7 +14,7 @@ from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig, Targets
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
 from cluster4npu.ui.editor.field import FieldEditor
-from cluster4npu.ui.editor.fields import TextField, simple_editor, without_none
+from cluster4npu.ui.editor.fields import LongTextField, TextField, simple_editor, without_none
 from cluster4npu.ui.editor.form import Form, FormRow
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
@@ -26,7 +26,7 @@ class PropertyPanel(QScrollArea):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document = document
-        self.finder = DeviceFinder()
+        self.finder = DeviceFinder(self)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -83,7 +83,7 @@ class PropertyPanel(QScrollArea):
         form = Form("Pipeline", "Select a node to edit it. These settings belong to the pipeline as a whole.")
         rows: list[tuple[str, str, str, FieldEditor]] = [
             ("name", "Name", "Shown in the window's title and in reports.", TextField()),
-            ("description", "Description", "What this pipeline is for.", TextField()),
+            ("description", "Description", "What this pipeline is for.", LongTextField()),
         ]
         for name, title, unit in (
             ("fps", "Target rate", "frames/s"),

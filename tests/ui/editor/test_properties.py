@@ -9,13 +9,15 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.editor.device_field import DeviceField
+from cluster4npu.ui.editor import device_field
+from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
 from cluster4npu.ui.editor.fields import ChoiceField, FlagField, ListField, TextField
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
@@ -204,6 +206,32 @@ def test_devices_are_found_ticked_and_added(panel: PropertyPanel, qtbot: QtBot) 
         assert box.isEnabled() or not box.isChecked()
 
 
+def test_a_device_that_is_not_available_says_why(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = DeviceInfo("npu:0", "Some NPU", "npu", "npu", available=False, reason="install the driver")
+    monkeypatch.setattr(device_field, "detect", lambda: [missing])
+    editor = DeviceField(DeviceFinder())
+    qtbot.addWidget(editor)
+    qtbot.waitUntil(lambda: "npu:0" in editor.boxes, timeout=5000)
+    assert not editor.boxes["npu:0"].isEnabled()
+    assert any("install the driver" in label.text() for label in editor.findChildren(QLabel))
+
+
+def test_a_search_that_fails_is_told_and_can_be_repeated(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> list[DeviceInfo]:
+        raise OSError("the driver hangs")
+
+    monkeypatch.setattr(device_field, "detect", fail)
+    editor = DeviceField(DeviceFinder())
+    qtbot.addWidget(editor)
+    qtbot.waitUntil(lambda: "the driver hangs" in editor.finder.error, timeout=5000)
+    assert any("the driver hangs" in label.text() for label in editor.findChildren(QLabel))
+    monkeypatch.setattr(device_field, "detect", lambda: [DeviceInfo("onnx:cpu", "CPU", "cpu", "onnx")])
+    editor.again.click()
+    qtbot.waitUntil(lambda: "onnx:cpu" in editor.boxes, timeout=5000)
+
+
 def test_title_and_pipeline(panel: PropertyPanel) -> None:
     title = field(panel, "count", "title")
     assert isinstance(title, TextField)
@@ -212,12 +240,13 @@ def test_title_and_pipeline(panel: PropertyPanel) -> None:
     panel.show_node("")
     rows = panel.form.rows
     type_over(rows["name"].editor.line, "My pipeline")  # type: ignore[attr-defined]
+    QTest.keyClicks(rows["description"].editor.text, "What for")  # type: ignore[attr-defined]
     fps = rows["fps"].editor
     assert isinstance(fps, NumberField)
     fps.auto.click()
     type_over(fps.spin.lineEdit(), "30")
     config = panel.document.config
-    assert (config.name, config.targets.fps) == ("My pipeline", 30.0)
+    assert (config.name, config.description, config.targets.fps) == ("My pipeline", "What for", 30.0)
     type_over(fps.spin.lineEdit(), "-3")
     assert "more than 0" in rows["fps"].error.text()
     assert panel.document.config.targets.fps == 30.0
