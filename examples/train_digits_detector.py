@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("--clip", action="store_true", help="only remake the sample clip and its true boxes")
     parser.add_argument("--model", type=Path, default=ASSETS / "digits_detector.onnx", help="the ONNX file")
     parser.add_argument("--scenes", type=int, default=600, help="held-out scenes to score on (default 600)")
-    parser.add_argument("--steps", type=int, default=8000, help="training steps (default 8000)")
+    parser.add_argument("--steps", type=int, default=7000, help="training steps (default 7000)")
     parser.add_argument("--batch", type=int, default=16, help="scenes per step (default 16)")
     parser.add_argument(
         "--bfloat16", action="store_true", help="mixed precision: faster on CPUs that have it"
