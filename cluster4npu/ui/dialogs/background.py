@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, SignalInstance, Slot
 
 _log = logging.getLogger(__name__)
 
@@ -59,12 +60,19 @@ class Background(QObject):
 
     def _run(self) -> None:
         try:
-            result = self._work(self._reported.emit)
+            result = self._work(self._report)
         except Exception as error:  # the border of the thread: every error goes to the window, none is lost
             _log.debug("%s failed", self._thread.name, exc_info=True)
-            self._landed.emit(None, error)
+            self._tell(self._landed, None, error)
         else:
-            self._landed.emit(result, None)
+            self._tell(self._landed, result, None)
+
+    def _report(self, news: object) -> None:
+        self._tell(self._reported, news)
+
+    def _tell(self, signal: SignalInstance, *values: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the program is ending: Qt has taken this object with it
+            signal.emit(*values)
 
     @Slot(object)
     def _pass_on(self, news: object) -> None:

@@ -22,7 +22,7 @@ from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.dialogs.reports import ReportSaver
 from cluster4npu.ui.history.details import RunDetails
-from cluster4npu.ui.history.rows import RunsFilter, RunsModel
+from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.history.table import RunsTable
 from cluster4npu.ui.theme import Colors
 
@@ -43,13 +43,13 @@ class HistoryPage(QWidget):
         self._wanted = ""
         self.run_id = ""
         self.model = RunsModel()
-        self.filtered = RunsFilter(self.model)
-        self.table = RunsTable(self.filtered)
+        self.table = RunsTable(self.model)
         self.details = RunDetails()
         self.saver = ReportSaver(self)
         self._lay_out()
         self.details.hide()
-        self.filter.textChanged.connect(self._filter_changed)
+        self.filter.textChanged.connect(self.model.set_filter)
+        self.model.modelReset.connect(self._rearranged)
         self.refresh_button.clicked.connect(self.refresh)
         self.retry_button.clicked.connect(self.refresh)
         self.report_button.clicked.connect(self._save_report)
@@ -101,13 +101,8 @@ class HistoryPage(QWidget):
             return
         self.refresh_button.setEnabled(True)
         self.retry_button.setEnabled(True)
-        wanted, self._wanted = self._wanted, ""
         self.model.show_rows(rows)
         self._pages.setCurrentWidget(self._content if rows else self._empty)
-        self._count()
-        numbers = [row.id for row in rows]
-        if rows:
-            self.table.choose(numbers.index(wanted) if wanted in numbers else 0)
 
     @Slot(object)
     def _list_failed(self, error: BaseException) -> None:
@@ -120,15 +115,20 @@ class HistoryPage(QWidget):
     @Slot(QItemSelection, QItemSelection)
     def _selected(self, _now: QItemSelection, _before: QItemSelection) -> None:
         number = self.table.chosen()
+        run = None if number is None else self.model.rows[number]
+        if run is None or run.id != self.run_id or self.run_problems.isVisible():
+            self._show(run)
+
+    def _show(self, run: RunRow | None) -> None:
         if self._reading is not None:
             self._reading.abandon()
             self._reading = None
         self.message.setText("")
         self.run_problems.show_problems([])
-        self.run_id = self.model.rows[number].id if number is not None else ""
+        self.run_id = run.id if run else ""
         for button in (self.report_button, self.copy_button):
-            button.setEnabled(number is not None)
-        if number is None:
+            button.setEnabled(run is not None)
+        if run is None:
             self.details.hide()
             return
         store, run_id = self._store, self.run_id
@@ -157,13 +157,19 @@ class HistoryPage(QWidget):
     def _report_failed(self, error: BaseException) -> None:
         self.run_problems.show_problems(problems_of(error, "the report could not be saved"))
 
-    @Slot(str)
-    def _filter_changed(self, text: str) -> None:
-        self.filtered.set_filter(text)
+    @Slot()
+    def _rearranged(self) -> None:
+        """Choose again what was chosen before the list changed, or else its first run."""
         self._count()
+        number = self.model.place(self._wanted or self.run_id)
+        self._wanted = ""
+        if self.model.rows:
+            self.table.choose(number or 0)
+        else:
+            self._show(None)
 
     def _count(self) -> None:
-        shown, every = self.filtered.rowCount(), len(self.model.rows)
+        shown, every = len(self.model.rows), len(self.model.every)
         limit = f" (the newest {LIMIT:,})" if every >= LIMIT else ""
         if every and not shown:
             self.count.setText("No run fits the filter.")

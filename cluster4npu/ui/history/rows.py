@@ -1,11 +1,11 @@
-"""The list of stored runs as a table model, and the filter that goes over it."""
+"""The list of stored runs as a table model, filtered and sorted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFont
 
 from cluster4npu.core.store import RunRow
@@ -17,7 +17,6 @@ _ROOT = QModelIndex()
 COLUMNS = ("Date", "Pipeline", "Kind", "Frames/s", "Speedup", "Valid", "Source", "Devices")
 _FPS, _SPEEDUP, _VALID, _SOURCE = 3, 4, 5, 6
 _RIGHT = {_FPS, _SPEEDUP}
-SORT_ROLE = Qt.ItemDataRole.UserRole
 
 
 def local_time(row: RunRow) -> str:
@@ -40,19 +39,51 @@ def texts(row: RunRow) -> tuple[str, ...]:
 
 
 class RunsModel(QAbstractTableModel):
-    """Runs, one in a row. Every cell is plain text."""
+    """Runs, one in a row; every cell is plain text. `rows` are those that the filter lets through, sorted.
+
+    Sorting and filtering are done here: a proxy would ask for each cell thousands of times.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows: tuple[RunRow, ...] = ()
-        self._texts: list[tuple[str, ...]] = []
+        self.every: tuple[RunRow, ...] = ()
+        self.rows: list[RunRow] = []
+        self._texts: dict[str, tuple[str, ...]] = {}
+        self._words: list[str] = []
+        self._order = (0, Qt.SortOrder.DescendingOrder)
 
     def show_rows(self, rows: Sequence[RunRow]) -> None:
         """Replace the list."""
+        self.every = tuple(rows)
+        self._texts = {row.id: texts(row) for row in rows}
+        self._arrange()
+
+    def set_filter(self, text: str) -> None:
+        """Show only runs in which each of these words stands somewhere (id and headline included)."""
+        self._words = text.casefold().split()
+        self._arrange()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._order = (column, order)
+        self._arrange()
+
+    def place(self, run_id: str) -> int | None:
+        """Return the row in which a run stands, or None."""
+        return next((number for number, row in enumerate(self.rows) if row.id == run_id), None)
+
+    def _arrange(self) -> None:
+        column, order = self._order
         self.beginResetModel()
-        self.rows = tuple(rows)
-        self._texts = [texts(row) for row in rows]
+        self.rows = [row for row in self.every if self._fits(row)]
+        self.rows.sort(
+            key=lambda row: _sort_key(row, column, self._texts[row.id][column]),
+            reverse=order is Qt.SortOrder.DescendingOrder,
+        )
         self.endResetModel()
+
+    def _fits(self, row: RunRow) -> bool:
+        text = " ".join((*self._texts[row.id], row.id, row.headline)).casefold()
+        return all(word in text for word in self._words)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
@@ -72,9 +103,7 @@ class RunsModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[index.row()][column]
-        if role == SORT_ROLE:
-            return _sort_key(row, column, self._texts[index.row()][column])
+            return self._texts[row.id][column]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -84,31 +113,6 @@ class RunsModel(QAbstractTableModel):
             font.setBold(True)
             return font
         return None
-
-    def matches(self, row: int, words: Sequence[str]) -> bool:
-        """Tell whether every word stands somewhere in a row (its id included)."""
-        text = " ".join((*self._texts[row], self.rows[row].id, self.rows[row].headline)).casefold()
-        return all(word in text for word in words)
-
-
-class RunsFilter(QSortFilterProxyModel):
-    """Shows the rows that hold every word of the filter; sorts by value, not by text."""
-
-    def __init__(self, model: RunsModel) -> None:
-        super().__init__()
-        self._model = model
-        self._words: list[str] = []
-        self.setSourceModel(model)
-        self.setSortRole(SORT_ROLE)
-
-    def set_filter(self, text: str) -> None:
-        """Show only rows that hold each of these words."""
-        self.beginFilterChange()
-        self._words = text.casefold().split()
-        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
-
-    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
-        return self._model.matches(source_row, self._words)
 
 
 def _sort_key(row: RunRow, column: int, text: str) -> Any:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cluster4npu.ui.dialogs.looks import dress
-from cluster4npu.ui.history.rows import RunsFilter
+from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
 _WIDTHS = (124, 138, 94, 74, 84, 76, 100, 120)
@@ -15,7 +15,7 @@ _WIDTHS = (124, 138, 94, 74, 84, 76, 100, 120)
 class RunsTable(QTableView):
     """Shows a list of runs; at most one is chosen."""
 
-    def __init__(self, model: RunsFilter) -> None:
+    def __init__(self, model: RunsModel) -> None:
         super().__init__()
         self._runs = model
         self.setModel(model)
@@ -40,16 +40,16 @@ class RunsTable(QTableView):
         dress(self, _sheet)
 
     def choose(self, row: int) -> None:
-        """Choose a run by its place in the list as it was read."""
-        index = self._runs.mapFromSource(self._runs.sourceModel().index(row, 0))
+        """Choose a run by its row."""
+        index = self._runs.index(row, 0)
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         self.scrollTo(index)
 
     def chosen(self) -> int | None:
-        """Return the chosen run's place in the list as it was read, or None."""
+        """Return the chosen run's row, or None."""
         rows = self.selectionModel().selectedRows()
-        return self._runs.mapToSource(rows[0]).row() if rows else None
+        return rows[0].row() if rows else None
 
 
 def _sheet(c: Colors) -> str:
