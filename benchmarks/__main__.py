@@ -9,7 +9,9 @@ NAMES = ("simulated_sum", "two_workers", "handover", "first_boxes")
 
 
 def main() -> int:
-    missed = [name for name in NAMES if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode]
+    missed = [
+        name for name in NAMES if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode
+    ]
     for name in missed:
         print(f"missed: {name}", file=sys.stderr)
     return 1 if missed else 0

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine's name, medians, and one line of JSON per figure with what is to be reached."""
+"""What the benchmarks share: the machine's name, medians, and a line of JSON per figure with what is to be reached."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def machine() -> str:
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         name = lines[0].split(":")[1].strip() if lines else name
-    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{name}, {os.cpu_count()} cores, {system}"
 
 
 def tell(figure: str, value: float, reach: float, **more: object) -> bool:

@@ -24,7 +24,9 @@ REACH = 0.8
 
 def ours(frames: int) -> float:
     """Return the engine's frames/s, everything on: policy, order, accounting, supervision, metrics."""
-    summary = run(null_pipeline(*DEVICES, height=HEIGHT, width=WIDTH), RunOptions(frames=frames, calibration="never"))
+    summary = run(
+        null_pipeline(*DEVICES, height=HEIGHT, width=WIDTH), RunOptions(frames=frames, calibration="never")
+    )
     assert summary.frames_out == frames
     return summary.fps
 
@@ -38,7 +40,9 @@ def harness(path: str, frames: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--harness", help="another peer harness, run in the same turns")
@@ -46,7 +50,10 @@ def main() -> int:
     print(f"# {machine()}; {WORKERS} workers, {HEIGHT}x{WIDTH}x3")
     rates: dict[str, list[float]] = {"ours": [], "plain ring": []}
     for turn in range(given.turns):
-        steps = [("ours", ours), ("plain ring", lambda n: plain_ring.frames_per_second(HEIGHT, WIDTH, n, WORKERS))]
+        steps = [
+            ("ours", ours),
+            ("plain ring", lambda n: plain_ring.frames_per_second(HEIGHT, WIDTH, n, WORKERS)),
+        ]
         if given.harness:
             steps.append(("harness", lambda n: harness(given.harness, n)))
         for name, step in steps if turn % 2 == 0 else reversed(steps):

@@ -1,6 +1,6 @@
 """Three simulated devices (20, 50 and 100 ms) against their summed rate of 80 frames/s, under every policy.
 
-    python -m benchmarks.simulated_sum [--frames 800]
+python -m benchmarks.simulated_sum [--frames 800]
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ REACH = 0.97
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, default=800)
     frames = parser.parse_args().frames
     print(f"# {machine()}; SIMULATED devices")
@@ -27,7 +29,14 @@ def main() -> int:
         shares = {d.id: d.frames for d in summary.devices}
         ratio = summary.fps / SUMMED_RATE
         reached.append(
-            tell(f"sum of devices, {policy}", ratio, REACH, fps=round(summary.fps, 2), frames=shares, simulated=True)
+            tell(
+                f"sum of devices, {policy}",
+                ratio,
+                REACH,
+                fps=round(summary.fps, 2),
+                frames=shares,
+                simulated=True,
+            )
         )
     return 0 if all(reached) else 1
 
