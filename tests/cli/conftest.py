@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from cluster4npu.cli.main import main
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "cluster4npu"]
 
@@ -59,6 +61,20 @@ def cli(tmp_path: Path, cli_env: dict[str, str]) -> Cli:
             stdin=subprocess.DEVNULL,
         )
         return Outcome(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+
+    return run
+
+
+@pytest.fixture
+def cli_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run one command in this process: for what ends before a process or a database is opened."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("cluster4npu.cli.main.raise_on_signals", lambda: None)
+
+    def run(*arguments: str | Path) -> Outcome:
+        code = main([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
 
     return run
 

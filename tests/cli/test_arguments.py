@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster4npu.cli.command import commands
-from cluster4npu.cli.main import main, make_parser
+from cluster4npu.cli.main import make_parser
 
 COMMANDS = ["app", "run", "benchmark", "devices", "calibrate", "validate", "templates", "report", "db"]
 
@@ -27,7 +27,7 @@ def test_the_overview_lists_every_command(cli) -> None:
     assert all(f"  {name}" in done.out for name in COMMANDS)
 
 
-def test_help_and_checks_load_no_runtime(cli) -> None:
+def test_help_and_checks_load_no_runtime() -> None:
     """`--help` and `validate` answer at once because nothing heavy is imported for them."""
     import subprocess
     import sys
@@ -54,12 +54,12 @@ def test_help_and_checks_load_no_runtime(cli) -> None:
         (["run", "simulated", "--devices", "smi:ane"], "smi", "'sim'"),
     ],
 )
-def test_a_wrong_name_is_told_with_the_nearest(cli, arguments: list[str], found: str, hint: str) -> None:
-    done = cli(*arguments)
+def test_a_wrong_name_is_told_with_the_nearest(cli_here, arguments: list[str], found: str, hint: str) -> None:
+    done = cli_here(*arguments)
     assert done.code == 2
     assert found in done.err and hint in done.err
     assert "Traceback" not in done.err and "usage:" not in done.err
-    as_json = cli(*arguments, "--json")
+    as_json = cli_here(*arguments, "--json")
     assert as_json.code == 2
     assert as_json.json["ok"] is False
     assert hint in as_json.json["error"][0]["hint"]
@@ -86,25 +86,23 @@ def test_a_wrong_name_is_told_with_the_nearest(cli, arguments: list[str], found:
         ["templates", "new", "simulated"],
     ],
 )
-def test_wrong_arguments_end_with_2_and_one_message(cli, arguments: list[str]) -> None:
-    done = cli(*arguments, "--json")
+def test_wrong_arguments_end_with_2_and_one_message(cli_here, arguments: list[str]) -> None:
+    done = cli_here(*arguments, "--json")
     assert done.code == 2
     assert done.json["ok"] is False and done.json["error"][0]["message"]
     assert done.err.startswith("error: ")
     assert "Traceback" not in done.err
 
 
-def test_a_defect_is_one_line_without_debug(capsys, monkeypatch) -> None:
+def test_a_defect_is_one_line_without_debug(cli_here, monkeypatch) -> None:
     def broken(*_: object) -> int:
         raise ZeroDivisionError("of ours")
 
     monkeypatch.setattr(type(commands()["validate"]), "run", broken)
-    monkeypatch.setattr("cluster4npu.cli.main.raise_on_signals", lambda: None)
-    assert main(["validate", "example"]) == 1
-    plain = capsys.readouterr().err
-    assert "internal error: ZeroDivisionError: of ours" in plain and "Traceback" not in plain
-    assert main(["validate", "example", "--debug"]) == 1
-    assert "Traceback" in capsys.readouterr().err
+    plain = cli_here("validate", "example")
+    assert plain.code == 1
+    assert "internal error: ZeroDivisionError: of ours" in plain.err and "Traceback" not in plain.err
+    assert "Traceback" in cli_here("validate", "example", "--debug").err
 
 
 def test_a_closed_pipe_is_no_traceback(cli_env, tmp_path) -> None:

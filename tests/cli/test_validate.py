@@ -25,8 +25,8 @@ def node(data: dict, name: str) -> dict:
 @pytest.mark.parametrize(
     "name", ["example", "simulated", "object_detection", "classification", "fire_detection"]
 )
-def test_what_ships_is_valid(cli, name: str) -> None:
-    done = cli("validate", name, "--json")
+def test_what_ships_is_valid(cli_here, name: str) -> None:
+    done = cli_here("validate", name, "--json")
     assert (done.code, done.json) == (0, {"ok": True, "problems": []})
 
 
@@ -70,22 +70,22 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_mistake_is_named_with_its_place(cli, tmp_path: Path, case: str) -> None:
+def test_a_mistake_is_named_with_its_place(cli_here, tmp_path: Path, case: str) -> None:
     change, where, field, hint = CASES[case]
     path = write(tmp_path / "pipeline.json", change)
-    done = cli("validate", path, "--json")
+    done = cli_here("validate", path, "--json")
     assert done.code == 2
     assert done.json["ok"] is False
     fitting = [p for p in done.json["problems"] if p["node"] == where and (not field or p["field"] == field)]
     assert fitting, done.json
     assert hint in fitting[0]["hint"]
     assert fitting[0]["hint"] or fitting[0]["allowed"]
-    run = cli("run", path, "--no-store", "--json")
+    run = cli_here("run", path, "--no-store", "--json")
     assert run.code == 2
     assert run.json["ok"] is False and "frames_out" not in run.json
 
 
-def test_a_circle_is_told_once(cli, tmp_path: Path) -> None:
+def test_a_circle_is_told_once(cli_here, tmp_path: Path) -> None:
     def change(data: dict) -> None:
         data["nodes"] += [
             {"id": "a", "type": "detections"},
@@ -96,18 +96,18 @@ def test_a_circle_is_told_once(cli, tmp_path: Path) -> None:
             {"source": "b.detections", "target": "a.outputs"},
         ]
 
-    done = cli("validate", write(tmp_path / "pipeline.json", change), "--json")
+    done = cli_here("validate", write(tmp_path / "pipeline.json", change), "--json")
     assert done.code == 2
     assert sum("circle" in p["message"] for p in done.json["problems"]) == 1
 
 
-def test_all_problems_are_reported_at_once(cli, tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(cli_here, tmp_path: Path) -> None:
     def change(data: dict) -> None:
         node(data, "source")["params"]["path"] = "none.mp4"
         node(data, "inference")["params"]["model"] = "none.onnx"
         node(data, "detections")["params"]["iou"] = 7
 
-    done = cli("validate", write(tmp_path / "pipeline.json", change))
+    done = cli_here("validate", write(tmp_path / "pipeline.json", change))
     assert done.code == 2
     assert all(place in done.out for place in ("source.path", "inference.model", "detections.iou"))
 
@@ -125,30 +125,32 @@ def test_all_problems_are_reported_at_once(cli, tmp_path: Path) -> None:
         "\x00\xff",
     ],
 )
-def test_files_that_are_no_pipeline(cli, tmp_path: Path, content: str) -> None:
+def test_files_that_are_no_pipeline(cli_here, tmp_path: Path, content: str) -> None:
     path = tmp_path / "odd.json"
     path.write_text(content, encoding="latin-1")
-    done = cli("validate", path, "--json")
+    done = cli_here("validate", path, "--json")
     assert done.code == 2
     assert done.json["ok"] is False and done.json["problems"]
 
 
-def test_a_missing_file(cli) -> None:
-    done = cli("validate", "missing.json")
+def test_a_missing_file(cli_here) -> None:
+    done = cli_here("validate", "missing.json")
     assert done.code == 2
     assert "missing.json" in done.out
 
 
-def test_paths_belong_to_the_pipelines_folder(cli, tmp_path: Path) -> None:
+def test_paths_belong_to_the_pipelines_folder(cli_here, tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "clip.avi").write_bytes(b"x")
     path = write(folder / "pipeline.json", lambda d: node(d, "source")["params"].update(path="clip.avi"))
-    assert not [p for p in cli("validate", path, "--json").json["problems"] if "missing" in p["message"]]
+    assert not [p for p in cli_here("validate", path, "--json").json["problems"] if "missing" in p["message"]]
 
 
-def test_set_takes_json_or_text(cli) -> None:
-    assert cli("validate", "example", "--set", "source.loop=true", "--set", "detections.iou=0.5").code == 0
-    assert cli("validate", "example", "--set", "detections.iou=lots").code == 2
-    done = cli("validate", "example", "--set", "source.path=2024", "--json")
+def test_set_takes_json_or_text(cli_here) -> None:
+    assert (
+        cli_here("validate", "example", "--set", "source.loop=true", "--set", "detections.iou=0.5").code == 0
+    )
+    assert cli_here("validate", "example", "--set", "detections.iou=lots").code == 2
+    done = cli_here("validate", "example", "--set", "source.path=2024", "--json")
     assert "2024" in done.json["problems"][0]["found"] and done.json["problems"][0]["field"] == "path"
