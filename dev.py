@@ -106,9 +106,9 @@ def pytest(*arguments: str) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    """Measure the engine's speed, and check the way of measuring (minutes): [PYTEST ARGUMENTS]."""
+    """Measure the speeds that the README tells, one after the other (minutes): [NAME ...]."""
     prepare()
-    return pytest("-m", "bench", "--timeout=0", "-s", *arguments)
+    return call([program("python"), "-m", "benchmarks", *arguments], env={**OFFSCREEN, **os.environ})
 
 
 def soak(arguments: list[str]) -> int:
@@ -120,9 +120,7 @@ def soak(arguments: list[str]) -> int:
 def screenshots(_arguments: list[str]) -> int:
     """Draw the pictures of the documentation anew, without a display."""
     prepare()
-    target = ROOT / "docs" / "screenshots"
-    say(f"Drawing into {target}")
-    return call([program("cluster4npu"), "app", str(EXAMPLE), "--render", target], env=OFFSCREEN)
+    return call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
 
 
 def docs(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Run every benchmark, one after the other; exit code 1 when a figure is missed."""
+"""Run the benchmarks named (or all), one after the other; exit code 1 when a figure is missed."""
 
 from __future__ import annotations
 
