@@ -13,10 +13,9 @@ from cluster4npu.core.vision.capture import Capture
 
 VIDEO_FILTER = "Videos (*.mp4 *.avi *.mov *.mkv *.webm *.m4v *.mpg *.mpeg *.ts *.wmv);;All files (*)"
 
-# How much may be missing before a file counts as cut short: seconds, and part of its length. These containers
-# count their frames; of others FFmpeg estimates the length, from the longest of all tracks.
-_COUNTED = {".mp4", ".mov", ".m4v", ".avi"}
-_TOLERANCE_COUNTED = (0.25, 0.01)
+# How much may be missing before a file counts as cut short: seconds, and part of its length. AVI counts its frames;
+# MP4 too, but may leave some out on purpose; of others FFmpeg estimates the length, from the longest of all tracks.
+_TOLERANCES = {".avi": (0.0, 0.0), ".mp4": (0.25, 0.01), ".mov": (0.25, 0.01), ".m4v": (0.25, 0.01)}
 _TOLERANCE_ESTIMATED = (2.0, 0.05)
 
 
@@ -132,11 +131,10 @@ class VideoSource:
         frames, fps = self._capture.frames, self._capture.fps
         if not frames or not fps or self._count >= frames:
             return
-        counted = self._path.suffix.lower() in _COUNTED
-        seconds, part = _TOLERANCE_COUNTED if counted else _TOLERANCE_ESTIMATED
+        seconds, part = _TOLERANCES.get(self._path.suffix.lower(), _TOLERANCE_ESTIMATED)
         length_s = frames / fps
         reached_s = self._count / fps if self._last_ms is None else self._last_ms / 1e3 + 1 / fps
-        if length_s - reached_s > max(seconds, part * length_s):
+        if length_s - reached_s > max(seconds, part * length_s, 0.5 / fps):
             raise self._broken("the video breaks off", f"its end after frame {self._count} of {frames}")
 
     def _broken(self, message: str, found: str) -> RunFailed:
