@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ _CONFIG = {
     "temp_directory": "",
     "memory_limit": "1GB",
 }
+_LONGEST = 100_000  # characters
+_DEEPEST = 100  # open brackets: DuckDB's parser takes half a minute for thousands of them
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
-def ask(path: Path, sql: str, limit: int) -> Table:
+def ask(path: Path, sql: str, limit: int, timeout_s: float) -> Table:
     """Answer one SELECT with at most `limit` rows; raises InputError naming what is wrong with it."""
+    if len(sql) > _LONGEST or _depth(sql) > _DEEPEST:
+        raise _wrong(f"{len(sql)} characters, {_depth(sql)} brackets deep")
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
@@ -32,12 +37,20 @@ def ask(path: Path, sql: str, limit: int) -> Table:
     if len(statements) != 1 or statements[0].type not in _READING:
         raise _wrong(f"{len(statements)} statements" if len(statements) != 1 else statements[0].type.name)
     with connection(path, read_only=True, config=_CONFIG) as opened:
+        timer = threading.Timer(timeout_s, opened.interrupt)
+        timer.daemon = True
+        timer.start()
         try:
             answer = opened.execute(statements[0])
             columns = tuple(str(column[0]) for column in answer.description or ())
             rows = answer.fetchmany(limit + 1)
+        except duckdb.InterruptException as error:
+            raise _wrong(f"no answer within {timeout_s:g} s") from error
         except duckdb.Error as error:
             raise _wrong(str(error)) from error
+        finally:
+            timer.cancel()
+            timer.join()
     kept = tuple(tuple(_plain(value) for value in row) for row in rows[:limit])
     return Table(_unique(columns), kept, truncated=len(rows) > limit)
 
@@ -52,6 +65,18 @@ def _wrong(found: str) -> InputError:
             hint="`cluster4npu db info` lists the tables.",
         )
     )
+
+
+def _depth(sql: str) -> int:
+    """Return how many brackets are open at once, at most (quotes are not looked at)."""
+    depth = deepest = 0
+    for character in sql:
+        if character in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in ")]}":
+            depth = max(0, depth - 1)
+    return deepest
 
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:

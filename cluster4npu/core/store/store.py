@@ -83,14 +83,14 @@ class Store:
         """Return path, size in bytes, schema version, and the number of rows of each table."""
         return self._read(lambda opened: reading.info(opened, self.path))
 
-    def query(self, sql: str, limit: int = 10_000) -> Table:
+    def query(self, sql: str, limit: int = 10_000, timeout_s: float = 60.0) -> Table:
         """Answer one SELECT on a read-only connection without access to files or settings.
 
-        Raises InputError when it is no single SELECT or is wrong.
+        Raises InputError when it is no single SELECT, is wrong, or takes longer than `timeout_s`.
         """
         self._prepare()
         try:
-            return query.ask(self.path, sql, limit)
+            return query.ask(self.path, sql, limit, timeout_s)
         except DamagedError as error:
             raise self._damaged(error) from error
 
@@ -136,12 +136,12 @@ class Store:
         _log.warning(text)
 
     def _damaged(self, error: DamagedError) -> StoreError:
-        self._ready = False  # the next use sets the file aside
         return StoreError(
             Problem(
-                "the result store is damaged",
+                "a part of the result store is damaged",
                 found=f"{self.path}: {error}",
-                hint="It is kept under another name and a new one is started as soon as it is opened again.",
+                hint="Other runs in it may still be readable. To start a new store, rename this file, or name "
+                "another one with --store.",
             )
         )
 

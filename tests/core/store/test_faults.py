@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from cluster4npu.core.errors import StoreError
+from cluster4npu.core.errors import InputError, StoreError
 from cluster4npu.core.store import Store, schema
 from tests.core.store.records import child, record
 
@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 def test_killed_while_writing(path: Path) -> None:
     """Every acknowledged run is there and whole; what was being written is there whole or not at all."""
     told: list[str] = []
-    for _ in range(4):
+    for _ in range(3):
         writer = child(WRITE, path)
         assert writer.stdout is not None
         for _ in range(2):
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_set_aside_and_kept(path: Path, damage: object) -> Non
 
 
 def test_damage_that_shows_only_when_read(path: Path) -> None:
-    """A block of samples is damaged: the file opens, the run is told to be damaged, nothing is lost silently."""
+    """Blocks in the middle are damaged: whatever way it shows, it is told, and nothing is deleted."""
     run_id = Store(path).save(record(200_000))
     with duckdb.connect(str(path)) as raw:
         raw.execute("CHECKPOINT")
@@ -191,10 +191,10 @@ def test_damage_that_shows_only_when_read(path: Path) -> None:
     for place in range(len(data) // 3, len(data), 50_021):
         data[place] ^= 0x10
     path.write_bytes(data)
-    with pytest.raises(StoreError), Store(path) as store:
+    store = Store(path)
+    with pytest.raises((StoreError, InputError)):  # it cannot be read, or the whole file was set aside
         store.samples(run_id)
-        if any("damaged" in p.name for p in path.parent.iterdir()):
-            raise StoreError("set aside")
+    assert any(p.read_bytes() == bytes(data) for p in path.parent.iterdir() if p.suffix == ".duckdb")
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:

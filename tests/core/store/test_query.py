@@ -50,6 +50,12 @@ def test_long_answers_are_cut(store: Store) -> None:
     assert not store.query("SELECT * FROM range(20)", limit=20).truncated
 
 
+def test_a_query_without_end_is_ended(store: Store) -> None:
+    with pytest.raises(InputError, match="within"):
+        store.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", timeout_s=0.2)
+    assert store.query("SELECT 1").rows == ((1,),)
+
+
 ATTACKS = [
     "DROP TABLE runs",
     "DELETE FROM runs",
