@@ -52,7 +52,7 @@ class OnnxBackend(Backend):
         ]
         try:
             offered = _runtime().get_available_providers()
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             reason = f"ONNX Runtime cannot be loaded: {error}"
             return [DeviceInfo("onnx:cpu", cpu_name(), "cpu", self.key, available=False, reason=reason)]
         if _PROVIDERS["coreml"] in offered:

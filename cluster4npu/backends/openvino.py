@@ -41,9 +41,9 @@ class OpenVinoBackend(Backend):
         try:
             core = _core()
             names = list(core.available_devices)
-        except ImportError:
-            return [self._missing("not installed; install cluster4npu[openvino]")]
-        except RuntimeError as error:
+        except ModuleNotFoundError:
+            return [self._missing(f"not installed; install {self.extra}")]
+        except (ImportError, OSError, RuntimeError) as error:
             return [self._missing(f"OpenVINO does not start: {_line(error)}")]
         return [self._describe(core, name) for name in names]
 
@@ -77,10 +77,16 @@ class OpenVinoBackend(Backend):
         unit = name.lower().replace(".", ":")  # GPU.1 -> gpu:1
         kind = unit.partition(":")[0]
         cpu = kind == "cpu"
-        offered = core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+        try:
+            offered = core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+            title = str(core.get_property(name, "FULL_DEVICE_NAME"))
+        except RuntimeError as error:  # a driver that is there and broken
+            return DeviceInfo(
+                f"openvino:{unit}", name, kind, self.key, available=False, reason=f"driver: {_line(error)}"
+            )
         return DeviceInfo(
             id=f"openvino:{unit}",
-            name=str(core.get_property(name, "FULL_DEVICE_NAME")),
+            name=title,
             kind=kind,
             backend=self.key,
             memory_bytes=memory_bytes() if cpu else None,

@@ -241,6 +241,24 @@ def test_a_batch_that_does_not_fit_is_a_failure_and_the_session_lives(device: st
     session.close()
 
 
+@pytest.mark.parametrize(("key", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(key: str, module: str) -> None:
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from cluster4npu.core.devices import registry\n"
+        "from cluster4npu.core.devices.ids import DeviceId\n"
+        "from cluster4npu.core.errors import DeviceUnavailable\n"
+        f"found = [d for d in registry.detect() if d.backend == {key!r}]\n"
+        "assert len(found) == 1 and not found[0].available and found[0].reason, found\n"
+        "device = DeviceId.parse(found[0].id)\n"
+        "try:\n    registry.backend(device.backend).load(None, device, registry.device_options(device))\n"
+        "except DeviceUnavailable as error:\n    print(error)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert f"{key}:cpu" in result.stdout
+
+
 @pytest.mark.parametrize("key", [key for key in BACKENDS if key != "sim"])
 def test_a_device_that_is_not_here(key: str) -> None:
     device = DeviceId.parse(f"{key}:warp9")
