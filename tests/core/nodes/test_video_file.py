@@ -112,6 +112,21 @@ def test_an_mp4_with_its_index_in_front_fails_where_it_breaks(tmp_path: Path) ->
     source.close()
 
 
+def test_a_video_that_was_filmed_upright_is_turned(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 5, codec="mp4v")
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 48 << 16, 0, 1 << 30)
+    path.write_bytes(data)
+    source = make("video_file", path=str(path)).open()
+    assert (source.spec.height, source.spec.width) == (64, 48)
+    for index, (info, pixels) in enumerate(read_all(source)):
+        assert (info.height, info.width) == (64, 48)
+        shown = np.frombuffer(pixels, np.uint8).reshape(64, 48, 3).astype(int)
+        assert np.abs(shown - np.rot90(picture(index), -1)).mean() < 8
+    source.close()
+
+
 def test_no_video_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"this is no video " * 100)
