@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -96,8 +97,13 @@ class BenchmarkDialog(QDialog):
         """Start with what is chosen."""
         if self.running or self.setup_step.missing():
             return
+        devices, profile = self.setup_step.devices(), self.setup_step.profile
+        words = ["cluster4npu", "benchmark", "PIPELINE", "--profile", profile.name, "--devices"]
         options = BenchmarkOptions(
-            profile=self.setup_step.profile, devices=self.setup_step.devices(), store=self._store
+            profile=profile,
+            devices=devices,
+            store=self._store,
+            command=shlex.join([*words, ",".join(devices)]),
         )
         config, make, cancel = self._config, self._make, threading.Event()
 

@@ -102,9 +102,9 @@ def what_to_do(reason: str) -> str:
     return "Mend what is named above, and run it again."
 
 
-def figure(value: float | None, digits: int = 1, unit: str = "") -> str:
+def figure(value: float | None) -> str:
     """Return a figure for reading; what was not measured says so."""
-    return NOT_REPORTED if value is None else f"{value:,.{digits}f}{unit}"
+    return NOT_REPORTED if value is None else f"{value:,.1f}"
 
 
 def percent(value: float | None) -> str:

@@ -10,7 +10,7 @@ from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 
-_LATENCY = ("p50", "p95", "p99")
+_LATENCY = ("p50, ms", "p95, ms", "p99, ms")
 
 
 class ComparisonView(QWidget):
@@ -26,7 +26,7 @@ class ComparisonView(QWidget):
         self.efficiency.setProperty("role", "muted")
         self.workers_title = _heading("Share of each device")
         self.workers = FigureTable(
-            "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Service time")
+            "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Service, ms")
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -61,7 +61,7 @@ class ComparisonView(QWidget):
                     percent(worker.share),
                     percent(worker.busy),
                     figure(worker.fps),
-                    figure(worker.service_ms, unit=" ms"),
+                    figure(worker.service_ms),
                 ]
                 for worker in result.workers
             ]
@@ -73,7 +73,7 @@ class ComparisonView(QWidget):
             name = side.title if side.parallel else f"{side.title} alone"
             color = 2 if side.parallel else 0 if side.baseline else 6
             bars.append(Bar(name, side.fps, figure(side.fps), color, side.parallel or side.baseline))
-            latency = [figure(value, unit=" ms") for value in (side.p50_ms, side.p95_ms, side.p99_ms)]
+            latency = [figure(value) for value in (side.p50_ms, side.p95_ms, side.p99_ms)]
             rows.append([name, figure(side.fps), *latency])
             strong = number if side.parallel else strong
         self.bars.show_bars(bars)
@@ -82,7 +82,7 @@ class ComparisonView(QWidget):
         rates = f"{percent(result.efficiency)} of all devices' rates added up"
         self.efficiency.setText(
             (f"Scaling efficiency: {rates}. " if together else "")
-            + "p50, p95 and p99 are latencies end to end; without enough frames they are not reported."
+            + "p50, p95 and p99 are latencies end to end; not reported: too few frames."
         )
 
 

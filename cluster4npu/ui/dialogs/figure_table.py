@@ -12,7 +12,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.theme import Colors
 
 _ROWS_SHOWN = 8
-_READABLE_PX = 120
+_READABLE_PX = 170
 _ROOM_PX = 16
 
 
@@ -21,6 +21,7 @@ class FigureTable(QTableWidget):
 
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         super().__init__(0, len(columns))
+        self._overflows = False  # wider than the room: then a scroll bar stands below the rows
         self.setAccessibleName(name)
         self.setHorizontalHeaderLabels(list(columns))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -46,6 +47,9 @@ class FigureTable(QTableWidget):
     def show_rows(self, rows: Sequence[Sequence[str]], strong: int | None = None) -> None:
         """Show these rows; the one with number `strong` is bold."""
         self.setRowCount(len(rows))
+        fits = len(rows) <= _ROWS_SHOWN
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded)
         for row, cells in enumerate(rows):
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
@@ -65,7 +69,11 @@ class FigureTable(QTableWidget):
         """Give the first column what the others leave, but never less than a readable part of its text."""
         others = sum(self.columnWidth(column) for column in range(1, self.columnCount()))
         wanted = self.sizeHintForColumn(0) + _ROOM_PX
-        self.setColumnWidth(0, max(self.viewport().width() - others, min(wanted, _READABLE_PX)))
+        first = max(self.viewport().width() - others, min(wanted, _READABLE_PX))
+        self.setColumnWidth(0, first)
+        if self._overflows != (first + others > self.viewport().width()):
+            self._overflows = not self._overflows
+            self.updateGeometry()
 
     def texts(self) -> list[list[str]]:
         """Return what is shown, row by row."""
@@ -75,7 +83,7 @@ class FigureTable(QTableWidget):
     def sizeHint(self) -> QSize:
         rows = min(max(1, self.rowCount()), _ROWS_SHOWN)
         height = self.horizontalHeader().sizeHint().height() + rows * 28 + 2 * self.frameWidth() + 2
-        if self.horizontalScrollBar().maximum() > 0:
+        if self._overflows:
             height += self.horizontalScrollBar().sizeHint().height()
         return QSize(420, height)
 
@@ -92,6 +100,6 @@ def _sheet(c: Colors) -> str:
     return f"""
         QTableWidget {{ border: 1px solid {c.border}; background: {c.surface}; }}
         QHeaderView::section {{ background: {c.window}; color: {c.muted}; font-weight: 600;
-                                border: none; border-bottom: 1px solid {c.border}; padding: 4px 8px; }}
-        QTableWidget::item {{ padding: 0 8px; }}
+                                border: none; border-bottom: 1px solid {c.border}; padding: 4px 6px; }}
+        QTableWidget::item {{ padding: 0 4px; }}
     """

@@ -34,7 +34,9 @@ class RunDetails(QScrollArea):
         self.simulated = simulated_chip()
         self.invalid = Chip()
         self.comparison = ComparisonView()
-        self.figures = FigureTable("Figures", ("Device", "Frames/s", "p50", "p95", "p99", "Share"))
+        self.figures = FigureTable(
+            "Figures", ("Device", "Frames/s", "p50, ms", "p95, ms", "p99, ms", "Share")
+        )
         self.facts = _selectable()
         inner = QWidget()
         layout = QVBoxLayout(inner)
@@ -99,10 +101,7 @@ def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _rows(record: RunRecord) -> list[list[str]]:
     rows = []
     for result in record.results:
-        latency = [
-            figure(v, unit=" ms")
-            for v in (result.latency_ms.p50, result.latency_ms.p95, result.latency_ms.p99)
-        ]
+        latency = [figure(v) for v in (result.latency_ms.p50, result.latency_ms.p95, result.latency_ms.p99)]
         share = percent(result.share) if result.device else ""
         rows.append([result.device or "all together", figure(result.fps), *latency, share])
     return rows

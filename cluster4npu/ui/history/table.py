@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (124, 138, 94, 74, 84, 76, 100, 120)
+_WIDTHS = (128, 114, 86, 80, 78, 70, 94, 140)
 
 
 class RunsTable(QTableView):
@@ -56,6 +56,6 @@ def _sheet(c: Colors) -> str:
     return f"""
         QTableView {{ border: 1px solid {c.border}; }}
         QHeaderView::section {{ background: {c.window}; color: {c.muted}; font-weight: 600;
-                                border: none; border-bottom: 1px solid {c.border}; padding: 5px 8px; }}
-        QTableView::item {{ padding: 0 6px; }}
+                                border: none; border-bottom: 1px solid {c.border}; padding: 5px 6px; }}
+        QTableView::item {{ padding: 0 4px; }}
     """

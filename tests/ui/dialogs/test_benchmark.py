@@ -205,6 +205,7 @@ def test_the_choices_go_to_the_benchmark(qtbot: QtBot, make_dialog: MakeDialog, 
     assert options.the_profile().name == "standard"
     assert options.devices == ("onnx:cpu", POOL[0])
     assert options.store == store_path
+    assert options.command.startswith("cluster4npu benchmark PIPELINE --profile standard --devices ")
 
 
 def test_one_device_is_told_that_a_comparison_needs_two(make_dialog: MakeDialog) -> None:

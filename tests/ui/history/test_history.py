@@ -93,7 +93,7 @@ def test_stored_runs_stand_newest_first_with_the_newest_shown(qtbot: QtBot, stor
     shown_run(qtbot, page)
     assert page.details.simulated.isVisible()
     assert page.details.figures.texts()[0] == [
-        "all together", "78.9", "20.0 ms", "not reported", "not reported", "",
+        "all together", "78.9", "20.0", "not reported", "not reported", "",
     ]  # fmt: skip
     facts = page.details.facts.text()
     assert "cluster4npu run pipeline.json" in facts
