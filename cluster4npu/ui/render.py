@@ -47,6 +47,7 @@ def render_pictures(pipeline: Path | None, store: Path | None, folder: Path) -> 
         return 1
     finally:
         window.runs.shutdown()
+        window.deleteLater()
     for path in pictures:
         print(path)
     return 0

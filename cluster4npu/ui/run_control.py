@@ -73,7 +73,7 @@ class RunControl(QObject):
         self._messages.hide()
         self._config, self._started, self.summary = self._document.config, None, None
         self._workspace().begin_run(self._config)
-        self.bridge.start(self._config, options)
+        self.bridge.start(self._config, options or RunOptions(traces=True))  # the store keeps them
         self.busy_changed.emit(True)
         return True
 

@@ -156,6 +156,7 @@ class StartPage(QScrollArea):
 
     def _left(self) -> QVBoxLayout:
         left = QVBoxLayout()
+        left.setSpacing(8)  # a layout takes the spacing of the one around it
         left.addWidget(_words("Start", "heading"))
         for button in (self.wizard, self.example, self.open, self.empty):
             button.setFixedWidth(_LEFT_PX)
@@ -168,6 +169,7 @@ class StartPage(QScrollArea):
 
     def _right(self) -> QVBoxLayout:
         right = QVBoxLayout()
+        right.setSpacing(8)
         right.addWidget(_words("Templates", "heading"))
         grid = QGridLayout()
         grid.setSpacing(12)

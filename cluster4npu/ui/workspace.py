@@ -131,7 +131,7 @@ class Workspace(QMainWindow):
             [190, right, right],
             Qt.Orientation.Horizontal,
         )
-        bottom = min(360, max(268, round(height * 0.34)))
+        bottom = min(380, max(290, round(height * 0.36)))
         self.resizeDocks([docks["Dashboard"]], [bottom], Qt.Orientation.Vertical)
         preview = round(right * 0.72)
         self.resizeDocks(

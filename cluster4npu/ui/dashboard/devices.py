@@ -77,7 +77,7 @@ class DeviceRow(QWidget):
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             text.setMinimumWidth(text.fontMetrics().horizontalAdvance("100%"))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 1, 2, 5)
+        layout.setContentsMargins(2, 0, 2, 3)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addLayout(bars)
