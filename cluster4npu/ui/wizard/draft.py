@@ -16,6 +16,7 @@ from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig, Targets
 from cluster4npu.core.pipeline.graph import find_problems, make_node
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.core.settings import BUNDLED_PREFIX
+from cluster4npu.core.vision.capture import redact_url
 from cluster4npu.templates import INFERENCE_NODE, PipelineTemplates, TemplateInfo
 
 SOURCE_NODE = "source"
@@ -129,7 +130,7 @@ class Draft:
         ]
 
     def _input_text(self) -> str:
-        what = next((str(self.source_params[k]) for k in ("path", "url") if k in self.source_params), "")
+        what = str(self.source_params.get("path", "")) or redact_url(str(self.source_params.get("url", "")))
         title = node_types()[self.source].title
         if what.startswith(BUNDLED_PREFIX):
             return f"bundled clip {what.removeprefix(BUNDLED_PREFIX)}"

@@ -264,6 +264,16 @@ def test_a_model_that_vanished_meanwhile_is_told_on_the_last_page(
     assert wizard.button(QWizard.WizardButton.FinishButton).isEnabled()
 
 
+def test_a_password_is_not_shown(qtbot: QtBot, make_wizard: MakeWizard) -> None:
+    wizard = make_wizard(SIMULATED)
+    wizard.use_case_page.inputs.choose("rtsp")
+    wizard.use_case_page.inputs.url.setText("rtsp://me:secret@camera.local/stream")
+    if not wizard.use_case_page.missing():
+        to_the_end(qtbot, wizard)
+        assert "camera.local" in wizard.optimization_page.summary_text()
+    assert "secret" not in wizard.use_case_page.reason.text() + wizard.optimization_page.summary_text()
+
+
 def test_names_are_plain_text(qtbot: QtBot, make_wizard: MakeWizard) -> None:
     nasty = "<b>bold</b> & " + "long " * 30
     wizard = make_wizard(DeviceInfo("sim:x", nasty, "npu", "sim", simulated=True))
