@@ -6,8 +6,8 @@ import inspect
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from cluster4npu import __version__
 from cluster4npu.cli.command import FAILURE, INTERRUPTED, Command, commands
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.interrupts import raise_on_signals
@@ -54,7 +54,7 @@ def _run(arguments: list[str], console: Console) -> int:
         console.out(_overview(known))
         return 0
     if name == "--version":
-        console.out(f"{_PROGRAM} {version(_PROGRAM)}")
+        console.out(f"{_PROGRAM} {__version__}")
         return 0
     if name.startswith("-"):
         name, arguments = _DEFAULT, [_DEFAULT, *arguments]
