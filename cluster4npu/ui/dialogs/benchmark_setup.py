@@ -118,7 +118,7 @@ class SetupStep(QWidget):
             )
         else:
             self.estimate.setText(
-                f"Each of {count} devices alone, then the best one against all together, interleaved: "
+                "Each device alone, then the best one against all together, in turns: "
                 f"about {duration(self.profile.estimate_s(count))}, and the loading of the model."
             )
         self.reason.setText(self.missing())

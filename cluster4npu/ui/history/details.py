@@ -76,7 +76,13 @@ def facts(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield f"Device {device.id}{label}", name or "no details"
     if record.model is not None:
         yield "Model", f"{record.model.name} (SHA-256 {record.model.sha256[:16]})"
-    yield from _flat("", record.conditions)
+    conditions = {name: value for name, value in record.conditions.items() if name != "after"}
+    before = dict(_flat("", conditions))
+    yield from before.items()
+    after = record.conditions.get("after")
+    for title, value in _flat("", after if isinstance(after, dict) else {}):
+        if before.get(title) != value:
+            yield f"{title}, at the end", value
     yield "Frames kept", f"{record.sample_rows:,}"
     if record.command:
         yield "Command", record.command

@@ -31,7 +31,7 @@ def texts(row: RunRow) -> tuple[str, ...]:
         row.pipeline_name,
         row.kind,
         "\N{EN DASH}" if row.fps is None else f"{row.fps:,.1f}",
-        "\N{EN DASH}" if row.speedup is None else f"{row.speedup:.2f}x",
+        "\N{EN DASH}" if row.speedup is None or not row.valid else f"{row.speedup:.2f}x",
         "yes" if row.valid else "INVALID",
         "SIMULATED" if row.simulated else "measured",
         ", ".join(row.devices),

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +35,12 @@ def run_record(name: str, minute: int = 0) -> RunRecord:
         (ResultRecord("run", fps=78.9, latency_ms=LATENCY), ResultRecord("run", "sim:ane", share=1.0)),
         devices=(DeviceRecord("sim:ane", name="Simulated", simulated=True),),
         command="cluster4npu run pipeline.json",
-        conditions={"host": {"cpu": "A CPU"}, "power_source": None},
+        conditions={
+            "host": {"cpu": "A CPU"},
+            "load": {"cpu": 0.1},
+            "power_source": None,
+            "after": {"host": {"cpu": "A CPU"}, "load": {"cpu": 0.75}},
+        },
         simulated=True,
         created_at=START + timedelta(minutes=minute),
     )
@@ -98,6 +104,16 @@ def test_stored_runs_stand_newest_first_with_the_newest_shown(qtbot: QtBot, stor
     facts = page.details.facts.text()
     assert "cluster4npu run pipeline.json" in facts
     assert "power source: not reported" in facts
+    assert facts.count("A CPU") == 1
+    assert "load cpu, at the end: 0.75" in facts
+
+
+def test_an_invalid_result_has_no_speedup_in_the_list(qtbot: QtBot, store_path: Path) -> None:
+    record = replace(benchmark_record(0), valid=False, invalid_reason="unstable (single throughput)")
+    with Store(store_path) as store:
+        store.save(record)
+    page = open_page(qtbot, store_path)
+    assert cells(page, 0)[4:6] == ["\N{EN DASH}", "INVALID"]
 
 
 def test_the_filter_looks_everywhere(qtbot: QtBot, store_path: Path) -> None:
