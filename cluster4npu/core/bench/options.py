@@ -74,7 +74,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", "Quick: under a minute", leg_s=3.0),
+    "quick": Profile("quick", "Quick: about a minute", leg_s=3.0),
     "standard": Profile("standard", "Standard: about a minute and a half", leg_s=6.0, survey_s=3.0),
     "certified": Profile("certified", "Certified: about ten minutes", leg_s=28.0, pairs=10, survey_s=5.0),
 }

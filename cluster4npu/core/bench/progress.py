@@ -8,13 +8,14 @@ from collections.abc import Callable
 from cluster4npu.core.bench.options import BenchmarkProgress
 
 _EVERY_S = 0.2
+_TRUST_S = 10.0  # the plan is taken to have been right for so long before the work began
 
 
 class Tracker:
     """Adds up planned seconds as they are done. Used by one thread.
 
-    The estimate of what remains is the plan's own seconds, stretched by how much longer than planned the work
-    has taken so far (loading and draining take what they take).
+    The estimate of what remains is the plan's own seconds, stretched by how much longer than planned the work has
+    taken so far (loading and draining take what they take); at the beginning, where that says little, by less.
     """
 
     def __init__(self, planned_s: float, tell: Callable[[BenchmarkProgress], None]) -> None:
@@ -63,8 +64,8 @@ class Tracker:
         now = time.monotonic()
         done = self._done_s + min(now - self._step_begin, self._step_s)
         self._fraction = max(self._fraction, min(done / self._planned_s, 0.99))
-        stretch = max(1.0, (now - self._begin) / done) if done > 0 else 1.0
-        left = max(0.0, self._planned_s - done) * min(stretch, 3.0)
+        stretch = max(1.0, (now - self._begin + _TRUST_S) / (done + _TRUST_S))
+        left = max(0.0, self._planned_s - done) * stretch
         latest = self._latest
         self._told = now
         self._tell(

@@ -6,7 +6,8 @@ import re
 
 from cluster4npu.core.report.view import HEADINGS, ReportView, cells, number
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
+_LEADING = re.compile(r"^(\d*)([#+=.)-])(?=\s|$|\2)")  # would begin a heading, a list or a rule
 
 
 def as_markdown(view: ReportView) -> str:
@@ -48,4 +49,4 @@ def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]] | tuple[tuple[
 def escape(text: str) -> str:
     """Return the text so that Markdown shows it as it is, on one line."""
     plain = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\1", plain)
+    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain))

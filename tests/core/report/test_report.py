@@ -16,6 +16,7 @@ import pytest
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.report import FORMATS, ReportGenerator, ReportView
+from cluster4npu.core.report.markdown import escape
 from cluster4npu.core.report.view import cells
 from cluster4npu.core.store import ResultRecord, RunRecord, Store
 from tests.core.store.records import record
@@ -159,7 +160,7 @@ def test_names_are_text_in_markdown_and_csv(store: Store, tmp_path: Path) -> Non
     text = write(store, run_id, tmp_path / "r.md")
     assert "<" not in text
     assert "\n# heading" not in text
-    assert "](javascript" not in text
+    assert not re.search(r"(?<!\\)\[", text)
     (row,) = csv.DictReader(io.StringIO(write(store, run_id, tmp_path / "r.csv")))
     assert row["device"].startswith("'=")
 
@@ -191,3 +192,21 @@ def test_a_place_that_cannot_be_written(store: Store, tmp_path: Path) -> None:
 def test_an_unknown_run(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run"):
         ReportGenerator(store).generate_performance_report("nope", tmp_path / "r.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("1.84x FASTER", "1.84x FASTER"),
+        ("1. first", "1\\. first"),
+        ("# title", "\\# title"),
+        ("- item", "\\- item"),
+        ("---", "\\---"),
+        ("a|b", "a\\|b"),
+        ("<b>&", "&lt;b&gt;&amp;"),
+        ("two\nlines", "two lines"),
+        ("95% CI 1.81-1.88 (x)", "95% CI 1.81-1.88 (x)"),
+    ],
+)
+def test_markdown_shows_texts_as_they_are(text: str, escaped: str) -> None:
+    assert escape(text) == escaped

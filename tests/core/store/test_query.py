@@ -12,9 +12,10 @@ from cluster4npu.core.store import Store
 from tests.core.store.records import record
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "results.duckdb")
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Return one store for all: no query can change it, as each attack checks."""
+    store = Store(tmp_path_factory.mktemp("store") / "results.duckdb")
     store.save(record(10))
     return store
 
@@ -103,9 +104,10 @@ ATTACKS = [
 def test_nothing_but_reading_is_possible(store: Store, tmp_path: Path, sql: str) -> None:
     secret_variable = {"a": [1]}  # DuckDB can otherwise read variables of the caller
     (tmp_path / "secret.csv").write_text("top,secret\n1,2\n", encoding="utf-8")
-    before = (sorted(tmp_path.iterdir()), store.info()["rows"], store.path.read_bytes())
+    folders = (tmp_path, store.path.parent)
+    before = ([sorted(f.iterdir()) for f in folders], store.info()["rows"], store.path.read_bytes())
     with pytest.raises(InputError) as caught:
         store.query(sql.replace("FOLDER", tmp_path.as_posix()))
     assert caught.value.problems[0].field == "sql"
-    assert (sorted(tmp_path.iterdir()), store.info()["rows"], store.path.read_bytes()) == before
+    assert ([sorted(f.iterdir()) for f in folders], store.info()["rows"], store.path.read_bytes()) == before
     assert secret_variable

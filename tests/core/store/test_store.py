@@ -138,20 +138,20 @@ def test_threads_of_one_process_share_a_store(store: Store) -> None:
     def work(number: int) -> None:
         try:
             own = Store(store.path)
-            for _ in range(3):
+            for _ in range(2):
                 own.save(record(20))
                 own.runs()
                 own.query("SELECT count(*) FROM samples")
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert errors == []
-    assert store.info()["rows"]["runs"] == 12
+    assert store.info()["rows"]["runs"] == 6
 
 
 def test_info(store: Store) -> None:
