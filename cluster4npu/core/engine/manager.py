@@ -37,7 +37,7 @@ from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.engine.stream import Route, Stream, StreamOptions
+from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
@@ -91,6 +91,7 @@ class Manager:
         self._calibrations: dict[tuple[int, ...], tuple[DeviceCalibration, ...]] = {}
         self._host = HostMeter()
         self._dropped = 0
+        self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
 
     # ---- life
@@ -160,7 +161,7 @@ class Manager:
         pool.start()
         leave_with_parent()  # only now: a thread should not be there when processes are started
         self._await(pool, "loaded")
-        slots = slots_for(spec.nbytes, len(pool.workers), self._options.in_flight, self._options.ring_slots)
+        slots = slots_for(spec.nbytes, len(pool.workers), self._in_flight, self._options.ring_slots)
         result_bytes = max(int(w.report["result_bytes"]) for w in pool.workers)
         self._ring = Ring.create(slots, spec.nbytes, result_bytes)
         self._preview = PreviewArea.create()
@@ -353,8 +354,8 @@ class Manager:
             self._hub.tell(Calibrated(kept, cached=True))
             return kept
         self._state("calibrating", "measuring each device on this pipeline")
-        slots = self._fill_samples(len(active) * self._options.in_flight)
-        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, self._options.in_flight)
+        slots = self._fill_samples(len(active) * self._in_flight)
+        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, self._in_flight)
         measured = calibrator.run(active, lambda text: self._state("calibrating", text))
         if measured is None:
             raise _Stopped

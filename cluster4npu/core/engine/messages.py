@@ -38,7 +38,7 @@ class RunOptions:
     traces: bool = False
     hold: bool = False
     ring_slots: int | None = None
-    in_flight: int = 2  # frames sent ahead to each worker
+    in_flight: int | None = None  # frames sent ahead to each worker; None: as many as keep it busy
     frame_timeout_s: float = 30.0  # a worker that holds one frame longer is replaced
     seed: int = 0
 

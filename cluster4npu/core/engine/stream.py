@@ -28,6 +28,8 @@ from cluster4npu.core.nodes.base import Delivery, Source, SourceNode
 from cluster4npu.core.nodes.values import Value
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 
+LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
+AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _FAILURES_TOLD = 5
 _NOBODY = -1
@@ -71,7 +73,7 @@ class StreamOptions:
     feed: FeedPlan
     seconds: float | None
     window: int | None
-    in_flight: int
+    in_flight: int | None
     collect: Callable[[Result], None] | None
 
 
@@ -107,6 +109,7 @@ class Stream:
         self._pending: deque[Frame] = deque()
         self._backlog: dict[int, deque[Frame]] = {i: deque() for i in active}
         self._in_flight: dict[int, Frame] = {}  # by slot
+        self._depth = dict.fromkeys(active, options.in_flight or LEAST_IN_FLIGHT)
         self._views: dict[str, WorkerView] = {}
         self._next_id = 0
         self._last_id = -1
@@ -206,7 +209,7 @@ class Stream:
     def _dispatch(self) -> None:
         for index, backlog in self._backlog.items():
             worker = self._pool.workers[index]
-            while backlog and worker.alive and len(worker.in_flight) < self._options.in_flight:
+            while backlog and worker.alive and len(worker.in_flight) < self._depth[index]:
                 frame = backlog.popleft()
                 frame.queued_ns = time.monotonic_ns()
                 self._in_flight[frame.slot] = frame
@@ -236,6 +239,9 @@ class Stream:
         frame.result_bytes = done.result_bytes
         self._views[self._pool.workers[index].member.settled].waiting -= 1
         self.meter.finished(index, done.started_ns, done.finished_ns)
+        if self._options.in_flight is None:
+            enough = AHEAD_NS // max(done.finished_ns - done.started_ns, 1)
+            self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
 
     def _lose(self, event: Lost) -> None:
         worker = self._pool.workers[event.worker]
@@ -259,7 +265,7 @@ class Stream:
 
     def _set_alive(self) -> None:
         alive = {k: i for k, i in self._active.items() if self._pool.workers[i].alive}
-        self._views = {k: WorkerView(self.queue_of(i), self._options.in_flight) for k, i in alive.items()}
+        self._views = {k: WorkerView(self.queue_of(i), self._depth[i]) for k, i in alive.items()}
         measured = {k: self._weights[k] for k in alive if self._weights.get(k, 0.0) > 0}
         self._policy.set_weights(measured or dict.fromkeys(alive, 1.0))
 

@@ -13,6 +13,8 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, Port
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
 
+_NO_CIRCLE = "wires that lead from sources to outputs without coming back"
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -92,39 +94,51 @@ def make_node(entry: NodeConfig, config: PipelineConfig) -> tuple[Node | None, l
 def wire_problem(config: PipelineConfig, edge: EdgeConfig) -> Problem | None:
     """Tell why this wire cannot be added to the pipeline, or None when it can.
 
-    Used by the canvas before a wire is made, and for every wire of a file.
+    Used by the canvas before a wire is made. A wire that is there already is no problem.
     """
-    ends = _ends(config, edge)
-    if isinstance(ends, Problem):
-        return ends
-    output, target = ends
-    if not target.accepts(output):
-        return Problem(
-            f"a {output.types[0].value} output cannot go into this input",
-            node=edge.target_node,
-            field=edge.target_port,
-            found=f"{edge.source} ({output.types[0].value})",
-            allowed=" or ".join(t.value for t in target.types),
-            hint=_between(output, target),
-        )
-    for other in config.edges:
-        if other.target == edge.target and other.source != edge.source:
-            return Problem(
-                "this input already has a wire",
-                node=edge.target_node,
-                field=edge.target_port,
-                found=f"{other.source} -> {other.target}",
-                allowed="one wire per input",
-                hint="Remove that wire first.",
-            )
-    if edge.source_node == edge.target_node or _reaches(config.edges, edge.target_node, edge.source_node):
+    others = [e for e in config.edges if e != edge]
+    problem = _wire_problem(edge, {n.id: n for n in config.nodes}, {e.target: e for e in others})
+    if problem is not None:
+        return problem
+    if edge.source_node == edge.target_node or _reaches(others, edge.target_node, edge.source_node):
         return Problem(
             "this wire would close a circle",
             node=edge.target_node,
             field=edge.target_port,
             found=f"{edge.source} -> {edge.target}",
-            allowed="wires that lead from sources to outputs without coming back",
+            allowed=_NO_CIRCLE,
             hint="Remove one of the wires of the circle.",
+        )
+    return None
+
+
+def _wire_problem(
+    edge: EdgeConfig, nodes: dict[str, NodeConfig], taken: dict[str, EdgeConfig]
+) -> Problem | None:
+    """Check one wire's ends; `taken` holds the other wires by the input they go into."""
+    ends = _ends(edge, nodes)
+    if isinstance(ends, Problem):
+        return ends
+    output, target = ends
+    kind = output.types[0].value
+    if not target.accepts(output):
+        return Problem(
+            f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} output cannot go into this input",
+            node=edge.target_node,
+            field=edge.target_port,
+            found=f"{edge.source} ({kind})",
+            allowed=" or ".join(t.value for t in target.types),
+            hint=_between(output, target),
+        )
+    other = taken.get(edge.target)
+    if other is not None:
+        return Problem(
+            "this input already has a wire",
+            node=edge.target_node,
+            field=edge.target_port,
+            found=f"{other.source} -> {other.target}",
+            allowed="one wire per input",
+            hint="Remove that wire first.",
         )
     return None
 
@@ -141,13 +155,13 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
         problems += found
         if node is not None:
             made[entry.id] = node
-    sound = []
+    sound: dict[str, EdgeConfig] = {}  # by the input it goes into
+    entries = {n.id: n for n in config.nodes}
     for edge in config.edges:
-        others = config.replace(edges=tuple(e for e in config.edges if e != edge))
-        problem = wire_problem(others, edge)
+        problem = _wire_problem(edge, entries, sound)
         if problem is None:
-            sound.append(edge)
-        elif problem.message != "this wire would close a circle":
+            sound[edge.target] = edge
+        else:
             problems.append(problem)
     circle = _circle(config.edges)
     if circle:
@@ -156,12 +170,12 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
                 "the wires form a circle",
                 node=circle[0],
                 found=" -> ".join([*circle, circle[0]]),
-                allowed="wires that lead from sources to outputs without coming back",
+                allowed=_NO_CIRCLE,
                 hint="Remove one of the wires of the circle.",
             )
         )
     wires: dict[str, dict[str, tuple[str, str]]] = {entry.id: {} for entry in config.nodes}
-    for edge in sound:
+    for edge in sound.values():
         wires[edge.target_node][edge.target_port] = (edge.source_node, edge.source_port)
     if not circle:
         problems += _unconnected(made, wires)
@@ -185,7 +199,7 @@ def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, s
                         f"the input '{port.name}' is not connected",
                         node=node.id,
                         field=port.name,
-                        allowed="a wire from a " + " or ".join(t.value for t in port.types) + " output",
+                        allowed="a wire that brings " + " or ".join(t.value for t in port.types),
                         hint=f"Connect it, or remove '{node.id}'.",
                     )
                 )
@@ -220,23 +234,21 @@ def _shape(nodes: dict[str, Node]) -> list[Problem]:
     return problems
 
 
-def _ends(config: PipelineConfig, edge: EdgeConfig) -> tuple[Port, Port] | Problem:
+def _ends(edge: EdgeConfig, nodes: dict[str, NodeConfig]) -> tuple[Port, Port] | Problem:
     types = node_types()
     ports: list[Port] = []
     for node_id, port_name, side in (
         (edge.source_node, edge.source_port, "outputs"),
         (edge.target_node, edge.target_port, "inputs"),
     ):
-        try:
-            entry = config.node(node_id)
-        except KeyError:
-            ids = [n.id for n in config.nodes]
+        entry = nodes.get(node_id)
+        if entry is None:
             return Problem(
                 "a wire names a node that does not exist",
                 node=node_id,
                 found=f"{edge.source} -> {edge.target}",
-                allowed=", ".join(ids),
-                hint=nearest(node_id, ids) or "Remove the wire.",
+                allowed=", ".join(nodes),
+                hint=nearest(node_id, nodes) or "Remove the wire.",
             )
         if entry.type not in types:
             return Problem(
