@@ -55,7 +55,7 @@ class HistoryPage(QWidget):
         self.report_button.clicked.connect(self._save_report)
         self.copy_button.clicked.connect(self._copy_id)
         self.table.selectionModel().selectionChanged.connect(self._selected)
-        self.saver.saved.connect(lambda path: self.message.setText(f"Report saved: {path}"))
+        self.saver.saved.connect(self._report_saved)
         self.saver.failed.connect(self._report_failed)
         dress(self, _sheet)
         self.refresh()
@@ -152,6 +152,11 @@ class HistoryPage(QWidget):
         self._reading = None
         self.details.hide()
         self.run_problems.show_problems(problems_of(error, "this run cannot be read"))
+
+    @Slot(str)
+    def _report_saved(self, path: str) -> None:
+        self.run_problems.show_problems([])
+        self.message.setText(f"Report saved: {path}")
 
     @Slot(object)
     def _report_failed(self, error: BaseException) -> None:

@@ -209,7 +209,7 @@ def test_names_are_plain_text(qtbot: QtBot, store_path: Path) -> None:
     shown_run(qtbot, page)
     assert page.details.title.text() == NASTY.strip()
     assert all(label.textFormat() == Qt.TextFormat.PlainText for label in page.details.findChildren(QLabel))
-    assert page.details.widget().width() <= page.details.viewport().width()
+    qtbot.waitUntil(lambda: page.details.widget().width() <= page.details.viewport().width())
     assert page.width() == 1200
 
 
