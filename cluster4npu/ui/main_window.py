@@ -273,6 +273,8 @@ class MainWindow(QMainWindow):
 
     def _show_opened(self) -> None:
         self.messages.hide()
+        if not self.runs.busy:
+            self.workspace.forget_run()
         self.show_designer()
 
     def _show_error(self, error: InputError) -> None:

@@ -61,6 +61,12 @@ class Preview(QWidget):
         self.message = WAITING if has_preview else NO_PREVIEW_NODE
         self.update()
 
+    def clear(self) -> None:
+        """Go back to the state before the first run."""
+        self.frame, self._image = None, QImage()
+        self.message = IDLE
+        self.update()
+
     def show_started(self, started: Started) -> None:
         """Take note of what runs the model: simulated devices find nothing, and the picture says so."""
         self._only_simulated = bool(started.devices) and set(started.devices) == set(started.simulated)

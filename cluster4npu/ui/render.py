@@ -58,7 +58,7 @@ def run_for(window: MainWindow, seconds: float) -> None:
     failures: list[str] = []
     window.runs.bridge.failed.connect(lambda event: failures.append(str(event.error)))
     window.show_designer()
-    window.runs.run(RunOptions(loop=True))
+    window.runs.run(RunOptions(loop=True, traces=True))
     dashboard = window.workspace.dashboard
     wait_for(lambda: dashboard.fps_chart.points() > 0 or not window.runs.busy, START_PATIENCE_S)
     wait_for(lambda: not window.runs.busy, seconds)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog
 
+from cluster4npu.core.bench import BenchmarkResult
 from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.templates import PipelineTemplates
@@ -25,6 +26,7 @@ from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
 _BENCHMARK_S = 240.0
+_ATTEMPTS = 3
 
 
 def draw_all(app: QApplication, folder: Path) -> list[Path]:
@@ -97,9 +99,14 @@ def _benchmark(window: MainWindow, folder: Path) -> Path:
     dialog = window.run_benchmark_test()
     assert dialog is not None
     wait_for(lambda: not dialog.setup_step.missing(), 30.0)
-    dialog.start()
-    if not wait_for(lambda: not dialog.running, _BENCHMARK_S):
-        raise RunFailed("the benchmark did not end")
+    results: list[BenchmarkResult] = []
+    dialog.benchmark_finished.connect(results.append)
+    for _attempt in range(_ATTEMPTS):  # a busy machine gives figures that are not valid
+        dialog.start()
+        if not wait_for(lambda: not dialog.running, _BENCHMARK_S):
+            raise RunFailed("the benchmark did not end")
+        if results and results[-1].valid:
+            break
     settle(300)
     picture = _with_dialog(window, dialog, folder / "benchmark.png")
     dialog.reject()

@@ -76,6 +76,12 @@ class Workspace(QMainWindow):
         self.preview.begin(config)
         self.dashboard.begin(config.targets)
 
+    def forget_run(self) -> None:
+        """Empty the panels of a run: another pipeline was opened."""
+        self.preview.clear()
+        self.dashboard.clear()
+        self.editor.set_node_badges({})
+
     def show_started(self, started: Started) -> None:
         """Take note of what runs the pipeline."""
         self.preview.show_started(started)

@@ -18,6 +18,7 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.main_window import MainWindow
+from cluster4npu.ui.preview import IDLE
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 START_MS = 45_000  # a generous ceiling: loading, calibration, and a busy machine
@@ -119,7 +120,7 @@ def test_from_the_wizard_to_boxes_in_the_preview_and_into_the_history(
     press(again, "history")
     history = again._history
     assert history is not None
-    qtbot.waitUntil(lambda: not history.loading and history.filtered.rowCount() == 1, timeout=10_000)
+    qtbot.waitUntil(lambda: not history.loading and history.model.rowCount() == 1, timeout=10_000)
     history.show_run(run_id)
     qtbot.waitUntil(lambda: history.run_id == run_id, timeout=10_000)
 
@@ -214,6 +215,8 @@ def test_a_pipeline_without_preview_runs_and_says_how_to_see_frames(
     run_until_frames(window, qtbot, observed)
     assert "No preview node" in window.workspace.preview.message
     stop(window, qtbot)
+    window.files.new(simulated())  # the panels say nothing of a run of another pipeline
+    assert window.workspace.preview.message == IDLE
 
 
 def test_closing_the_window_ends_the_run(window: MainWindow, observed: Observed, qtbot: QtBot) -> None:

@@ -75,6 +75,10 @@ class PerformanceDashboard(QWidget):
         self._pages.setCurrentIndex(1)
         self.show_state("starting")
 
+    def clear(self) -> None:
+        """Go back to the state before the first run."""
+        self._pages.setCurrentIndex(0)
+
     def show_state(self, state: str, detail: str = "") -> None:
         """Say in words what the engine does now."""
         self.figures.show_state(state, f"{_WORDS.get(state, '')} {detail}".strip())

@@ -58,7 +58,7 @@ class SpeedupWidget(QFrame):
         role = "fail" if not valid else _role_of(headline)
         self._show(headline, ", ".join(part for part in (low_high, against, reason) if part), role)
         self.simulated.setVisible(simulated)
-        self.validity.show_word("" if valid else "INVALID", "fail")
+        self.validity.show_word("" if valid or "INVALID" in headline else "INVALID", "fail")
 
     def show_waiting(self, text: str) -> None:
         """Say what is being measured now."""
