@@ -161,10 +161,10 @@ class Manager:
         pool.start()
         leave_with_parent()  # only now: a thread should not be there when processes are started
         self._await(pool, "loaded")
+        self._preview = PreviewArea.create()  # first, so that the ring takes only what is left
         slots = slots_for(spec.nbytes, len(pool.workers), self._in_flight, self._options.ring_slots)
         result_bytes = max(int(w.report["result_bytes"]) for w in pool.workers)
         self._ring = Ring.create(slots, spec.nbytes, result_bytes)
-        self._preview = PreviewArea.create()
         pool.attach(self._ring.layout)
         self._await(pool, "ready")
         labels = {node: tuple(names) for w in pool.workers for node, names in w.labels.items()}
