@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cluster4npu.core.bench.legs import Leg, cut
-from cluster4npu.core.bench.options import BenchmarkOptions
+from cluster4npu.core.bench.options import BenchmarkOptions, Profile
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.progress import Tracker
 from cluster4npu.core.engine.engine import Engine, Run
@@ -59,13 +59,18 @@ class Session:
     out_of_order: int = 0
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def profile(self) -> Profile:
+        """Return how long is measured."""
+        return self.options.the_profile()
+
     def measure(self, stage: str, devices: tuple[str, ...], seconds: float) -> Measured:
         """Measure about `seconds` on these workers (settled ids); raises Cancelled, and the engine's error.
 
         Adds the ramp that these devices had before, and makes it longer for devices so slow that too few
         frames would count.
         """
-        profile = self.options.the_profile()
+        profile = self.profile
         slow_s = _LEAST_FRAMES / self.rates[devices] if devices in self.rates else 0.0
         wanted = max(seconds, min(slow_s, _LONGEST_S))
         ramp = max(profile.ramp_s, 1.2 * self.ramps.get(devices, 0.0))

@@ -47,6 +47,15 @@ class Store:
     ) -> None:
         self._ready = False
 
+    def require_writable(self) -> None:
+        """Raise StoreError now when `save` could not write: for those who measure long before they save."""
+        self._prepare()
+        try:
+            with connection(self.path, read_only=False):
+                pass
+        except DamagedError as error:
+            raise self._damaged(error) from error
+
     def save(self, record: RunRecord) -> str:
         """Write one run in one transaction and return its id. The run is on the disk when this returns."""
         self._prepare()
