@@ -74,7 +74,9 @@ class ReportGenerator:
                     field="output",
                     found=path.suffix or path.name,
                     allowed=known,
-                    hint=nearest(path.suffix, FORMATS) or "Choose a file name with one of those endings.",
+                    hint="Write .html and print that to PDF."
+                    if path.suffix.lower() == ".pdf"
+                    else nearest(path.suffix, FORMATS) or "Choose a file name with one of those endings.",
                 )
             )
         _write(path, form(ReportView.of(self._store.run(run_id))))
