@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from cluster4npu.core.engine.channel import Work
 from cluster4npu.core.engine.hub import Hub
-from cluster4npu.core.engine.messages import DeviceCalibration
+from cluster4npu.core.engine.messages import DeviceCalibration, WorkerFailed
 from cluster4npu.core.engine.pool import Completed, Lost, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 
@@ -62,9 +62,10 @@ class Calibrator:
         )
 
     def _measure(self, active: Sequence[int], least_s: float) -> dict[int, float] | None:
-        """Return frames/s of each worker while all of `active` are kept busy."""
+        """Return frames/s of each worker while all of `active` that live are kept busy; 0 for the dead."""
+        asked, active = active, [i for i in active if self._pool.workers[i].alive]
         finished: dict[int, list[int]] = {i: [] for i in active}
-        share = max(1, min(self._in_flight, len(self._slots) // len(active)))
+        share = max(1, min(self._in_flight, len(self._slots) // max(1, len(active))))
         lent = {i: self._slots[n * share : (n + 1) * share] for n, i in enumerate(active)}
         begin = time.monotonic()
         for index in active:
@@ -76,23 +77,29 @@ class Calibrator:
             for event in self._hub.pump(0.1):
                 if isinstance(event, Completed):
                     finished[event.worker].append(event.done.finished_ns)
-                    if over or self._hub.stop_asked:
+                    # A worker may have answered and died since: its answers come before the news of its death.
+                    if over or self._hub.stop_asked or not self._pool.workers[event.worker].alive:
                         busy -= 1
                     else:
                         self._give(event.worker, event.done.slot)
                 elif isinstance(event, Lost):
-                    busy -= len(event.slots)
-                    finished.pop(event.worker, None)
+                    busy -= self._lose(event, finished)
             for lost in self._pool.tick():
                 if isinstance(lost, Lost):
-                    busy -= len(lost.slots)
-                    finished.pop(lost.worker, None)
+                    busy -= self._lose(lost, finished)
             if self._hub.stop_asked:
                 return None
             passed = time.monotonic() - begin
             enough = all(len(f) >= LEAST_FRAMES + WARM_UP_FRAMES for f in finished.values())
             over = over or (passed >= least_s and (enough or passed >= LONGEST_S))
-        return {i: _rate(finished.get(i, [])) for i in active}
+        return {i: _rate(finished.get(i, [])) for i in asked}
+
+    def _lose(self, lost: Lost, finished: dict[int, list[int]]) -> int:
+        """Leave a worker out for the whole run, and say so; return how many slots came back with its death."""
+        if finished.pop(lost.worker, None) is not None:
+            reason = f"{lost.reason} while it was measured"
+            self._hub.tell(WorkerFailed(self._pool.workers[lost.worker].member.id, reason, final=True))
+        return len(lost.slots)
 
     def _give(self, index: int, slot: int) -> None:
         self._generation += 1

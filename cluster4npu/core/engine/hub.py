@@ -46,7 +46,9 @@ class Hub:
             if key == "app":
                 self._take_command()
             elif key == "bell":
-                self._rung = False  # before reading: a ring that comes now may be one too many, never one too few
+                self._rung = (
+                    False  # before reading: a ring that comes now may be one too many, never one too few
+                )
                 self._bell_in.recv_bytes()
             elif self.pool is not None:
                 events.extend(self.pool.handle(key))

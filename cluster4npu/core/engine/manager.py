@@ -332,7 +332,7 @@ class Manager:
     # ---- calibration
 
     def _weights(self, active: list[int]) -> dict[str, float]:
-        """Return the weights of these workers: measured now, or by an earlier run."""
+        """Return the rates of these workers (frames/s, all together): measured now, or by an earlier run."""
         assert self._pool is not None
         members = [self._pool.workers[i].member for i in active]
         equal = {m.settled: 1.0 for m in members}
@@ -342,7 +342,7 @@ class Manager:
         key = tuple(active)
         if key not in self._calibrations:
             self._calibrations[key] = self._calibrate(active)
-        measured = {c.id: c.weight for c in self._calibrations[key]}
+        measured = {c.id: c.fps_together for c in self._calibrations[key]}
         return {m.settled: measured.get(m.id, 0.0) for m in members}
 
     def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:

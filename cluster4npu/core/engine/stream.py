@@ -237,7 +237,9 @@ class Stream:
         )
         frame.error = done.error
         frame.result_bytes = done.result_bytes
-        self._views[self._pool.workers[index].member.settled].waiting -= 1
+        key = self._pool.workers[index].member.settled
+        self._views[key].waiting -= 1
+        self._policy.finished(key, (done.finished_ns - done.started_ns) / 1e9)
         self.meter.finished(index, done.started_ns, done.finished_ns)
         if self._options.in_flight is None:
             enough = AHEAD_NS // max(done.finished_ns - done.started_ns, 1)

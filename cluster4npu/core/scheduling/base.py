@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,13 +37,5 @@ class Policy(ABC):
         `workers` holds every worker that is alive and in the weights.
         """
 
-    def shares(self, count: int, workers: Sequence[str] | None = None) -> dict[str, int]:
-        """Return how many of `count` frames each worker would get if none ever waited."""
-        names = list(workers or ())
-        views = {name: WorkerView(0, 1) for name in names}
-        result = dict.fromkeys(names, 0)
-        for _ in range(count):
-            chosen = self.assign(views)
-            if chosen is not None:
-                result[chosen] += 1
-        return result
+    def finished(self, worker: str, service_s: float) -> None:  # noqa: B027 - most policies do not look
+        """Learn that a worker has finished a frame in `service_s` seconds."""
