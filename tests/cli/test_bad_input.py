@@ -133,3 +133,30 @@ def test_a_run_that_is_not_stored(cli) -> None:
 @pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM nothing", "DROP TABLE runs", "SELECT 1; SELECT 2"])
 def test_queries_that_cannot_be_answered(cli, sql: str) -> None:
     assert_refused(cli("db", "query", sql, "--store", "s.duckdb", "--json"), 2, "sql")
+
+
+def test_a_worker_that_dies_costs_no_frame(cli, quick: Path) -> None:
+    devices = "sim:good?ms=2,sim:weak?ms=2&die_at=40"
+    done = cli("run", quick, "--frames", 100, "--devices", devices, "--no-store", "--json")
+    assert done.code == 0, done.text
+    assert (done.json["frames_out"], done.json["out_of_order"]) == (100, 0)
+    assert "warning: sim:weak" in done.err and "the run goes on without it" in done.err
+
+
+def test_a_frame_that_fails_is_counted_and_told(cli, quick: Path) -> None:
+    done = cli("run", quick, "--frames", 30, "--devices", "sim:odd?ms=1&fail_at=7", "--no-store", "--json")
+    assert done.code == 0, done.text
+    assert (done.json["frames_out"], done.json["frames_failed"]) == (29, 1)
+    assert done.json["failures"]
+
+
+def test_a_device_that_never_loads(cli, quick: Path) -> None:
+    done = cli("run", quick, "--frames", 30, "--devices", "sim:dead?ms=1&die_at=1", "--no-store", "--json")
+    assert_refused(done, 1, "sim:dead")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+def test_no_display(cli_here, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert_refused(cli_here("app", "--json"), 1, "display", "--render")
