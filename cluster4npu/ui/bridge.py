@@ -73,12 +73,13 @@ class EngineBridge(QObject):
             self._watch.preview_size = size
 
     def shutdown(self, timeout_s: float = 6.0) -> None:
-        """Stop and wait, for a window that closes; returns after `timeout_s` at the latest."""
+        """Stop, wait and tell the end, for a window that closes; returns after `timeout_s` at the latest."""
         if self._watch is None:
             return
         self._timer.stop()
         self._watch.stop()
         self._watch.join(timeout_s)
+        self._drain()
         self._watch = None
 
     def _drain(self) -> None:

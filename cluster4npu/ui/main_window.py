@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import webbrowser
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from cluster4npu.ui.workspace import Workspace
 
 _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
-_HOME_PAGE = "https://pypi.org/project/cluster4npu/"
 
 
 class MainWindow(QMainWindow):
@@ -139,8 +138,9 @@ class MainWindow(QMainWindow):
         self._set_theme("light" if theme.colors().dark else "dark")
 
     def show_documentation(self) -> None:
-        """Open the README that lies beside the program, or its page."""
-        webbrowser.open(_DOCUMENTATION.as_uri() if _DOCUMENTATION.is_file() else _HOME_PAGE)
+        """Open the README, which lies beside the program."""
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(_DOCUMENTATION))):
+            self.messages.show_text(f"The documentation is {_DOCUMENTATION}. Every command has --help.")
 
     def show_about(self) -> None:
         """Tell version and licence."""

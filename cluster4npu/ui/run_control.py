@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from cluster4npu.core.engine.messages import Failed, RunOptions, Started, WorkerFailed
+from cluster4npu.core.engine.messages import Calibrated, Failed, RunOptions, Started, WorkerFailed
 from cluster4npu.core.errors import Cluster4NPUError, Problem
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
@@ -52,6 +52,7 @@ class RunControl(QObject):
         self.bridge = bridge = EngineBridge(self)
         bridge.state_changed.connect(self._show_state)
         bridge.started.connect(self._show_started)
+        bridge.calibrated.connect(self._show_calibrated)
         bridge.metrics_updated.connect(self._show_metrics)
         bridge.preview_ready.connect(lambda frame: self._workspace().preview.show_frame(frame))
         bridge.worker_failed.connect(self._show_worker_failed)
@@ -94,6 +95,11 @@ class RunControl(QObject):
     def _show_started(self, started: Started) -> None:
         self._started = started
         self._workspace().show_started(started)
+
+    def _show_calibrated(self, event: Calibrated) -> None:
+        weights = ", ".join(f"{d.id} {d.weight:.0%}" for d in event.devices)
+        how = "as measured earlier" if event.cached else "measured now"
+        self._workspace().dashboard.show_note(f"Calibrated ({how}): {weights}")
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()

@@ -219,13 +219,18 @@ def test_a_pipeline_without_preview_runs_and_says_how_to_see_frames(
     assert window.workspace.preview.message == IDLE
 
 
-def test_closing_the_window_ends_the_run(window: MainWindow, observed: Observed, qtbot: QtBot) -> None:
+def test_closing_the_window_ends_and_keeps_the_run(
+    window: MainWindow, observed: Observed, qtbot: QtBot
+) -> None:
     window.files.new(simulated())
     run_until_frames(window, qtbot, observed)
+    stored: list[str] = []
+    window.runs.stored.connect(stored.append)
     window.close()
     assert not window.isVisible()
     assert not window.runs.busy
     assert observed.left_over() == []
+    qtbot.waitUntil(lambda: len(stored) == 1)
 
 
 def test_benchmark_to_the_number_and_into_the_history(window: MainWindow, qtbot: QtBot) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import render
-from cluster4npu.ui.app import CrashReporter
+from cluster4npu.ui.app import CrashReporter, check_display
 from cluster4npu.ui.main_window import MainWindow
 
 
@@ -52,6 +53,14 @@ def test_errors_in_threads_are_shown_too(reporter: CrashReporter, qtbot: QtBot) 
 def test_ctrl_c_closes_the_window(reporter: CrashReporter, window: MainWindow, qtbot: QtBot) -> None:
     reporter.report(KeyboardInterrupt, KeyboardInterrupt(), None)
     qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_a_machine_without_a_display_is_told_what_to_use_instead() -> None:
+    with pytest.raises(RunFailed, match="--render"):
+        check_display("linux", {})
+    check_display("linux", {"DISPLAY": ":0"})
+    check_display("win32", {})
+    check_display("darwin", {})
 
 
 def test_pictures_of_a_real_run(

@@ -57,6 +57,7 @@ class PerformanceDashboard(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._pages)
         self._last_s = -1.0
+        self._note = ""
         self._recent: deque[MetricsSnapshot] = deque()
 
     @property
@@ -70,7 +71,7 @@ class PerformanceDashboard(QWidget):
             chart.clear()
         self.device_chart.clear()
         self.figures.set_targets(targets)
-        self._last_s = -1.0
+        self._last_s, self._note = -1.0, ""
         self._recent.clear()
         self._pages.setCurrentIndex(1)
         self.show_state("starting")
@@ -81,7 +82,12 @@ class PerformanceDashboard(QWidget):
 
     def show_state(self, state: str, detail: str = "") -> None:
         """Say in words what the engine does now."""
-        self.figures.show_state(state, f"{_WORDS.get(state, '')} {detail}".strip())
+        words = self._note if state == "running" else f"{_WORDS.get(state, '')} {detail}"
+        self.figures.show_state(state, words.strip())
+
+    def show_note(self, text: str) -> None:
+        """Say this beside the state while the pipeline runs."""
+        self._note = text
 
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Take the newest measurements; while calibrating only the devices are shown."""
