@@ -49,7 +49,8 @@ class MessageBar(QFrame):
         first = problems[0]
         more = f" (And {len(problems) - 1} more.)" if len(problems) > 1 else ""
         text = first.text()
-        if not (first.node or first.field):  # those begin with a name, which is told as it is
+        named = first.node or first.field or not text.split()[0].isalpha()
+        if not named:  # a name is told as it is
             text = text[:1].upper() + text[1:]
         self.show_text(text + more, role, first.node)
 

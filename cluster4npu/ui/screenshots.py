@@ -15,13 +15,13 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QApplication, QDialog
 
 from cluster4npu.core.bench import BenchmarkResult
-from cluster4npu.core.errors import RunFailed
+from cluster4npu.core.errors import Cluster4NPUError, RunFailed
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.app import make_application
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.render import SIZE, run_for, settle, shoot, stop, wait_for
+from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, shoot, stop, wait_for
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -30,7 +30,7 @@ _ATTEMPTS = 3
 
 
 def draw_all(app: QApplication, folder: Path) -> list[Path]:
-    """Draw every picture into the folder and return their paths; raises RunFailed."""
+    """Draw every picture into the folder and return their paths; raises the error."""
     folder.mkdir(parents=True, exist_ok=True)
     theme.apply_theme(app, "light")
     store = Path(os.environ["CLUSTER4NPU_DATA"]) / "results.duckdb"
@@ -160,9 +160,10 @@ def main() -> int:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
         os.environ["CLUSTER4NPU_DATA"] = data
+        hush_offscreen()
         try:
             pictures = draw_all(make_application(), folder)
-        except RunFailed as error:
+        except Cluster4NPUError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
     for path in pictures:
