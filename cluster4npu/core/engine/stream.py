@@ -191,8 +191,8 @@ class Stream:
             self._next_id += 1
             self._order.append(frame)
             self._pending.append(frame)
-            if self.feeder.due_s() == 0.0 and self._in_flight:
-                break  # look at the workers between two frames
+            if self.feeder.due_s() == 0.0:
+                break  # hand this one on, and look at the workers, before the next is read
 
     def _assign(self) -> None:
         while self._pending:

@@ -67,6 +67,8 @@ class SyntheticSource:
         self._pattern = np.tile(period, (repeats, 1, 1)).reshape(-1)
         self._colors = rng.integers(0, 256, (256, 3), dtype=np.uint8)
         self._row = width * 3
+        self._band_color = -1
+        self._band: np.ndarray = np.empty(0, np.uint8)
         self._index = 0
         self._start_s: float | None = None
 
@@ -92,8 +94,12 @@ class SyntheticSource:
     def _draw_band(self, slot: np.ndarray, index: int) -> None:
         places = max(1, self.spec.height // _BAND)
         start = index % places * _BAND * self._row
-        band = slot[start : start + _BAND * self._row].reshape(-1, 3)
-        band[:] = self._colors[(index // places) % 256]
+        color = (index // places) % 256
+        if color != self._band_color:  # painted once for all its places: a frame costs copies only
+            self._band_color = color
+            self._band = np.tile(self._colors[color], _BAND * self.spec.width)
+        band = slot[start : min(start + self._band.size, self.spec.nbytes)]
+        band[:] = self._band[: band.size]
 
     def _wait(self, index: int, fps: float) -> float:
         """Sleep until this frame is due; return its time in the stream in ms."""
