@@ -37,7 +37,7 @@ from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions
+from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions, natural_window
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
@@ -227,7 +227,8 @@ class Manager:
     def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
         assert self._source and self._pool and self._ring and self._preview
         active = self._indices(segment.devices)
-        weights = self._weights(active)
+        rates = self._rates(active)
+        weights = rates or {self._pool.workers[i].member.settled: 1.0 for i in active}
         self._source[1].rewind()
         batch: list[Result] = []
         collect = (
@@ -250,7 +251,7 @@ class Manager:
             StreamOptions(
                 FeedPlan(segment.frames, segment.target_fps, loop),
                 segment.seconds,
-                segment.window,
+                segment.window or natural_window(rates, self._ring.layout.slots),
                 self._options.in_flight,
                 collect,
             ),
@@ -331,18 +332,20 @@ class Manager:
 
     # ---- calibration
 
-    def _weights(self, active: list[int]) -> dict[str, float]:
-        """Return the rates of these workers (frames/s, all together): measured now, or by an earlier run."""
+    def _rates(self, active: list[int]) -> dict[str, float]:
+        """Return the rates of these workers (frames/s, all together), measured now or by an earlier run.
+
+        Empty where nothing was measured: one device alone needs no weight, unless the user wants to know.
+        """
         assert self._pool is not None
-        members = [self._pool.workers[i].member for i in active]
-        equal = {m.settled: 1.0 for m in members}
         wanted = self._options.calibration
         if wanted == "never" or (len(active) == 1 and wanted != "always"):
-            return equal
+            return {}
         key = tuple(active)
         if key not in self._calibrations:
             self._calibrations[key] = self._calibrate(active)
         measured = {c.id: c.fps_together for c in self._calibrations[key]}
+        members = [self._pool.workers[i].member for i in active]
         return {m.settled: measured.get(m.id, 0.0) for m in members}
 
     def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:

@@ -7,9 +7,10 @@ A frame whose worker was lost goes back to pending; one that has lost two worker
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster4npu.core.engine import codec
@@ -72,9 +73,24 @@ class StreamOptions:
 
     feed: FeedPlan
     seconds: float | None
-    window: int | None
+    window: int
     in_flight: int | None
     collect: Callable[[Result], None] | None
+
+
+def natural_window(rates: Mapping[str, float], slots: int) -> int:
+    """Return how many frames shall be in the engine at once: enough for full speed, since more only wait.
+
+    While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
+    twice its service time at the summed rate. On top comes what is sent ahead. Without rates: every slot.
+    """
+    measured = [rate for rate in rates.values() if rate > 0]
+    if not measured:
+        return slots
+    ahead = sum(
+        max(LEAST_IN_FLIGHT, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT)) for rate in measured
+    )
+    return min(slots, math.ceil(2 * sum(measured) / min(measured)) + ahead + 2)
 
 
 class Stream:
@@ -102,8 +118,7 @@ class Stream:
         self._live = source[0].live
         self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
         self._free = deque(range(ring.layout.slots))
-        window = options.window if options.window is not None else ring.layout.slots
-        self._limit = min(ring.layout.slots, window + (1 if self._live else 0))
+        self._limit = min(ring.layout.slots, options.window + (1 if self._live else 0))
         self._offered = 0
         self._order: deque[Frame] = deque()
         self._pending: deque[Frame] = deque()
