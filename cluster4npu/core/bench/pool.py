@@ -17,12 +17,14 @@ class BenchmarkPool:
 
     A device may need other settings alone than beside others (a CPU all its threads), and is then loaded
     twice. `alone` maps the id of each distinct device, as the user wrote it, to its settled id; of several
-    workers on one device with equal settings the first stands for all.
+    workers on one device with equal settings the first is measured, and `measured_as` maps each worker's id to
+    the one that stands for it.
     """
 
     plan: ExecutionPlan
     parallel: tuple[PoolMember, ...]
     alone: dict[str, str]
+    measured_as: dict[str, str]
     against: str | None
 
     @property
@@ -65,13 +67,14 @@ def make_benchmark_pool(
     parallel = plan.stage.pool
     alone: dict[str, str] = {}
     seen: dict[DeviceId, str] = {}
+    measured_as: dict[str, str] = {}
     for name in [member.id for member in parallel] + ([against] if against else []):
         settled = make_pool((name,), plan.stage.node_id)[0].settled
-        first = seen.setdefault(_kind(settled), name)
+        measured_as[name] = first = seen.setdefault(_kind(settled), name)
         alone.setdefault(first, settled)
     if against is not None:
-        against = seen[_kind(make_pool((against,), plan.stage.node_id)[0].settled)]
-    return BenchmarkPool(plan, parallel, alone, against)
+        against = measured_as[against]
+    return BenchmarkPool(plan, parallel, alone, measured_as, against)
 
 
 def single_pool(pipeline: PipelineConfig, device: str) -> BenchmarkPool:

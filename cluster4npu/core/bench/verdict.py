@@ -28,6 +28,8 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
     single = {device: side_figures(sides.single_legs(device), ()) for device in pool.alone}
     single[baseline] = side_figures([a for a, _ in pairs], cut["single"])
     best = max(single, key=lambda device: single[device].fps)
+    for member in pool.parallel:  # a second worker on a device is, alone, what the first one is
+        single.setdefault(member.id, single[pool.measured_as[member.id]])
     parallel, speedup, efficiency = None, None, None
     reasons = _reasons(session, checks)
     if pool.is_compared:
@@ -35,7 +37,8 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         cut["parallel"] = windows(legs, profile.windows)
         parallel = side_figures(legs, cut["parallel"])
         if all(leg.frames for pair in pairs for leg in pair):
-            speedup, efficiency = compare_sides(single, parallel, pairs, options.seed)
+            members = {member.id: single[member.id] for member in pool.parallel}
+            speedup, efficiency = compare_sides(members, parallel, pairs, options.seed)
         else:
             reasons.append("too few frames")
     reasons += [
@@ -80,7 +83,7 @@ def side_figures(legs: Sequence[Leg], cut: Sequence[Window]) -> SideFigures:
 def compare_sides(
     single: dict[str, SideFigures], parallel: SideFigures, pairs: Sequence[tuple[Leg, Leg]], seed: int
 ) -> tuple[Speedup, float | None]:
-    """Return the speedup with its interval, and the efficiency: parallel over the sum of singles."""
+    """Return the speedup with its interval, and the efficiency: parallel over the sum of all workers' singles."""
     total = sum(side.fps for side in single.values())
     return statistics.bootstrap_speedup(pairs, seed), parallel.fps / total if total > 0 else None
 
