@@ -85,8 +85,9 @@ class Speedup:
 class BenchmarkResult:
     """A finished benchmark.
 
-    `single` is keyed by the id as it was asked for; `baseline` is the side that parallel is compared with
-    (`best_single`, unless another was asked for). `run_id` is "" where it was not stored.
+    `single` is keyed by the id as it was asked for; `measured_as` names, for each further worker on a device, the
+    one whose figure it shares (in the JSON each of them has its figure). `baseline` is the side that parallel is
+    compared with (`best_single`, unless another was asked for). `run_id` is "" where it was not stored.
     """
 
     scenario: str
@@ -100,6 +101,7 @@ class BenchmarkResult:
     speedup: Speedup | None
     efficiency: float | None
     simulated: bool
+    measured_as: dict[str, str] = field(default_factory=dict)
     workers: tuple[WorkerFigures, ...] = ()
     invalid_reason: str = ""
     warnings: tuple[str, ...] = ()
@@ -146,6 +148,7 @@ class BenchmarkResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `cluster4npu benchmark --json` prints."""
+        shared = {name: self.single[one] for name, one in self.measured_as.items()}
         return {
             "run_id": self.run_id,
             "scenario": self.scenario,
@@ -157,7 +160,8 @@ class BenchmarkResult:
             "headline": self.headline(),
             "explanation": self.explanation(),
             "verdict": self.verdict,
-            "single": {name: side.as_dict() for name, side in self.single.items()},
+            "single": {name: side.as_dict() for name, side in {**self.single, **shared}.items()},
+            "measured_as": dict(self.measured_as),
             "parallel": self.parallel.as_dict() if self.parallel else None,
             "workers": [worker.as_dict() for worker in self.workers],
             "best_single": self.best_single,

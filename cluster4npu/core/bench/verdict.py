@@ -28,8 +28,6 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
     single = {device: side_figures(sides.single_legs(device), ()) for device in pool.alone}
     single[baseline] = side_figures([a for a, _ in pairs], cut["single"])
     best = max(single, key=lambda device: single[device].fps)
-    for member in pool.parallel:  # a second worker on a device is, alone, what the first one is
-        single.setdefault(member.id, single[pool.measured_as[member.id]])
     parallel, speedup, efficiency = None, None, None
     reasons = _reasons(session, checks)
     if pool.is_compared:
@@ -37,7 +35,7 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         cut["parallel"] = windows(legs, profile.windows)
         parallel = side_figures(legs, cut["parallel"])
         if all(leg.frames for pair in pairs for leg in pair):
-            members = {member.id: single[member.id] for member in pool.parallel}
+            members = {member.id: single[pool.measured_as[member.id]] for member in pool.parallel}
             speedup, efficiency = compare_sides(members, parallel, pairs, options.seed)
         else:
             reasons.append("too few frames")
@@ -54,6 +52,7 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         pipeline_name=name,
         devices=tuple(member.id for member in pool.parallel),
         single=single,
+        measured_as={m.id: one for m in pool.parallel if (one := pool.measured_as[m.id]) != m.id},
         parallel=parallel,
         best_single=best,
         baseline=baseline,

@@ -58,7 +58,7 @@ class Bars(QWidget):
         bold.setBold(True)
         metrics = QFontMetrics(bold)
         titles = max((metrics.horizontalAdvance(bar.title) for bar in self._bars), default=0)
-        left = min(titles + 2, int(self.width() * 0.38))
+        left = min(titles + 16, int(self.width() * 0.38))
         right = max((metrics.horizontalAdvance(bar.text) for bar in self._bars), default=0)
         room = max(20, self.width() - left - right - 2 * _GAP_PX)
         top = max((bar.value or 0.0 for bar in self._bars), default=0.0) or 1.0

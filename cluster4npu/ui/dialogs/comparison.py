@@ -52,7 +52,8 @@ class Comparison:
     @classmethod
     def of(cls, data: dict[str, Any]) -> Comparison:
         """Read the JSON of `cluster4npu benchmark`. What is missing or odd in it is "not reported"."""
-        singles = _mapping(data.get("single"))
+        shared = _mapping(data.get("measured_as"))  # further workers on a device: no figures of their own
+        singles = {name: side for name, side in _mapping(data.get("single")).items() if name not in shared}
         baseline = str(data.get("baseline") or data.get("best_single") or "")
         sides = [
             _side(name, _mapping(figures), baseline=name == baseline) for name, figures in singles.items()

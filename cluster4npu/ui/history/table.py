@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (128, 114, 86, 80, 78, 70, 94, 140)
+_WIDTHS = (126, 112, 82, 78, 74, 66, 90, 116)
 
 
 class RunsTable(QTableView):
