@@ -49,7 +49,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker died or was ended; `slots` had been given to it and are the manager's again."""
+    """The worker died or was ended; `slots` had been given to it (in this order) and are the manager's again."""
 
     worker: int
     slots: tuple[int, ...]

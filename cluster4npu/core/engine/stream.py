@@ -268,10 +268,10 @@ class Stream:
             + ("the run went on without it" if event.final else "it was started again")
         )
         frames = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
-        for frame in frames:
-            frame.deaths += 1
-            if frame.deaths >= MOST_DEATHS:
-                frame.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+        for suspect in frames[:1]:  # the one it worked on: the others had only been sent ahead
+            suspect.deaths += 1
+            if suspect.deaths >= MOST_DEATHS:
+                suspect.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
         backlog = self._backlog.get(event.worker, deque())
         again = [f for f in frames if not f.error] + list(backlog)
         backlog.clear()
