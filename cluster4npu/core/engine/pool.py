@@ -19,7 +19,10 @@ from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember
 
 LOAD_TIMEOUT_S = 180.0
-MOST_RESTARTS = 5  # within RESTART_WINDOW_S, then the device counts as failed
+MOST_RESTARTS = (
+    5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
+)
+PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
 FIRST_BACKOFF_S = 0.05
 
@@ -75,6 +78,7 @@ class Worker:
     in_flight: dict[int, int] = field(default_factory=dict)  # slot -> when it may be overdue (monotonic ns)
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
+    finished: int = 0  # frames, since this process was started
     deaths: deque[float] = field(default_factory=deque)
     restarts: int = 0
     due_s: float | None = None  # when it is to be started again, or must be loaded
@@ -118,6 +122,7 @@ class WorkerPool:
         worker.process, worker.connection = process, ours
         worker.state, worker.due_s = "starting", time.monotonic() + LOAD_TIMEOUT_S
         worker.labels.clear()
+        worker.finished = 0
         self._waiter.add(f"talk:{worker.index}", ours)
         self._waiter.add(f"exit:{worker.index}", process.sentinel)
 
@@ -167,6 +172,7 @@ class WorkerPool:
             return
         if isinstance(record, Done):
             if worker.in_flight.pop(record.slot, None) is not None:
+                worker.finished += 1
                 yield Completed(worker.index, record)
         elif isinstance(record, Control):
             yield from self._control(worker, record)
@@ -216,6 +222,8 @@ class WorkerPool:
         slots = tuple(worker.in_flight)
         worker.in_flight.clear()
         if worker.state not in ("failed", "stopped"):
+            if worker.finished >= PROGRESS_FRAMES:
+                worker.deaths.clear()
             worker.deaths.append(time.monotonic())
             first_load = loading and worker.restarts == 0
             if first_load or len(worker.deaths) > MOST_RESTARTS:
