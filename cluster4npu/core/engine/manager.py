@@ -46,6 +46,7 @@ from cluster4npu.core.nodes.base import SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
+from cluster4npu.core.scheduling.harm import Rates, harmful
 
 REPORT_S = 0.25
 SINK_CLOSE_S = 5.0
@@ -91,6 +92,7 @@ class Manager:
         self._calibrations: dict[tuple[int, ...], tuple[DeviceCalibration, ...]] = {}
         self._host = HostMeter()
         self._dropped = 0
+        self._left_out: list[str] = []
         self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
 
@@ -227,7 +229,10 @@ class Manager:
     def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
         assert self._source and self._pool and self._ring and self._preview
         active = self._indices(segment.devices)
+        self._left_out = []
         rates = self._rates(active)
+        if rates:
+            active = [i for i in active if self._pool.workers[i].member.settled in rates]
         weights = rates or {self._pool.workers[i].member.settled: 1.0 for i in active}
         self._source[1].rewind()
         batch: list[Result] = []
@@ -256,6 +261,7 @@ class Manager:
                 collect,
             ),
         )
+        self.stream.warnings.extend(self._left_out)
         self._dropped = 0
         self._state("running")
         self._loop(self.stream, batch)
@@ -333,20 +339,34 @@ class Manager:
     # ---- calibration
 
     def _rates(self, active: list[int]) -> dict[str, float]:
-        """Return the rates of these workers (frames/s, all together), measured now or by an earlier run.
+        """Return the rates of the workers to use (frames/s, all together), measured now or by an earlier run.
 
-        Empty where nothing was measured: one device alone needs no weight, unless the user wants to know.
+        A device that would make the others slower is not among them. Empty where nothing was measured: one device
+        alone needs no weight, unless the user wants to know.
         """
-        assert self._pool is not None
+        assert self._pool is not None and self._ring is not None
         wanted = self._options.calibration
         if wanted == "never" or (len(active) == 1 and wanted != "always"):
             return {}
+        kept = list(active)
+        while True:
+            measured = {c.id: c for c in self._calibrated(kept)}
+            ids = {self._pool.workers[i].member.id: i for i in kept}
+            rates = [Rates(d, measured[d].fps_alone, measured[d].fps_together) for d in ids]
+            harm = harmful(rates, self._ring.layout.slots)
+            if harm is None:
+                return {
+                    self._pool.workers[i].member.settled: measured[d].fps_together for d, i in ids.items()
+                }
+            kept.remove(ids[harm[0]])
+            self._left_out.append(f"{harm[0]} was left out: {harm[1]}")
+
+    def _calibrated(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
+        """Return the calibration of these workers, measured at most once in a run."""
         key = tuple(active)
         if key not in self._calibrations:
             self._calibrations[key] = self._calibrate(active)
-        measured = {c.id: c.fps_together for c in self._calibrations[key]}
-        members = [self._pool.workers[i].member for i in active]
-        return {m.settled: measured.get(m.id, 0.0) for m in members}
+        return self._calibrations[key]
 
     def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
         assert self._source and self._pool and self._ring

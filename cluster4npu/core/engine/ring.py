@@ -96,14 +96,14 @@ class Ring:
 def slots_for(frame_bytes: int, workers: int, in_flight: int, wanted: int | None) -> int:
     """Return how many slots a run gets: enough to keep every worker busy while the slowest holds the order back.
 
-    At least `in_flight` per worker and two for the source and the sinks; at most a quarter of the shared memory that
-    is free, or 512 MiB, unless that least number needs more.
+    At least `in_flight` per worker and two for the source and the sinks; else 64 or more, in at most 256 MiB or a
+    quarter of the shared memory that is free.
     """
     least = workers * in_flight + 2
     if wanted is not None:
         return max(wanted, 2)
-    budget = min(512 * 2**20, shm.available_bytes() // 4)
-    return max(least, min(max(32, 4 * workers + 8), budget // max(frame_bytes, 1)))
+    budget = min(256 * 2**20, shm.available_bytes() // 4)
+    return max(least, min(max(64, 4 * workers + 8), budget // max(frame_bytes, 1)))
 
 
 def _aligned(size: int) -> int:

@@ -15,7 +15,7 @@ def policy_types() -> dict[str, type[Policy]]:
     """Return every policy by name."""
     found: dict[str, type[Policy]] = {}
     for module_info in pkgutil.iter_modules(__path__):
-        if module_info.name in {"base", "cycles"}:
+        if module_info.name in {"base", "cycles", "harm"}:
             continue
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for item in vars(module).values():

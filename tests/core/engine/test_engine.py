@@ -197,3 +197,12 @@ def test_a_ring_that_does_not_fit_is_refused_with_the_remedy(make_pipeline):
     with Engine(pipeline, RunOptions(ring_slots=10_000)) as run, pytest.raises(RunFailed) as caught:
         run.wait(30)
     assert "shared memory" in str(caught.value) and "--shm-size" in str(caught.value)
+
+
+def test_a_harmful_device_is_left_out_and_named(make_pipeline):
+    pipeline = make_pipeline("sim:fast?ms=5", "sim:slow?ms=700")
+    with Engine(pipeline, RunOptions(frames=200, ring_slots=16)) as run:
+        summary = run.wait(60)
+    counts = {d.id: d.frames for d in summary.devices}
+    assert counts == {"sim:fast?ms=5": 200, "sim:slow?ms=700": 0}
+    assert any(w.startswith("sim:slow?ms=700 was left out") for w in summary.warnings)
