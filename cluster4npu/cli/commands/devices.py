@@ -22,7 +22,7 @@ class Devices(Command):
         pass
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        from cluster4npu.core.devices.registry import broken, detect
+        from cluster4npu.core.devices.registry import detect
 
         devices = detect()
         console.object([asdict(device) for device in devices])
@@ -43,8 +43,6 @@ class Devices(Command):
         )
         for line in lines:
             console.out(line)
-        for name, reason in broken().items():
-            console.note(f"warning: the backend '{name}' could not be loaded: {reason}")
         return SUCCESS
 
 

@@ -31,7 +31,7 @@ class DeviceInfo:
 
     id: str
     name: str
-    kind: str  # cpu, gpu, npu, ane
+    kind: str  # cpu, gpu, npu, ane; unknown: of a backend that could not be loaded
     backend: str
     available: bool = True
     reason: str = ""

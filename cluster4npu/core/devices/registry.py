@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import ValidationError
 
@@ -18,6 +19,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
 
 GROUP = "cluster4npu.backends"
+_KEY = re.compile("[a-z][a-z0-9_]*")
 
 
 @cache
@@ -44,22 +46,43 @@ def _discover() -> tuple[dict[str, Backend], dict[str, str]]:
                 found[item.key] = item()
     for entry in entry_points(group=GROUP):
         try:
-            backend = entry.load()()
-            found.setdefault(backend.key, backend)
-        except Exception as error:  # someone else's code: whatever it raises makes it unavailable, not us
-            failed[entry.name] = f"{type(error).__name__}: {error}"
+            backend = _third_party(entry, found)
+        except (Exception, SystemExit) as error:  # someone else's code: it becomes unavailable, not we
+            failed[entry.name] = _package(entry) + _line(error)
+        else:
+            found[backend.key] = backend
     return found, failed
+
+
+def _third_party(entry: EntryPoint, found: dict[str, Backend]) -> Backend:
+    backend = entry.load()()
+    if not isinstance(backend, Backend):
+        raise TypeError(f"{entry.value} is no Backend")
+    if not _KEY.fullmatch(backend.key):
+        raise ValueError(f"its key {backend.key!r} is no name of small letters, digits and _")
+    if backend.key in found:
+        raise ValueError(f"its key '{backend.key}' belongs to the backend '{found[backend.key].title}'")
+    return backend
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"package {entry.dist.name}: " if entry.dist else ""
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:400]
 
 
 def backend(key: str) -> Backend:
     """Return one backend; raises DeviceUnavailable that names the nearest key."""
     known = backends()
     if key not in known:
+        reason = broken().get(key)
         raise DeviceUnavailable(
             Problem(
-                f"there is no backend '{key}'",
+                f"the backend '{key}' could not be loaded" if reason else f"there is no backend '{key}'",
                 field="devices",
-                found=key,
+                found=reason or key,
                 allowed=", ".join(known),
                 hint=nearest(key, known) or "`cluster4npu devices` lists what is here.",
             )
@@ -93,6 +116,29 @@ def settle(devices: tuple[DeviceId, ...]) -> tuple[DeviceId, ...]:
 
 
 def detect() -> list[DeviceInfo]:
-    """Return every device that any backend sees, available or not, real ones first."""
-    found = [info for item in backends().values() for info in item.devices()]
+    """Return every device that any backend sees, available or not, real ones first.
+
+    A third party's backend that is broken is one unavailable device; its reason says what it raised.
+    """
+    found = [info for item in backends().values() for info in _devices(item)]
+    found += [_broken_device(name, reason) for name, reason in broken().items()]
     return sorted(found, key=lambda d: (d.simulated, not d.available))
+
+
+def _devices(backend: Backend) -> list[DeviceInfo]:
+    try:
+        return backend.devices()
+    except Exception as error:  # a third party's; our own never raise here
+        return [_broken_device(backend.key, _line(error))]
+
+
+def _broken_device(name: str, reason: str) -> DeviceInfo:
+    key = re.sub("[^a-z0-9_]+", "_", name.lower())
+    return DeviceInfo(
+        id=f"{key if _KEY.fullmatch(key) else 'x_' + key}:unknown",
+        name=name,
+        kind="unknown",
+        backend=name,
+        available=False,
+        reason=f"the backend could not be loaded: {reason}",
+    )

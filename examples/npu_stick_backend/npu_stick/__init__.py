@@ -1,0 +1,1 @@
+"""An imaginary NPU stick for Cluster4NPU: `driver` stands for the vendor's SDK, `backend` is what you would write."""
