@@ -104,7 +104,7 @@ class Calibrator:
     def _give(self, index: int, slot: int) -> None:
         self._generation += 1
         self._ring.table[slot]["generation"] = self._generation & 0xFFFFFFFF
-        self._pool.give(index, Work(slot, self._generation & 0xFFFFFFFF, -1))
+        self._pool.give(index, [Work(slot, self._generation & 0xFFFFFFFF, -1)])
 
 
 def _rate(finished_ns: Sequence[int]) -> float:

@@ -1,11 +1,14 @@
 """What goes between the manager and a worker: small binary records over one pipe pair per worker generation.
 
-Nothing here is a lock or a queue that others share: when a worker dies, its pipe is thrown away with it.
+Nothing here is a lock or a queue that others share: when a worker dies, its pipe is thrown away with it. Each record
+stands behind its length, and a read takes what is there, be it many records or half of one: nobody waits for the rest
+of a record whose sender was stopped in the middle of it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import struct
 import sys
@@ -14,8 +17,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-MAX_RECORD = 4096  # a pipe passes that much in one piece (PIPE_BUF), so that half a record is never seen
+MAX_RECORD = 4096
+_READ_BYTES = 65536
 
+_LENGTH = struct.Struct("<H")
 _WORK = struct.Struct("<cIIq")
 _DONE = struct.Struct("<cIIqqqqI")
 _TEXT_LIMIT = MAX_RECORD - _DONE.size
@@ -55,14 +60,52 @@ class Control:
 Record = Work | Done | Control
 
 
-def send(connection: Connection, record: Record) -> None:
-    """Send one record; raises OSError when the other side is gone."""
-    connection.send_bytes(pack(record))
+class Channel:
+    """One end of a pipe pair, used by one thread."""
 
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._half = b""
 
-def receive(connection: Connection) -> Record:
-    """Read one record; raises EOFError or OSError when the other side is gone."""
-    return unpack(connection.recv_bytes())
+    def send(self, records: Iterable[Record]) -> None:
+        """Send records in one go; raises OSError when the other side is gone.
+
+        Waits only when the pipe is full, which the bound on frames in flight keeps it from ever being.
+        """
+        data = b"".join([_LENGTH.pack(len(packed)) + packed for packed in map(pack, records)])
+        if sys.platform == "win32":
+            self.connection.send_bytes(data)
+            return
+        handle = self.connection.fileno()
+        while data:
+            data = data[os.write(handle, data) :]
+
+    def receive(self) -> list[Record]:
+        """Read once and return the whole records that came, perhaps none; raises EOFError, or OSError.
+
+        Returns at once when there is something to read; else it waits.
+        """
+        if sys.platform == "win32":
+            data = self.connection.recv_bytes()
+        else:
+            data = os.read(self.connection.fileno(), _READ_BYTES)
+            if not data:
+                raise EOFError
+        data = self._half + data
+        records, at = [], 0
+        while len(data) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, at)
+            if len(data) - at - _LENGTH.size < length:
+                break
+            at += _LENGTH.size
+            records.append(unpack(data[at : at + length]))
+            at += length
+        self._half = data[at:]
+        return records
+
+    def close(self) -> None:
+        """Close this end."""
+        self.connection.close()
 
 
 def pack(record: Record) -> bytes:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from cluster4npu.core.engine.channel import Control, Done, Waiter, Work, receive, send
+from cluster4npu.core.engine.channel import Channel, Control, Done, Record, Waiter, Work
 from cluster4npu.core.engine.ring import RingLayout
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record, worker_main
 from cluster4npu.core.errors import Cluster4NPUError
@@ -74,8 +73,10 @@ class Worker:
     member: PoolMember
     state: str = "starting"
     process: SpawnProcess | None = None
-    connection: Connection | None = None
-    in_flight: dict[int, int] = field(default_factory=dict)  # slot -> when it may be overdue (monotonic ns)
+    channel: Channel | None = None
+    in_flight: dict[int, int] = field(
+        default_factory=dict
+    )  # slot -> when it is overdue (monotonic ns), oldest first
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     finished: int = 0  # frames, since this process was started
@@ -119,7 +120,7 @@ class WorkerPool:
         )
         process.start()
         theirs.close()
-        worker.process, worker.connection = process, ours
+        worker.process, worker.channel = process, Channel(ours)
         worker.state, worker.due_s = "starting", time.monotonic() + LOAD_TIMEOUT_S
         worker.labels.clear()
         worker.finished = 0
@@ -131,51 +132,57 @@ class WorkerPool:
         self._layout = layout
         for worker in self.workers:
             if worker.state == "loaded":
-                self._tell(worker, Control("attach", asdict(layout)))
+                self._tell(worker, [Control("attach", asdict(layout))])
 
-    def give(self, index: int, work: Work) -> None:
-        """Hand a slot to a ready worker. When it has just died, `handle` will tell that the slot is lost."""
+    def give(self, index: int, works: Sequence[Work]) -> None:
+        """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
         worker = self.workers[index]
-        worker.in_flight[work.slot] = time.monotonic_ns() + self._timeout_ns
-        self._tell(worker, work)
+        overdue = time.monotonic_ns() + self._timeout_ns
+        for work in works:
+            worker.in_flight[work.slot] = overdue
+        self._tell(worker, works)
 
-    def _tell(self, worker: Worker, record: Work | Control) -> None:
+    def _tell(self, worker: Worker, records: Sequence[Record]) -> None:
         try:
-            if worker.connection is not None:
-                send(worker.connection, record)
+            if worker.channel is not None:
+                worker.channel.send(records)
         except OSError:
             pass  # its sentinel tells the death in a moment
 
-    def handle(self, key: str) -> Iterator[PoolEvent]:
+    def handle(self, key: str) -> list[PoolEvent]:
         """Take what one ready source of the waiter ("talk:N" or "exit:N") has to say."""
         kind, _, number = key.partition(":")
         worker = self.workers[int(number)]
+        events: list[PoolEvent] = []
         if kind == "talk":
-            yield from self._read(worker)
+            self._read(worker, events)
         elif worker.process is not None:
-            while worker.connection is not None and not worker.connection.closed:
-                answers = list(self._read(worker))  # what it answered before it died still counts
-                if not answers:
-                    break
-                yield from answers
+            while self._read(worker, events):
+                pass  # what it answered before it died still counts
             worker.process.join(1.0)
-            yield self._lost(worker, _exit_reason(worker.process.exitcode))
+            events.append(self._lost(worker, _exit_reason(worker.process.exitcode)))
+        return events
 
-    def _read(self, worker: Worker) -> Iterator[PoolEvent]:
-        """Take one record, which is there (or the end of the pipe is)."""
-        if worker.connection is None:
-            return
+    def _read(self, worker: Worker, events: list[PoolEvent]) -> bool:
+        """Take the records that are there; False at the end of the pipe."""
+        if worker.channel is None:
+            return False
         try:
-            record = receive(worker.connection)
+            records = worker.channel.receive()
         except (EOFError, OSError):
             self._waiter.remove(f"talk:{worker.index}")
-            return
-        if isinstance(record, Done):
-            if worker.in_flight.pop(record.slot, None) is not None:
-                worker.finished += 1
-                yield Completed(worker.index, record)
-        elif isinstance(record, Control):
-            yield from self._control(worker, record)
+            return False
+        overdue = time.monotonic_ns() + self._timeout_ns
+        for record in records:
+            if isinstance(record, Done):
+                if worker.in_flight.pop(record.slot, None) is not None:
+                    worker.finished += 1
+                    events.append(Completed(worker.index, record))
+                if worker.in_flight:  # progress: the next one's time begins now
+                    worker.in_flight[next(iter(worker.in_flight))] = overdue
+            elif isinstance(record, Control):
+                events.extend(self._control(worker, record))
+        return True
 
     def _control(self, worker: Worker, record: Control) -> Iterator[PoolEvent]:
         if record.kind == "labels":
@@ -183,7 +190,7 @@ class WorkerPool:
         elif record.kind == "loaded":
             worker.report, worker.state = record.data, "loaded"
             if self._layout is not None:
-                self._tell(worker, Control("attach", asdict(self._layout)))
+                self._tell(worker, [Control("attach", asdict(self._layout))])
         elif record.kind == "ready":
             worker.state, worker.due_s = "ready", None
             yield Ready(worker.index)
@@ -203,7 +210,7 @@ class WorkerPool:
                 else:
                     worker.state = "failed"
                     events.append(self._lost(worker, f"did not load within {LOAD_TIMEOUT_S:.0f} s"))
-            elif worker.in_flight and min(worker.in_flight.values()) < now_ns:
+            elif worker.in_flight and next(iter(worker.in_flight.values())) < now_ns:
                 seconds = self._timeout_ns / 1e9
                 events.append(self._lost(worker, f"made no progress on a frame for {seconds:.0f} s"))
             else:
@@ -239,18 +246,18 @@ class WorkerPool:
         """End a worker's process for certain and throw its pipe away: nothing of it may write from here on."""
         self._waiter.remove(f"talk:{worker.index}")
         self._waiter.remove(f"exit:{worker.index}")
-        if worker.connection is not None:
-            worker.connection.close()
+        if worker.channel is not None:
+            worker.channel.close()
         if worker.process is not None:
             if worker.process.is_alive():
                 worker.process.kill()
             worker.process.join(5.0)
-        worker.process = worker.connection = None
+        worker.process = worker.channel = None
 
     def next_due_s(self) -> float | None:
         """Return when `tick` has something to do (monotonic seconds), or None."""
         times = [w.due_s for w in self.workers if w.due_s is not None]
-        times += [min(w.in_flight.values()) / 1e9 for w in self.workers if w.in_flight]
+        times += [next(iter(w.in_flight.values())) / 1e9 for w in self.workers if w.in_flight]
         return min(times, default=None)
 
     def usable(self) -> bool:
@@ -260,7 +267,7 @@ class WorkerPool:
     def stop(self, grace_s: float = 0.4) -> None:
         """End every worker: politely, then for certain."""
         for worker in self.workers:
-            self._tell(worker, Control("quit", {}))
+            self._tell(worker, [Control("quit", {})])
         until = time.monotonic() + grace_s
         for worker in self.workers:
             if worker.process is not None:

@@ -224,11 +224,17 @@ class Stream:
     def _dispatch(self) -> None:
         for index, backlog in self._backlog.items():
             worker = self._pool.workers[index]
-            while backlog and worker.alive and len(worker.in_flight) < self._depth[index]:
+            room = min(self._depth[index] - len(worker.in_flight), len(backlog)) if worker.alive else 0
+            if room <= 0:
+                continue
+            now = time.monotonic_ns()
+            works = []
+            for _ in range(room):
                 frame = backlog.popleft()
-                frame.queued_ns = time.monotonic_ns()
+                frame.queued_ns = now
                 self._in_flight[frame.slot] = frame
-                self._pool.give(index, Work(frame.slot, frame.generation, frame.frame_id))
+                works.append(Work(frame.slot, frame.generation, frame.frame_id))
+            self._pool.give(index, works)
 
     # ---- what the pool tells
 

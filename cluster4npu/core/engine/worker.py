@@ -17,7 +17,7 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
-from cluster4npu.core.engine.channel import Control, Done, Work, receive, send
+from cluster4npu.core.engine.channel import Channel, Control, Done, Record, Work
 from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
@@ -28,6 +28,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 _NO_BATCH = np.empty((0, 0), np.float32)
 _MOST_PROBLEM_TEXT = 600
+_TOGETHER_NS = 200_000  # answers wait for each other so long at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +59,47 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
     leave_signals_to_the_app()
     leave_with_parent()
+    channel = Channel(connection)
     try:
         stage = LoadedStage.load(spec)
         for chunk in stage.label_chunks():
-            send(connection, chunk)
-        send(connection, Control("loaded", stage.report))
-        _serve(stage, connection)
-    except Cluster4NPUError as error:
-        send(connection, Control("refused", _error_record(error, spec)))
+            channel.send([chunk])
+        channel.send([Control("loaded", stage.report)])
+        _serve(stage, channel)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the manager is gone or has thrown this generation away
+    except Cluster4NPUError as error:
+        channel.send([Control("refused", _error_record(error, spec))])
+    except Exception as error:  # a runtime's or a third party's own: told, not printed
+        failed = RunFailed(Problem(f"the device could not be started: {error}", found=type(error).__name__))
+        channel.send([Control("refused", _error_record(failed, spec))])
     finally:
-        connection.close()
+        channel.close()
 
 
-def _serve(stage: LoadedStage, connection: Connection) -> None:
+def _serve(stage: LoadedStage, channel: Channel) -> None:
+    """Work until told to quit. Answers to quick frames are sent together, as long as more of them are at hand."""
     ring: Ring | None = None
+    answers: list[Record] = []
     while True:
-        record = receive(connection)
-        if isinstance(record, Work) and ring is not None:
-            send(connection, stage.work(ring, record))
-        elif isinstance(record, Control) and record.kind == "attach":
-            ring = Ring.attach(RingLayout(**record.data))
-            send(connection, Control("ready", {}))
-        else:
-            stage.session.close()
-            return
+        records = channel.receive()
+        begun = time.monotonic_ns()
+        for record in records:
+            if isinstance(record, Work) and ring is not None:
+                answers.append(stage.work(ring, record))
+            elif isinstance(record, Control) and record.kind == "attach":
+                ring = Ring.attach(RingLayout(**record.data))
+                answers.append(Control("ready", {}))
+            else:
+                stage.session.close()
+                return
+            if time.monotonic_ns() - begun > _TOGETHER_NS:
+                channel.send(answers)
+                answers.clear()
+                begun = time.monotonic_ns()
+        if answers:
+            channel.send(answers)
+            answers.clear()
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
@@ -192,7 +208,11 @@ class LoadedStage:
             if self._exports:
                 used = codec.encode(values, self._exports, ring.result(record.slot))
         except (Cluster4NPUError, codec.ResultTooLarge) as problem:
-            error = str(problem) or type(problem).__name__
+            error = str(problem)
+        except (
+            Exception
+        ) as problem:  # a runtime's or a third party's own: this frame fails, the worker goes on
+            error = f"{type(problem).__name__}: {problem}"
         row["result_bytes"] = used
         row["state"] = DONE
         finished = time.monotonic_ns()

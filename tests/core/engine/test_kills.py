@@ -5,6 +5,7 @@ Each has a short form, and a long one under `make soak`. The seed is in the test
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -76,14 +77,23 @@ def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_
                     manager = psutil.Process(event.processes[0])
                     next_hit = time.monotonic() + pause_s
             if left and next_hit and time.monotonic() > next_hit:
-                workers = [c for c in manager.children() if "spawn_main" in " ".join(c.cmdline())]
-                left -= hit([w.pid for w in workers])
+                left -= hit(living_workers(manager))
                 next_hit = time.monotonic() + pause_s
             if left == 0 and len(told) >= times:  # noticed, and not only done
                 left = -1
                 run.stop(now=False)
             time.sleep(0.002)
         return results, run.wait(), told
+
+
+def living_workers(manager: psutil.Process) -> list[int]:
+    """Return the pids of the manager's workers (it has helper processes of multiprocessing too)."""
+    pids = []
+    for child in manager.children():
+        with contextlib.suppress(psutil.Error):  # gone, or a zombie for a moment
+            if "spawn_main" in " ".join(child.cmdline()):
+                pids.append(child.pid)
+    return pids
 
 
 def check(config: PipelineConfig, results, summary) -> None:
