@@ -33,6 +33,7 @@ LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _FAILURES_TOLD = 5
+_READ_NS = 100_000  # quick frames are read together for so long, then the workers get theirs
 _NOBODY = -1
 
 
@@ -197,6 +198,7 @@ class Stream:
         self._full = full
 
     def _take_frames(self) -> None:
+        until = time.monotonic_ns() + _READ_NS
         while (filled := self.feeder.take()) is not None:
             self._offered -= 1
             row = self._ring.table[filled.slot]
@@ -206,8 +208,8 @@ class Stream:
             self._next_id += 1
             self._order.append(frame)
             self._pending.append(frame)
-            if self.feeder.due_s() == 0.0:
-                break  # hand this one on, and look at the workers, before the next is read
+            if time.monotonic_ns() >= until:
+                break  # hand on what was read, and look at the workers
 
     def _assign(self) -> None:
         while self._pending:
