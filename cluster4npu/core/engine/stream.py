@@ -327,7 +327,7 @@ class Stream:
             if len(self.failures) < _FAILURES_TOLD:
                 self.failures.append(f"frame {frame.frame_id}: {frame.error}")
         else:
-            self.meter.delivered(latency_ms, info.height * info.width * 3, now)
+            self.meter.delivered(frame.worker, latency_ms, info.height * info.width * 3, now)
         self._trace(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
         wish = self._hub.preview_wish
         if self._route.sinks or self._options.collect or wish:

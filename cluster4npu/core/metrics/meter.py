@@ -19,7 +19,10 @@ _CHUNK = 4096
 
 @dataclass(slots=True)
 class DeviceCount:
-    """What one worker has finished: over the whole segment, and since the last snapshot."""
+    """What one worker has done: over the whole segment, and since the last snapshot.
+
+    `frames` are those of its frames that were delivered, so that all workers' add up to what came out.
+    """
 
     frames: int = 0
     busy_ns: int = 0
@@ -72,15 +75,15 @@ class Meter:
         """Count one frame that a worker has finished."""
         device = self.devices[worker]
         spent = finished_ns - started_ns
-        device.frames += 1
         device.busy_ns += spent
         device.service_ms.append(spent / 1e6)
         device.period_frames += 1
         device.period_busy_ns += spent
 
-    def delivered(self, latency_ms: float, nbytes: int, now_ns: int) -> None:
-        """Count one frame that was handed on in order."""
+    def delivered(self, worker: int, latency_ms: float, nbytes: int, now_ns: int) -> None:
+        """Count one frame of this worker that was handed on in order."""
         self.out += 1
+        self.devices[worker].frames += 1
         self.bytes += nbytes
         self.last_ns = now_ns
         self.latency_ms.append(latency_ms)

@@ -12,8 +12,8 @@ class DeviceSnapshot:
     id: str
     state: str  # starting, ready, busy, restarting, failed, stopped
     simulated: bool
-    frames: int  # finished since the run began
-    share: float  # of all finished frames, 0..1
+    frames: int  # delivered since the run began
+    share: float  # of all delivered frames, 0..1
     fps: float  # finished a second, over the last period
     busy: float  # part of the last period in which it worked, 0..1
     latency_ms: float | None  # mean service time (pre, model, post) over the last period

@@ -106,6 +106,7 @@ def test_stop_comes_within_a_second_and_counts_what_is_dropped(make_pipeline):
         assert time.monotonic() - asked < 2.0  # a second, and room for a loaded machine
     assert summary.frames_in == summary.frames_out + summary.frames_dropped + summary.frames_failed
     assert summary.frames_dropped > 0
+    assert sum(d.frames for d in summary.devices) == summary.frames_out
 
 
 def test_stop_without_hurry_finishes_what_is_in_flight(make_pipeline):

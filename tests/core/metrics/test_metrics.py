@@ -57,7 +57,7 @@ def test_latencies_leave_failed_frames_out():
 def test_meter_counts_devices_and_periods():
     meter = Meter(2, traces=False)
     meter.finished(1, 0, 4_000_000)
-    meter.delivered(10.0, 300, meter.start_ns + 10_000_000)
+    meter.delivered(1, 10.0, 300, meter.start_ns + 10_000_000)
     period = meter.period()
     assert period.fps > 0 and period.latency_mean_ms == 10.0
     assert meter.period().latency_mean_ms is None
