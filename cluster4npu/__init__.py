@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster4npu.core.bench import PerformanceBenchmarker
+    from cluster4npu.core.devices.allocation import DeviceAllocation
+    from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
+    from cluster4npu.core.devices.manager import AdvancedDeviceManager, DeviceMetrics
     from cluster4npu.core.engine.engine import Engine, Run
     from cluster4npu.core.engine.messages import Result, RunOptions, Segment
     from cluster4npu.core.metrics.summary import RunSummary
@@ -21,6 +24,11 @@ if TYPE_CHECKING:
 
 # Loaded when first used, so that `import cluster4npu` (and with it every worker's start) stays quick.
 _PUBLIC = {
+    "AdvancedDeviceManager": "cluster4npu.core.devices.manager",
+    "DeviceAllocation": "cluster4npu.core.devices.allocation",
+    "DeviceHealth": "cluster4npu.core.devices.backend",
+    "DeviceInfo": "cluster4npu.core.devices.backend",
+    "DeviceMetrics": "cluster4npu.core.devices.manager",
     "Engine": "cluster4npu.core.engine.engine",
     "PerformanceBenchmarker": "cluster4npu.core.bench",
     "PipelineConfig": "cluster4npu.core.pipeline.config",
@@ -35,6 +43,11 @@ _PUBLIC = {
 
 __version__ = "0.1.0"
 __all__ = [
+    "AdvancedDeviceManager",
+    "DeviceAllocation",
+    "DeviceHealth",
+    "DeviceInfo",
+    "DeviceMetrics",
     "Engine",
     "PerformanceBenchmarker",
     "PipelineConfig",

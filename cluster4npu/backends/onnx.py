@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import cpu_health, cpu_name, memory_bytes, share_of_cores
+from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
@@ -36,6 +36,7 @@ class OnnxBackend(Backend):
 
     key = "onnx"
     title = "ONNX Runtime"
+    suffixes = (".onnx",)
     Options: ClassVar[type[DeviceOptions]] = OnnxOptions
 
     def devices(self) -> list[DeviceInfo]:
@@ -47,7 +48,6 @@ class OnnxBackend(Backend):
                 backend=self.key,
                 memory_bytes=memory_bytes(),
                 precisions=("fp32", "fp16", "int8"),
-                health=cpu_health(),
             )
         ]
         try:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from cluster4npu.core.devices.backend import Backend, DeviceHealth, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import cpu_health, memory_bytes, share_of_cores
+from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.detect import memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
@@ -34,6 +34,7 @@ class OpenVinoBackend(Backend):
 
     key = "openvino"
     title = "OpenVINO"
+    suffixes = (".onnx",)
     extra = "cluster4npu[openvino]"
     Options: ClassVar[type[DeviceOptions]] = OpenVinoOptions
 
@@ -91,7 +92,6 @@ class OpenVinoBackend(Backend):
             backend=self.key,
             memory_bytes=memory_bytes() if cpu else None,
             precisions=tuple(ours for theirs, ours in _PRECISIONS.items() if theirs in offered),
-            health=cpu_health() if cpu else DeviceHealth(),
         )
 
 

@@ -23,6 +23,7 @@ class DeviceHealth:
     temperature_c: float | None = None
     utilization: float | None = None  # 0..1
     power_w: float | None = None
+    memory_used_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class DeviceInfo:
     memory_bytes: int | None = None
     precisions: tuple[str, ...] = ()
     health: DeviceHealth = field(default_factory=DeviceHealth)
+    hardware_id: str = ""  # as its driver names it ("GPU-..."): what its health is asked for with
 
 
 class DeviceOptions(BaseModel):
@@ -72,6 +74,7 @@ class Backend(ABC):
     key: ClassVar[str]
     title: ClassVar[str]
     simulated: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = ()  # of the model files that it reads, with the dot; (): any
     extra: ClassVar[str] = ""  # what to install: "cluster4npu[openvino]"; "" when it is part of the core
     Options: ClassVar[type[DeviceOptions]] = DeviceOptions
 

@@ -1,4 +1,4 @@
-"""What the machine's own processor is: its name, its cores, its memory and how busy it is."""
+"""What the machine's own processor is: its name, its cores and its memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from cluster4npu.core.devices.backend import DeviceHealth
 from cluster4npu.core.devices.ids import DeviceId
 
 
@@ -41,12 +40,6 @@ def memory_bytes() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def cpu_health() -> DeviceHealth:
-    """Return the processor's load since the last call (None the first time)."""
-    busy = _busy_since_last_call()
-    return DeviceHealth(status="ok", utilization=busy)
-
-
 def share_of_cores(pool: tuple[DeviceId, ...]) -> int:
     """Return how many threads each worker on the processor gets when all workers of `pool` run at once.
 
@@ -54,18 +47,6 @@ def share_of_cores(pool: tuple[DeviceId, ...]) -> int:
     """
     workers = sum(device.unit == "cpu" and device.backend != "sim" for device in pool)
     return max(1, usable_cores() // max(1, workers))
-
-
-_first_call = True
-
-
-def _busy_since_last_call() -> float | None:
-    global _first_call
-    percent = psutil.cpu_percent(interval=None)
-    if _first_call:  # psutil has nothing to compare with yet and says 0
-        _first_call = False
-        return None
-    return float(percent) / 100
 
 
 def _from_cpuinfo() -> str:

@@ -11,6 +11,7 @@ import pkgutil
 import re
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -113,6 +114,37 @@ def device_options(device: DeviceId) -> DeviceOptions:
 def settle(devices: tuple[DeviceId, ...]) -> tuple[DeviceId, ...]:
     """Return the pool with every option written out that depends on the pool as a whole."""
     return tuple(backend(d.backend).settle(d, devices) for d in devices)
+
+
+def reads(key: str, model: Path | None) -> bool:
+    """Tell whether this backend reads such a model file; any does where nobody knows the file's suffix."""
+    known = backends()
+    if model is None or not known[key].suffixes:
+        return True
+    suffix = model.suffix.lower()
+    return suffix in known[key].suffixes or all(suffix not in item.suffixes for item in known.values())
+
+
+def require_available(device: DeviceId) -> None:
+    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all."""
+    owner = backend(device.backend)
+    if owner.simulated:
+        return  # any name will do; its options are checked when it is loaded
+    listed = {info.id: info for info in owner.devices()}
+    info = listed.get(device.device)
+    if info is not None and info.available:
+        return
+    raise DeviceUnavailable(
+        Problem(
+            f"the device '{device}' is not available" if info else f"there is no device '{device}' here",
+            field="devices",
+            found=(info.reason if info else "") or str(device),
+            allowed=", ".join(i.id for i in listed.values() if i.available),
+            hint=nearest(device.device, listed)
+            if info is None
+            else (f"Install {owner.extra}." if owner.extra else ""),
+        )
+    )
 
 
 def detect() -> list[DeviceInfo]:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem, nearest
+from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem
 from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -111,34 +111,36 @@ def make_plan(
                     hint="Connect the output node behind the inference node.",
                 )
             )
-    model = inference.params.model
+    model = None if inference.params.model == NO_MODEL else resolve_path(inference.params.model, config.base)
     return ExecutionPlan(
         config=graph.config,
         source=source.id,
         stage=StagePlan(
             node_id=inference.id,
-            model=None if model == NO_MODEL else resolve_path(model, config.base),
+            model=model,
             before=tuple(n for n in workers if n in before),
             after=tuple(n for n in workers if n not in before and n in needed),
             exports=tuple(sorted(exports)),
-            pool=make_pool(inference.params.devices, inference.id),
+            pool=make_pool(inference.params.devices, inference.id, model),
             policy=inference.params.policy,
         ),
         sinks=tuple(s.id for s in sinks),
     )
 
 
-def make_pool(devices: tuple[str, ...], node: str = "") -> tuple[PoolMember, ...]:
-    """Settle device ids into a pool; none given: every real device that is here.
+def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = None) -> tuple[PoolMember, ...]:
+    """Settle device ids into a pool; none given: every real device that is here and reads such a model file.
 
     Raises InputError or DeviceUnavailable naming `node`.
     """
     try:
-        ids = tuple(DeviceId.parse(text) for text in devices or default_devices())
+        ids = tuple(DeviceId.parse(text) for text in devices or default_devices(model))
         members = []
+        if not ids:
+            raise _no_reader(model)
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
-            _require_available(device)
+            registry.require_available(device)
             members.append(PoolMember(str(device), str(settled), registry.backend(device.backend).simulated))
     except InputError as error:
         raise type(error)(
@@ -162,31 +164,25 @@ def make_pool(devices: tuple[str, ...], node: str = "") -> tuple[PoolMember, ...
     return tuple(members)
 
 
-def default_devices() -> tuple[str, ...]:
-    """Return the real devices of this machine: every accelerator, and the CPU once."""
+def _no_reader(model: Path | None) -> DeviceUnavailable:
+    """Return the error for a model file that nothing here can read."""
+    readers = [b for key, b in registry.backends().items() if not b.simulated and registry.reads(key, model)]
+    extras = " or ".join(b.extra for b in readers if b.extra)
+    return DeviceUnavailable(
+        Problem(
+            "no device here reads this model file",
+            field="devices",
+            found=model.name if model else "",
+            allowed="files of " + ", ".join(b.title for b in readers),
+            hint=f"Install {extras}." if extras else "`cluster4npu devices` lists what is here.",
+        )
+    )
+
+
+def default_devices(model: Path | None = None) -> tuple[str, ...]:
+    """Return the real devices of this machine that read such a model file: every accelerator, and the CPU once."""
     found = [d for d in registry.detect() if d.available and not d.simulated]
+    found = [d for d in found if registry.reads(d.backend, model)]
     cpus = sorted((d for d in found if d.kind == "cpu"), key=lambda d: d.backend != "onnx")
     others = [d.id for d in found if d.kind != "cpu"]
     return (*others, *(d.id for d in cpus[:1]))
-
-
-def _require_available(device: DeviceId) -> None:
-    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all."""
-    backend = registry.backend(device.backend)
-    if backend.simulated:
-        return  # any name will do; its options are checked when it is loaded
-    listed = {info.id: info for info in backend.devices()}
-    info = listed.get(device.device)
-    if info is not None and info.available:
-        return
-    raise DeviceUnavailable(
-        Problem(
-            f"the device '{device}' is not available" if info else f"there is no device '{device}' here",
-            field="devices",
-            found=(info.reason if info else "") or str(device),
-            allowed=", ".join(i.id for i in listed.values() if i.available),
-            hint=nearest(device.device, listed)
-            if info is None
-            else (f"Install {backend.extra}." if backend.extra else ""),
-        )
-    )

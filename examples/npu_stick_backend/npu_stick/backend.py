@@ -22,6 +22,7 @@ class StickBackend(Backend):
 
     key = "stick"
     title = "Example NPU stick"
+    suffixes = (".onnx",)
     extra = "npu-stick-backend"
 
     def devices(self) -> list[DeviceInfo]:

@@ -1,0 +1,77 @@
+"""Which devices run which stage: the record, and the checks before a pipeline gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import InputError, Problem, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAllocation:
+    """Devices by stage (the id of its inference node), the fastest first.
+
+    `fps` is what they made together, `rates` what each of them did then (frames/s), `left_out` why a device that
+    was asked for is not used. All three are empty where nothing was measured.
+    """
+
+    stages: Mapping[str, tuple[str, ...]]
+    fps: float | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+
+def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]) -> list[Problem]:
+    """Return every problem of an allocation; `models` are the model files by stage (None: the one of no model)."""
+    found = []
+    owner: dict[str, str] = {}
+    for stage, devices in stages.items():
+        if stage not in models:
+            hint = nearest(stage, models) or "Name an inference node of this pipeline."
+            found.append(_problem("there is no such stage", stage, stage, ", ".join(models), hint))
+            continue
+        asked = list(devices)
+        if not asked:
+            found.append(_problem("this stage has no device", stage, "none", "one or more", "Name a device."))
+        for text in asked:
+            try:
+                device = DeviceId.parse(text)
+                problem = _incompatible(device, models[stage], stage)
+            except InputError as error:
+                found += [_problem(p.message, stage, p.found, p.allowed, p.hint) for p in error.problems]
+                continue
+            if problem is not None:
+                found.append(problem)
+            if str(device) in owner:
+                where = owner[str(device)]
+                twice = f"a device is given twice, to '{where}' and '{stage}'"
+                hint = f"For a second worker on it write {device.device}#2."
+                found.append(_problem(twice, stage, str(device), "", hint))
+            owner.setdefault(str(device), stage)
+    return found
+
+
+def _incompatible(device: DeviceId, model: Path | None, stage: str) -> Problem | None:
+    """Return why this device cannot run the stage; raises InputError where the id itself is wrong."""
+    (settled,) = registry.settle((device,))
+    registry.device_options(settled)
+    registry.require_available(device)
+    if model is not None and not registry.reads(device.backend, model):
+        readers = ", ".join(key for key in registry.backends() if registry.reads(key, model))
+        return _problem(
+            f"'{device}' cannot run this model",
+            stage,
+            model.name,
+            ", ".join(registry.backend(device.backend).suffixes),
+            f"Choose a device of: {readers}." if readers else "Choose another model.",
+        )
+    return None
+
+
+def _problem(message: str, stage: str, found: str, allowed: str, hint: str) -> Problem:
+    return Problem(message, node=stage, field="devices", found=found, allowed=allowed, hint=hint)

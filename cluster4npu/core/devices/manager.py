@@ -1,0 +1,141 @@
+"""The devices of this machine in one place: what is here, how it is, and which of it a pipeline should use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster4npu.core.devices import history, registry
+from cluster4npu.core.devices.allocation import DeviceAllocation, check
+from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
+from cluster4npu.core.devices.health import health_of
+from cluster4npu.core.devices.history import Sample
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import DeviceUnavailable, PipelineInvalid, Problem, nearest
+from cluster4npu.core.settings import resolve_path
+
+if TYPE_CHECKING:
+    from cluster4npu.core.engine.messages import DeviceCalibration
+    from cluster4npu.core.pipeline.config import PipelineConfig
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMetrics:
+    """What was measured of a device: the last look, and those before it (oldest first, the last included)."""
+
+    id: str
+    latest: Sample
+    history: tuple[Sample, ...]
+
+
+class AdvancedDeviceManager:
+    """Finds devices, tells how they are, and gives them to the stages of a pipeline."""
+
+    def detect_all_devices(self) -> list[DeviceInfo]:
+        """Return every device, available or not, with its health; real ones come first."""
+        return [replace(device, health=health_of(device)) for device in registry.detect()]
+
+    def get_device_health(self, device: str) -> DeviceHealth:
+        """Return how a device is now; raises DeviceUnavailable for one that no backend lists."""
+        return health_of(self._find(device))
+
+    def monitor_device_performance(self, device: str) -> DeviceMetrics:
+        """Look at a device once and return it with the looks before, also those before a restart.
+
+        Raises DeviceUnavailable for a device that no backend lists.
+        """
+        info = self._find(device)
+        health = asdict(health_of(info))
+        health.pop("reason")
+        sample = Sample(at=time.time(), **health)
+        return DeviceMetrics(info.id, sample, history.append(info.id, sample))
+
+    def assign_devices_to_stages(
+        self, pipeline: PipelineConfig, allocation: DeviceAllocation | Mapping[str, Iterable[str]]
+    ) -> PipelineConfig:
+        """Return the pipeline with these devices in its stages.
+
+        Raises PipelineInvalid with every problem: a stage or a device that does not exist, a device given twice,
+        one that is not available, or one that cannot run the stage's model.
+        """
+        given = allocation.stages if isinstance(allocation, DeviceAllocation) else allocation
+        stages = {stage: tuple(devices) for stage, devices in given.items()}
+        if problems := check(_models(pipeline), stages):
+            raise PipelineInvalid.of(problems)
+        for stage, devices in stages.items():
+            pipeline = pipeline.with_params(stage, devices=list(devices))
+        return pipeline
+
+    def optimize_device_allocation(self, pipeline: PipelineConfig) -> DeviceAllocation:
+        """Measure the devices of a pipeline of one stage and return those that are fastest together.
+
+        The engine calibrates them on the pipeline itself, alone and together, and leaves out those that make the
+        others slower; a measurement that an earlier run kept is used again. The fastest of the sets that were
+        measured is returned, a single device where no set beats it. Sets that were never run are not guessed at.
+        Raises what `Engine` raises.
+        """
+        from cluster4npu.core.engine.engine import Engine
+        from cluster4npu.core.engine.messages import Calibrated, RunOptions, WorkerFailed
+
+        engine = Engine(pipeline, RunOptions(frames=1, calibration="auto"))
+        stage = engine.plan.stage
+        if len(stage.pool) == 1:
+            engine = Engine(pipeline, RunOptions(frames=1, calibration="always"))
+        measured: list[tuple[DeviceCalibration, ...]] = []
+        failed: dict[str, str] = {}
+        with engine as run:
+            for event in run.events():
+                if isinstance(event, Calibrated):
+                    measured.append(event.devices)
+                elif isinstance(event, WorkerFailed):
+                    failed[event.device] = event.reason
+            run.wait()
+        rates = best_of(measured)
+        pool = [member.id for member in stage.pool]
+        return DeviceAllocation(
+            stages={stage.node_id: tuple(sorted(rates, key=lambda d: -rates[d]))},
+            fps=sum(rates.values()),
+            rates=rates,
+            left_out={
+                d: failed.get(d, "without it the others made more frames") for d in pool if d not in rates
+            },
+            simulated=engine.plan.simulated,
+        )
+
+    def _find(self, device: str) -> DeviceInfo:
+        asked = DeviceId.parse(device)
+        wanted = asked.device
+        known = {info.id: info for info in registry.detect()}
+        if wanted not in known and registry.backend(asked.backend).simulated:  # any name will do
+            unknown = DeviceHealth(reason="simulated")
+            return DeviceInfo(wanted, wanted, "unknown", asked.backend, simulated=True, health=unknown)
+        if wanted not in known:
+            raise DeviceUnavailable(
+                Problem(
+                    f"there is no device '{wanted}' here",
+                    field="devices",
+                    found=device,
+                    allowed=", ".join(known),
+                    hint=nearest(wanted, known) or "`cluster4npu devices` lists what is here.",
+                )
+            )
+        return known[wanted]
+
+
+def best_of(measured: Iterable[tuple[DeviceCalibration, ...]]) -> dict[str, float]:
+    """Return the rates (frames/s) of the fastest set that was measured: a whole set, or one device of it alone.
+
+    Of equal ones the smaller is taken. Devices that made no frame are left out.
+    """
+    sets = [{c.id: c.fps_together for c in group if c.fps_together > 0} for group in measured]
+    singles = [{c.id: c.fps_alone} for group in measured for c in group if c.fps_alone > 0]
+    return max([*singles, *sets], key=lambda rates: sum(rates.values()), default={})
+
+
+def _models(pipeline: PipelineConfig) -> dict[str, Path | None]:
+    """Return the model file of each stage; None where it has none."""
+    chosen = {n.id: str(n.params.get("model", "none")) for n in pipeline.nodes if n.type == "inference"}
+    return {k: None if v == "none" else resolve_path(v, pipeline.base) for k, v in chosen.items()}

@@ -1,0 +1,139 @@
+"""AdvancedDeviceManager: what is here, how it is, who runs what; on real calibrations of simulated devices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster4npu import AdvancedDeviceManager, DeviceAllocation, DeviceHealth, PipelineConfig
+from cluster4npu.core.devices.manager import best_of
+from cluster4npu.core.engine.messages import DeviceCalibration
+from cluster4npu.core.errors import DeviceUnavailable, PipelineInvalid
+from cluster4npu.templates import PipelineTemplates
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def manager() -> AdvancedDeviceManager:
+    return AdvancedDeviceManager()
+
+
+def pipeline(*devices: str) -> PipelineConfig:
+    config = PipelineTemplates.get("simulated", devices=list(devices))
+    return config.with_params("source", width=64, height=48)
+
+
+def stage_of(config: PipelineConfig) -> str:
+    return next(node.id for node in config.nodes if node.type == "inference")
+
+
+def test_all_devices_with_their_health(manager: AdvancedDeviceManager) -> None:
+    devices = {device.id: device for device in manager.detect_all_devices()}
+    cpu = devices["onnx:cpu"]
+    assert cpu.available and cpu.name and cpu.memory_bytes
+    assert cpu.health.status in {"ok", "warn", "fail"} and cpu.health.utilization is not None
+    assert devices["sim:ane"].simulated and devices["sim:ane"].health.status == "unknown"
+    assert all(device.available or device.reason for device in devices.values())
+
+
+def test_health_of_one_device(manager: AdvancedDeviceManager) -> None:
+    assert manager.get_device_health("onnx:cpu#2").utilization is not None
+    assert manager.get_device_health("sim:mine?ms=2") == DeviceHealth(reason="simulated")
+    with pytest.raises(DeviceUnavailable, match="onnx:cpu"):
+        manager.get_device_health("onnx:cpv")
+
+
+def test_performance_is_kept_over_a_restart(manager: AdvancedDeviceManager) -> None:
+    first = manager.monitor_device_performance("onnx:cpu")
+    assert first.history == (first.latest,) and first.latest.utilization is not None
+    code = (
+        "from cluster4npu import AdvancedDeviceManager as M;"
+        "print(len(M().monitor_device_performance('onnx:cpu').history))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2"
+    third = manager.monitor_device_performance("onnx:cpu")
+    assert len(third.history) == 3 and third.history[0] == first.latest
+    assert third.history[0].at < third.history[1].at < third.history[2].at
+
+
+def test_assigning_changes_the_pipeline(manager: AdvancedDeviceManager) -> None:
+    config = pipeline("sim:a?ms=5")
+    stage = stage_of(config)
+    changed = manager.assign_devices_to_stages(config, {stage: ["onnx:cpu", "onnx:cpu#2", "sim:b?ms=4"]})
+    assert list(changed.node(stage).params["devices"]) == ["onnx:cpu", "onnx:cpu#2", "sim:b?ms=4"]
+    assert list(config.node(stage).params["devices"]) == ["sim:a?ms=5"]
+    same = manager.assign_devices_to_stages(config, DeviceAllocation({stage: ("sim:gpu",)}))
+    assert list(same.node(stage).params["devices"]) == ["sim:gpu"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "word"),
+    [
+        (["onnx:warp"], "onnx:warp"),
+        (["onnnx:cpu"], "Did you mean 'onnx'"),
+        (["no device"], "not a device id"),
+        (["onnx:cpu", "onnx:cpu"], "given twice"),
+        (["onnx:cpu?wings=2"], "wings"),
+        (["sim:unnamed"], "how fast"),
+        ([], "no device"),
+    ],
+)
+def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: list[str], word: str) -> None:
+    config = pipeline("sim:a?ms=5")
+    with pytest.raises(PipelineInvalid, match=word) as caught:
+        manager.assign_devices_to_stages(config, {stage_of(config): devices})
+    assert all(p.node == stage_of(config) and p.field == "devices" for p in caught.value.problems)
+
+
+def test_every_problem_is_told_at_once(manager: AdvancedDeviceManager) -> None:
+    config = pipeline("sim:a?ms=5")
+    stage = stage_of(config)
+    with pytest.raises(PipelineInvalid, match="Did you mean") as caught:
+        manager.assign_devices_to_stages(config, {stage + "x": ["sim:gpu"], stage: ["onnx:warp", "bad id"]})
+    assert len(caught.value.problems) == 3
+
+
+def test_independent_devices_are_all_used_the_fastest_first(manager: AdvancedDeviceManager) -> None:
+    config = pipeline("sim:slow?ms=20", "sim:fast?ms=5", "sim:middle?ms=10")
+    best = manager.optimize_device_allocation(config)
+    assert best.stages == {stage_of(config): ("sim:fast?ms=5", "sim:middle?ms=10", "sim:slow?ms=20")}
+    assert best.simulated and not best.left_out
+    assert best.fps == pytest.approx(350, rel=0.2)
+    assert manager.assign_devices_to_stages(config, best).node(stage_of(config)).params["devices"]
+    again = manager.optimize_device_allocation(config)  # from the kept calibration
+    assert again == best
+
+
+def test_a_device_that_would_slow_the_others_is_left_out(manager: AdvancedDeviceManager) -> None:
+    config = pipeline("sim:fast?ms=1", "sim:snail?ms=1500")
+    best = manager.optimize_device_allocation(config)
+    assert best.stages == {stage_of(config): ("sim:fast?ms=1",)}
+    assert best.left_out["sim:snail?ms=1500"]
+
+
+def test_one_device_is_measured_too(manager: AdvancedDeviceManager) -> None:
+    best = manager.optimize_device_allocation(pipeline("sim:only?ms=5"))
+    assert best.fps == pytest.approx(200, rel=0.2)
+
+
+def test_the_best_of_what_was_measured_is_chosen() -> None:
+    def measured(**rates: tuple[float, float]) -> tuple[DeviceCalibration, ...]:
+        return tuple(DeviceCalibration(name, *both, 0.0) for name, both in rates.items())
+
+    shared = measured(a=(100, 40), b=(50, 30))
+    assert best_of([shared]) == {"a": 100}
+    assert best_of([measured(a=(100, 90), b=(50, 30))]) == {"a": 90, "b": 30}
+    assert best_of([measured(a=(100, 100), b=(0, 0))]) == {"a": 100}
+    assert best_of([measured(a=(10, 10), b=(90, 20), c=(5, 5)), measured(a=(10, 10), b=(90, 89))]) == {
+        "a": 10,
+        "b": 89,
+    }
+    assert best_of([]) == {}
