@@ -15,6 +15,10 @@ from cluster4npu.core.engine.pool import PoolEvent, WorkerPool
 _MOST_WAITING_EVENTS = 16
 
 
+class Stopped(Exception):
+    """The user asked for the end while nothing was running yet."""
+
+
 class Hub:
     """Waits for everything at once, keeps the app's wishes, and sends events without ever waiting for the app."""
 

@@ -11,15 +11,9 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
-import numpy as np
-
-from cluster4npu.core.engine import calibration_cache
-from cluster4npu.core.engine.calibration import Calibrator
-from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
-from cluster4npu.core.engine.hub import Hub
+from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder
+from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import (
-    Calibrated,
-    DeviceCalibration,
     Failed,
     Finished,
     MetricsUpdated,
@@ -34,6 +28,7 @@ from cluster4npu.core.engine.messages import (
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
@@ -46,14 +41,9 @@ from cluster4npu.core.nodes.base import SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
-from cluster4npu.core.scheduling.harm import Rates, harmful
 
 REPORT_S = 0.25
 SINK_CLOSE_S = 5.0
-
-
-class _Stopped(Exception):
-    """The user asked for the end while nothing was running yet."""
 
 
 def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connection) -> None:
@@ -65,7 +55,7 @@ def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connectio
     try:
         manager.run()
         event = Finished(manager.summary())
-    except _Stopped:
+    except Stopped:
         event = Finished(manager.summary())
     except Cluster4NPUError as error:
         event = Failed(error, manager.summary() if manager.stream else None)
@@ -89,10 +79,9 @@ class Manager:
         self._ring: Ring | None = None
         self._preview: PreviewArea | None = None
         self._sinks: list[SinkThread] = []
-        self._calibrations: dict[tuple[int, ...], tuple[DeviceCalibration, ...]] = {}
+        self._rating: Rating | None = None
         self._host = HostMeter()
         self._dropped = 0
-        self._left_out: list[str] = []
         self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
 
@@ -169,6 +158,7 @@ class Manager:
         self._ring = Ring.create(slots, spec.nbytes, result_bytes)
         pool.attach(self._ring.layout)
         self._await(pool, "ready")
+        self._rating = Rating(self._hub, pool, self._ring, self._source, self._plan, self._options)
         labels = {node: tuple(names) for w in pool.workers for node, names in w.labels.items()}
         self._labels = {
             e: labels[e.split(".")[0]] for e in self._plan.stage.exports if e.split(".")[0] in labels
@@ -209,7 +199,7 @@ class Manager:
                         )
                     )
             if self._hub.stop_asked is not None:
-                raise _Stopped
+                raise Stopped
 
     def _start_sinks(self, graph: Graph) -> None:
         routes = []
@@ -227,10 +217,9 @@ class Manager:
     # ---- one segment
 
     def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
-        assert self._source and self._pool and self._ring and self._preview
+        assert self._source and self._pool and self._ring and self._preview and self._rating
         active = self._indices(segment.devices)
-        self._left_out = []
-        rates = self._rates(active)
+        rates, left_out = self._rating.rates(active)
         if rates:
             active = [i for i in active if self._pool.workers[i].member.settled in rates]
         weights = rates or {self._pool.workers[i].member.settled: 1.0 for i in active}
@@ -261,7 +250,7 @@ class Manager:
                 collect,
             ),
         )
-        self.stream.warnings.extend(self._left_out)
+        self.stream.warnings.extend(left_out)
         self._dropped = 0
         self._state("running")
         self._loop(self.stream, batch)
@@ -330,95 +319,5 @@ class Manager:
 
     def summary(self) -> RunSummary:
         """Return the figures of the last segment."""
-        return summarize(self._plan, self.stream, self._pool, self._dropped, self._last_calibration())
-
-    def _last_calibration(self) -> dict[str, DeviceCalibration]:
-        last = next(reversed(self._calibrations.values()), ())
-        return {c.id: c for c in last}
-
-    # ---- calibration
-
-    def _rates(self, active: list[int]) -> dict[str, float]:
-        """Return the rates of the workers to use (frames/s, all together), measured now or by an earlier run.
-
-        A device that would make the others slower is not among them. Empty where nothing was measured: one device
-        alone needs no weight, unless the user wants to know.
-        """
-        assert self._pool is not None and self._ring is not None
-        wanted = self._options.calibration
-        if wanted == "never" or (len(active) == 1 and wanted != "always"):
-            return {}
-        kept = list(active)
-        while True:
-            measured = {c.id: c for c in self._calibrated(kept)}
-            ids = {self._pool.workers[i].member.id: i for i in kept}
-            rates = [Rates(d, measured[d].fps_alone, measured[d].fps_together) for d in ids]
-            harm = harmful(rates, self._ring.layout.slots)
-            if harm is None:
-                return {
-                    self._pool.workers[i].member.settled: measured[d].fps_together for d, i in ids.items()
-                }
-            kept.remove(ids[harm[0]])
-            self._left_out.append(f"{harm[0]} was left out: {harm[1]}")
-
-    def _calibrated(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
-        """Return the calibration of these workers, measured at most once in a run."""
-        key = tuple(active)
-        if key not in self._calibrations:
-            self._calibrations[key] = self._calibrate(active)
-        return self._calibrations[key]
-
-    def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
-        assert self._source and self._pool and self._ring
-        settled = [self._pool.workers[i].member.settled for i in active]
-        key = calibration_cache.cache_key(self._plan.stage_digest(), settled, self._source[1].spec)
-        kept = calibration_cache.load(key) if self._options.calibration == "auto" else None
-        if kept is not None and {c.id for c in kept} == {self._pool.workers[i].member.id for i in active}:
-            self._hub.tell(Calibrated(kept, cached=True))
-            return kept
-        self._state("calibrating", "measuring each device on this pipeline")
-        slots = self._fill_samples(len(active) * self._in_flight)
-        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, self._in_flight)
-        measured = calibrator.run(active, lambda text: self._state("calibrating", text))
-        if measured is None:
-            raise _Stopped
-        if all(c.weight > 0 for c in measured):
-            calibration_cache.save(key, measured)
-        self._hub.tell(Calibrated(measured, cached=False))
-        return measured
-
-    def _fill_samples(self, count: int) -> list[int]:
-        """Put the source's first frames into as many slots; a short clip's frames are used again."""
-        assert self._source and self._ring
-        count = min(count, self._ring.layout.slots)
-        feeder = make_feeder(
-            self._source[0], self._source[1], self._ring, FeedPlan(frames=count), self._hub.wake
-        )
-        for slot in range(count):
-            feeder.offer(slot)
-        filled: list[int] = []
-        while not feeder.ended:
-            frame = feeder.take()
-            if frame is not None:
-                filled.append(frame.slot)
-                continue
-            self._hub.pump(0.0 if feeder.due_s() == 0.0 else 0.2)
-            if self._hub.stop_asked is not None:
-                raise _Stopped
-        if isinstance(feeder, ThreadFeeder):
-            feeder.finish()
-            feeder.join(5.0)
-        if feeder.error is not None or not filled:
-            raise feeder.error or RunFailed(
-                Problem("the source has no frame", self._plan.source, hint="Choose another file or device.")
-            )
-        for slot in range(count):
-            if slot not in filled:
-                self._copy_slot(filled[0], slot)
-        return list(range(count))
-
-    def _copy_slot(self, source: int, target: int) -> None:
-        assert self._ring is not None
-        np.copyto(self._ring.frame(target), self._ring.frame(source))
-        for name in ("height", "width", "state"):
-            self._ring.table[target][name] = self._ring.table[source][name]
+        calibration = self._rating.last() if self._rating else {}
+        return summarize(self._plan, self.stream, self._pool, self._dropped, calibration)
