@@ -22,7 +22,7 @@ from cluster4npu.core.demand.answer import Answer, Status
 from cluster4npu.core.demand.clock import Clock, MonotonicClock, VirtualClock
 from cluster4npu.core.demand.execution import Execution
 from cluster4npu.core.demand.graph import DemandGraph
-from cluster4npu.core.demand.nodes import Input, Node, Source
+from cluster4npu.core.demand.nodes import Input, Node, Sampling, Source
 from cluster4npu.core.demand.tally import NodeCounts
 from cluster4npu.core.demand.waste import NodeWaste, WasteReport, cpu_saved_s, waste_report
 
@@ -36,6 +36,7 @@ __all__ = [
     "Node",
     "NodeCounts",
     "NodeWaste",
+    "Sampling",
     "Source",
     "Status",
     "VirtualClock",

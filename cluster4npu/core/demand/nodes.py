@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,24 @@ class Input:
     node: str
     depth: int = 1
     apart_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How often a question is asked that needs several samples: `frames` of them, `apart_ms` apart, each `every_ms`."""
+
+    frames: int
+    apart_ms: float
+    every_ms: float
+
+    @classmethod
+    def on_off(cls, on_ms: float, off_ms: float, apart_ms: float) -> Sampling:
+        """Sample every `apart_ms` for `on_ms` milliseconds, then rest for `off_ms`, and again."""
+        return cls(max(1, math.ceil(on_ms / apart_ms)), apart_ms, on_ms + off_ms)
+
+    def of(self, node: str) -> Input:
+        """Return the input that takes these samples of `node`."""
+        return Input(node, self.frames, self.apart_ms)
 
 
 @dataclass(frozen=True, slots=True)
