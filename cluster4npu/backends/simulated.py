@@ -35,6 +35,13 @@ class SimulatedOptions(DeviceOptions):
         default=0.0, ge=0, le=1, description="Service times vary evenly by this part of ms."
     )
     seed: int = Field(default=0, ge=0, description="Seed of the jitter.")
+    drift: float = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="From `drift_after` frames on, service takes so many times as long.",
+    )
+    drift_after: int = Field(default=0, ge=0, description="Frames of this worker before it drifts.")
     fail_at: int | None = Field(
         default=None, ge=1, description="The frame (from 1) that this worker cannot compute."
     )
@@ -130,9 +137,10 @@ class SimulatedSession(Session):
         return self._finish if queued else now
 
     def _next_service_s(self) -> float:
+        base = self._service_s * (self._options.drift if self._frame > self._options.drift_after else 1.0)
         if not self._options.jitter:
-            return self._service_s
-        return self._service_s * (1 + self._options.jitter * self._random.uniform(-1, 1))
+            return base
+        return base * (1 + self._options.jitter * self._random.uniform(-1, 1))
 
     def _misbehave(self) -> None:
         if self._frame == self._options.fail_at:

@@ -32,7 +32,7 @@ from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions, natural_window
+from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
@@ -222,7 +222,6 @@ class Manager:
         rates, left_out = self._rating.rates(active)
         if rates:
             active = [i for i in active if self._pool.workers[i].member.settled in rates]
-        weights = rates or {self._pool.workers[i].member.settled: 1.0 for i in active}
         self._source[1].rewind()
         batch: list[Result] = []
         collect = (
@@ -237,15 +236,15 @@ class Manager:
             self._ring,
             self._source,
             active,
-            policy_types()[self._plan.stage.policy](weights, self._options.seed),
-            weights,
+            policy_types()[self._plan.stage.policy](rates, self._options.seed),
+            rates,
             self._route,
             self._preview,
             Meter(len(self._pool.workers), traces=self._options.traces),
             StreamOptions(
                 FeedPlan(segment.frames, segment.target_fps, loop),
                 segment.seconds,
-                segment.window or natural_window(rates, self._ring.layout.slots),
+                segment.window,
                 self._options.in_flight,
                 collect,
             ),
@@ -273,6 +272,7 @@ class Manager:
                 batch.clear()
             if now >= next_report:
                 next_report = now + REPORT_S
+                stream.retune()
                 self._report(stream, "running")
             self._check_sinks(stream)
         if stream.feeder.error is not None:

@@ -33,6 +33,7 @@ LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _FAILURES_TOLD = 5
+_NEW_SHARE = 0.1  # of the latest service time in the running mean
 _READ_NS = 100_000  # quick frames are read together for so long, then the workers get theirs
 _NOBODY = -1
 
@@ -74,7 +75,7 @@ class StreamOptions:
 
     feed: FeedPlan
     seconds: float | None
-    window: int
+    window: int | None
     in_flight: int | None
     collect: Callable[[Result], None] | None
 
@@ -105,7 +106,7 @@ class Stream:
         source: tuple[SourceNode, Source],
         active: Sequence[int],
         policy: Policy,
-        weights: dict[str, float],
+        rates: dict[str, float],
         route: Route,
         preview: PreviewArea,
         meter: Meter,
@@ -113,19 +114,20 @@ class Stream:
     ) -> None:
         self._hub, self._pool, self._ring = hub, pool, ring
         self._active = {pool.workers[i].member.settled: i for i in active}
-        self._policy, self._weights = policy, weights
+        self._policy, self._weights = policy, rates or dict.fromkeys(self._active, 1.0)
         self._route, self._preview, self._options = route, preview, options
         self.meter = meter
         self._live = source[0].live
         self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
         self._free = deque(range(ring.layout.slots))
-        self._limit = min(ring.layout.slots, options.window + (1 if self._live else 0))
+        self._limit = self._bounded(options.window or natural_window(rates, ring.layout.slots))
         self._offered = 0
         self._order: deque[Frame] = deque()
         self._pending: deque[Frame] = deque()
         self._backlog: dict[int, deque[Frame]] = {i: deque() for i in active}
         self._in_flight: dict[int, Frame] = {}  # by slot
         self._depth = dict.fromkeys(active, options.in_flight or LEAST_IN_FLIGHT)
+        self._service_ns: dict[int, float] = {}  # running mean by worker
         self._views: dict[str, WorkerView] = {}
         self._next_id = 0
         self._last_id = -1
@@ -167,6 +169,8 @@ class Stream:
         self._offer()
         self._take_frames()
         self._assign()
+        if self._policy.steals:
+            self._steal()
         self._dispatch()
         return not (self.feeder.ended and not self._order)
 
@@ -223,6 +227,37 @@ class Stream:
             self._backlog[frame.worker].append(frame)
             self._views[key].waiting += 1
 
+    def _steal(self) -> None:
+        """Give each idle worker the first waiting frame that it would finish before the one who has it."""
+        for key, view in self._views.items():
+            thief = self._active[key]
+            if view.waiting or thief not in self._service_ns:
+                continue
+            for other, backlog in self._backlog.items():
+                if not backlog or other not in self._service_ns:
+                    continue
+                ahead = len(self._pool.workers[other].in_flight)
+                first = max(0, int(self._service_ns[thief] / self._service_ns[other]) - ahead)
+                if first < len(backlog):
+                    frame = backlog[first]
+                    del backlog[first]
+                    self._views[self._pool.workers[other].member.settled].waiting -= 1
+                    frame.worker = thief
+                    self._backlog[thief].append(frame)
+                    view.waiting += 1
+                    break
+
+    def retune(self) -> None:
+        """Let as many frames in as the measured service times ask for, unless the user has bounded them."""
+        alive = [self._active[key] for key in self._views]
+        if self._options.window is None and all(i in self._service_ns for i in alive):
+            rates = {str(i): 1e9 / self._service_ns[i] for i in alive}
+            self._limit = self._bounded(natural_window(rates, self._ring.layout.slots))
+
+    def _bounded(self, window: int) -> int:
+        """Return how many slots may be in use: a live source has one of its own to read into."""
+        return min(self._ring.layout.slots, window + (1 if self._live else 0))
+
     def _dispatch(self) -> None:
         for index, backlog in self._backlog.items():
             worker = self._pool.workers[index]
@@ -262,10 +297,13 @@ class Stream:
         frame.result_bytes = done.result_bytes
         key = self._pool.workers[index].member.settled
         self._views[key].waiting -= 1
-        self._policy.finished(key, (done.finished_ns - done.started_ns) / 1e9)
+        spent = max(done.finished_ns - done.started_ns, 1)
+        self._policy.finished(key, spent / 1e9)
+        mean = self._service_ns.get(index, spent)
+        self._service_ns[index] = mean + _NEW_SHARE * (spent - mean)
         self.meter.finished(index, done.started_ns, done.finished_ns)
         if self._options.in_flight is None:
-            enough = AHEAD_NS // max(done.finished_ns - done.started_ns, 1)
+            enough = AHEAD_NS // spent
             self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
 
     def _lose(self, event: Lost) -> None:

@@ -21,6 +21,9 @@ class Policy(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    steals: ClassVar[bool] = (
+        False  # an idle worker may take what another has waiting, if it finishes it earlier
+    )
 
     def __init__(self, weights: Mapping[str, float], seed: int = 0) -> None:
         self.seed = seed
