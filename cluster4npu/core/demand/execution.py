@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count
 from typing import Any
 
 from cluster4npu.core.demand.agenda import Agenda, Task
@@ -43,12 +43,13 @@ class Execution:
         self._agenda = Agenda()
         self._network = Network(graph, style, self)
         self._beats: dict[str, Task] = {}
+        self._gone_by: Counter[str] = Counter()  # beats of each source, those that fell out included
         self._switching = threading.RLock()
         self._stopped = False
         self._end_ns = self._clock.now_ns()
         for part in graph.parts:
             if isinstance(part, Source) and part.every_ms is not None:
-                self._beats[part.name] = self._start_beat(part, partial(self._read, part, count()))
+                self._beats[part.name] = self._start_beat(part, partial(self._read, part))
         self.switch(mode)
 
     def run(self, seconds: float) -> None:
@@ -129,17 +130,23 @@ class Execution:
                 elif until_ns == self._end_ns:
                     return None
                 else:
-                    return self._agenda.take(now_ns)
+                    return self._agenda.take(min(now_ns, self._end_ns - 1))
         self._end_ns = self._clock.now_ns()
         return None
 
     def _start_beat(self, part: Source | Node, act: Callable[[], None]) -> Task:
-        missed = partial(self._network.feed(part.name).tally.add, "missed")
+        late = partial(self._fell_out, part.name)
         every_ns = to_ns(part.every_ms or 0)
-        return self._agenda.add(Task(self.now_ns(), self._network.rank[part.name], act, every_ns, missed))
+        return self._agenda.add(Task(self.now_ns(), self._network.rank[part.name], act, every_ns, late))
 
-    def _read(self, source: Source, numbers: Iterator[int]) -> None:
-        value = source.read(next(numbers)) if source.read is not None else None
+    def _fell_out(self, name: str, beats: int) -> None:
+        self._gone_by[name] += beats
+        self._network.feed(name).tally.add("missed", beats)
+
+    def _read(self, source: Source) -> None:
+        number = self._gone_by[source.name]
+        self._gone_by[source.name] += 1
+        value = source.read(number) if source.read is not None else None
         if value is None:
             self._agenda.cancel(self._beats[source.name])
         else:

@@ -45,8 +45,9 @@ class Sampling:
 class Source:
     """Where values come from: pushed from outside, or read at a rate.
 
-    `read(n)` makes the n-th value every `every_ms` milliseconds; None ends the source. Without `every_ms` values come
-    by `Execution.push`. A value older than `ttl_ms` milliseconds is no longer given to anybody: "expired".
+    `read(n)` makes the value number n, from 0, every `every_ms` milliseconds; None ends the source. Where the machine
+    is late, numbers are left out, as a live camera leaves out frames. Without `every_ms` values come by
+    `Execution.push`. A value older than `ttl_ms` milliseconds is no longer given to anybody: "expired".
     """
 
     name: str

@@ -10,7 +10,7 @@ from cluster4npu.core.demand.clock import NS_PER_S
 
 @dataclass(frozen=True, slots=True)
 class NodeCounts:
-    """The counts of one node; the difference of two of them tells about the time between.
+    """The counts of one node; their difference tells about the time between.
 
     `stores` entries put into its input slots by what feeds it, `computes` computations, `memo` asks answered without
     one, `used` outputs that somebody asked for or that went into such an output, `missed` beats of its rate that fell
@@ -23,6 +23,16 @@ class NodeCounts:
     used: int = 0
     missed: int = 0
     cpu_s: float = 0.0
+
+    def __add__(self, other: NodeCounts) -> NodeCounts:
+        return NodeCounts(
+            self.stores + other.stores,
+            self.computes + other.computes,
+            self.memo + other.memo,
+            self.used + other.used,
+            self.missed + other.missed,
+            self.cpu_s + other.cpu_s,
+        )
 
     def __sub__(self, earlier: NodeCounts) -> NodeCounts:
         return NodeCounts(

@@ -70,9 +70,10 @@ def test_a_source_ends_with_none() -> None:
 
 
 def test_in_real_time_the_rates_hold_and_what_is_late_falls_out() -> None:
+    numbers: list[int] = []
     graph = DemandGraph(
         [
-            Source("camera", read=lambda n: n, every_ms=10),
+            Source("camera", read=lambda n: numbers.append(n) or n, every_ms=10),
             Node("slow", lambda n: time.sleep(0.05) or n, "camera", every_ms=100),
         ]
     )
@@ -84,6 +85,8 @@ def test_in_real_time_the_rates_hold_and_what_is_late_falls_out() -> None:
     assert counts["slow"].computes + counts["slow"].missed == 10
     assert counts["camera"].computes + counts["camera"].missed == 100
     assert counts["camera"].missed >= 20  # four of every ten beats pass while `slow` sleeps
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 99  # the numbers keep to the time
 
 
 def test_a_run_is_stopped_from_another_thread_and_goes_on_later() -> None:
