@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,11 +22,20 @@ DETECTED = registry.detect()
 DEVICES = [info.id for info in DETECTED if info.available]
 REAL = [info.id for info in DETECTED if info.available and not info.simulated]
 
-MODELS = {
-    "conv": (models.conv, (1, 3, 16, 24)),
-    "detector": (models.detector, (1, 3, 64, 64)),
-    "classifier": (models.classifier, (1, 3, 20, 30)),
-}
+MODELS = {"conv": (1, 3, 16, 24), "detector": (1, 3, 64, 64), "classifier": (1, 3, 20, 30)}
+
+
+def maker(device: str) -> ModuleType:
+    """Return the module that makes the tiny models in the format that this device's backend reads."""
+    if device.startswith("torch:"):
+        from tests.backends import torch_models
+
+        return torch_models
+    return models
+
+
+def model_path(device: str, folder: Path) -> Path:
+    return folder / ("model.pt" if device.startswith("torch:") else "model.onnx")
 
 
 def load(device: str, model: Path | None) -> Session:
@@ -57,7 +67,7 @@ def test_devices_are_well_formed(key: str) -> None:
 def test_importing_backends_loads_no_runtime() -> None:
     code = (
         "import sys; from cluster4npu.core.devices import registry; registry.backends();"
-        "print([m for m in ('onnxruntime', 'openvino', 'cv2', 'PySide6') if m in sys.modules])"
+        "print([m for m in ('onnxruntime', 'openvino', 'torch', 'cv2', 'PySide6') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
@@ -108,13 +118,12 @@ def test_the_model_that_does_nothing(device: str) -> None:
 @pytest.mark.parametrize("device", REAL)
 @pytest.mark.parametrize("name", MODELS)
 def test_results_agree_with_the_reference(device: str, name: str, tmp_path: Path) -> None:
-    make, shape = MODELS[name]
-    path = make(tmp_path / "model.onnx")
-    reference = ReferenceEvaluator(str(path))
+    path = getattr(maker(device), name)(model_path(device, tmp_path))
+    reference = ReferenceEvaluator(str(getattr(models, name)(tmp_path / "reference.onnx")))
     session = load(device, path)
     assert session.unit != "unknown"
     for seed in range(3):
-        batch = batch_of(shape, seed)
+        batch = batch_of(MODELS[name], seed)
         outputs = session.infer(batch)
         expected = reference.run(None, {"image": batch})
         assert len(outputs) == len(expected)
@@ -126,7 +135,7 @@ def test_results_agree_with_the_reference(device: str, name: str, tmp_path: Path
 
 @pytest.mark.parametrize("device", REAL)
 def test_the_same_batch_gives_the_same_bytes(device: str, tmp_path: Path) -> None:
-    session = load(device, models.conv(tmp_path / "model.onnx"))
+    session = load(device, maker(device).conv(model_path(device, tmp_path)))
     first, second = batch_of((1, 3, 16, 24)), batch_of((1, 3, 16, 24), seed=1)
     before = [output.copy() for output in session.infer(first)]
     other = [output.copy() for output in session.infer(second)]
@@ -140,7 +149,7 @@ def test_the_same_batch_gives_the_same_bytes(device: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("device", REAL)
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
 def test_other_input_types(device: str, dtype: str, tmp_path: Path) -> None:
-    session = load(device, models.typed(tmp_path / "model.onnx", dtype))
+    session = load(device, maker(device).typed(model_path(device, tmp_path), dtype))
     assert session.info.input_dtype == dtype
     batch = (batch_of((1, 3, 8, 8)) * 200).astype(dtype)
     (means,) = session.infer(batch)
@@ -150,53 +159,57 @@ def test_other_input_types(device: str, dtype: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", REAL)
 def test_what_a_model_tells(device: str, tmp_path: Path) -> None:
     names = {"names": "{0: 'cat', 1: 'dog', 2: 'tree'}", "task": "detect"}
-    path = models.detector(tmp_path / "model.onnx", metadata=names)
+    path = maker(device).detector(model_path(device, tmp_path), metadata=names)
     info = load(device, path).info
     assert info.labels == ("cat", "dog", "tree")
     assert info.task == "detect"
     assert info.input_shape == (1, 3, 64, 64)
     assert info.output_shapes == ((1, 7, 64),)
-    assert info.output_names == ("boxes",)
+    assert info.output_names == (("output0",) if device.startswith("torch:") else ("boxes",))
     assert info.input_dtype == "float32"
     assert len(info.sha256) == 64
-    open_size = load(device, models.classifier(tmp_path / "open.onnx")).info
-    assert open_size.input_shape == (1, 3, None, None)
+    open_path = model_path(device, tmp_path).with_stem("open")
+    open_size = load(device, maker(device).classifier(open_path)).info
+    assert open_size.input_shape[0] in (1, None)
+    assert open_size.input_shape[1:] == (3, None, None)
     assert open_size.input_size is None
     assert open_size.labels == ()
 
 
 @pytest.mark.parametrize("device", REAL)
 def test_a_dynamic_batch_is_run_with_one_image(device: str, tmp_path: Path) -> None:
-    path = models.conv(tmp_path / "model.onnx", batch="n")
-    session = load(device, path)
+    session = load(device, maker(device).conv(model_path(device, tmp_path), batch="n"))
     assert session.info.input_shape[0] is None
     batch = batch_of((1, 3, 16, 24))
+    path = models.conv(tmp_path / "reference.onnx", batch="n")
     expected = ReferenceEvaluator(str(path)).run(None, {"image": batch})
     np.testing.assert_allclose(session.infer(batch)[0], expected[0], rtol=1e-3, atol=2e-5)
 
 
-def _truncated(path: Path) -> Path:
-    models.detector(path)
+def _truncated(path: Path, make: ModuleType) -> Path:
+    make.detector(path)
     path.write_bytes(path.read_bytes()[:300])
     return path
 
 
-def _garbage(path: Path) -> Path:
+def _garbage(path: Path, make: ModuleType) -> Path:
     path.write_bytes(b"this is no model " * 100)
     return path
 
 
-def _empty(path: Path) -> Path:
+def _empty(path: Path, make: ModuleType) -> Path:
     path.write_bytes(b"")
     return path
 
 
-def _folder(path: Path) -> Path:
+def _folder(path: Path, make: ModuleType) -> Path:
     path.mkdir()
     return path
 
 
-def _external(path: Path) -> Path:
+def _external(path: Path, make: ModuleType) -> Path:
+    if make is not models:
+        pytest.skip("only ONNX files keep weights in other files")
     return models.conv(
         path, save_as_external_data=True, all_tensors_to_one_file=True, location="w.bin", size_threshold=0
     )
@@ -206,31 +219,31 @@ WRONG = {
     "truncated": _truncated,
     "garbage": _garbage,
     "empty": _empty,
-    "missing": lambda path: path,
+    "missing": lambda path, make: path,
     "folder": _folder,
     "external data": _external,
-    "two inputs": models.two_inputs,
-    "no image": models.vector_input,
-    "fixed batch": lambda path: models.conv(path, batch=2),
+    "two inputs": lambda path, make: make.two_inputs(path),
+    "no image": lambda path, make: make.vector_input(path),
+    "fixed batch": lambda path, make: make.conv(path, batch=2),
 }
 
 
 @pytest.mark.parametrize("device", REAL)
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_wrong_model_is_refused_with_a_remedy(device: str, kind: str, tmp_path: Path) -> None:
-    path = WRONG[kind](tmp_path / "model.onnx")
+    path = WRONG[kind](model_path(device, tmp_path), maker(device))
     with pytest.raises(InputError) as caught:
         load(device, path)
     assert not isinstance(caught.value, DeviceUnavailable)
     (problem,) = caught.value.problems
     assert problem.field == "model"
-    assert "model.onnx" in problem.found
+    assert path.name in problem.found
     assert problem.hint
 
 
 @pytest.mark.parametrize("device", REAL)
 def test_a_batch_that_does_not_fit_is_a_failure_and_the_session_lives(device: str, tmp_path: Path) -> None:
-    session = load(device, models.conv(tmp_path / "model.onnx"))
+    session = load(device, maker(device).conv(model_path(device, tmp_path)))
     good = batch_of((1, 3, 16, 24))
     before = session.infer(good)[0].copy()
     for wrong in (batch_of((1, 3, 8, 8)), good.astype(np.float64)):
@@ -241,7 +254,9 @@ def test_a_batch_that_does_not_fit_is_a_failure_and_the_session_lives(device: st
     session.close()
 
 
-@pytest.mark.parametrize(("key", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+@pytest.mark.parametrize(
+    ("key", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino"), ("torch", "torch")]
+)
 def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(key: str, module: str) -> None:
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"

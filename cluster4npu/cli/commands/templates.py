@@ -43,7 +43,7 @@ class Templates(Command):
         )
         new.add_argument("template", metavar="NAME", help="the template")
         new.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the file to write")
-        new.add_argument("--model", metavar="M", help="your model (.onnx), or 'none'")
+        new.add_argument("--model", metavar="M", help="your model (.onnx, or TorchScript .pt), or 'none'")
         new.add_argument(
             "--devices", type=device_list, default=(), metavar="ID,ID", help="the devices to run on"
         )

@@ -41,12 +41,10 @@ def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]
         for text in asked:
             try:
                 device = DeviceId.parse(text)
-                problem = _incompatible(device, models[stage], stage)
+                _require_fit(device, models[stage])
             except InputError as error:
                 found += [_problem(p.message, stage, p.found, p.allowed, p.hint) for p in error.problems]
                 continue
-            if problem is not None:
-                found.append(problem)
             if str(device) in owner:
                 where = owner[str(device)]
                 twice = f"a device is given twice, to '{where}' and '{stage}'"
@@ -56,21 +54,12 @@ def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]
     return found
 
 
-def _incompatible(device: DeviceId, model: Path | None, stage: str) -> Problem | None:
-    """Return why this device cannot run the stage; raises InputError where the id itself is wrong."""
+def _require_fit(device: DeviceId, model: Path | None) -> None:
+    """Raise InputError or DeviceUnavailable where this device cannot run this model."""
     (settled,) = registry.settle((device,))
     registry.device_options(settled)
     registry.require_available(device)
-    if model is not None and not registry.reads(device.backend, model):
-        readers = ", ".join(key for key in registry.backends() if registry.reads(key, model))
-        return _problem(
-            f"'{device}' cannot run this model",
-            stage,
-            model.name,
-            ", ".join(registry.backend(device.backend).suffixes),
-            f"Choose a device of: {readers}." if readers else "Choose another model.",
-        )
-    return None
+    registry.require_reader(device, model)
 
 
 def _problem(message: str, stage: str, found: str, allowed: str, hint: str) -> Problem:

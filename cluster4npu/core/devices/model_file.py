@@ -53,13 +53,13 @@ def model_error(message: str, *, found: str = "", allowed: str = "", hint: str =
     return InputError(Problem(message, field="model", found=found[:400], allowed=allowed, hint=hint))
 
 
-def corrupt(path: Path, reason: str) -> InputError:
+def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") -> InputError:
     """Return the error for a file that a runtime cannot load."""
     reason = " ".join(reason.split())
     return model_error(
         "the model cannot be loaded",
         found=f"{path.name}: {reason}",
-        allowed="a whole, valid ONNX file",
+        allowed=allowed,
         hint="The file is damaged, cut short or of another format: export or download it again.",
     )
 

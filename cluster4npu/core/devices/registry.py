@@ -125,6 +125,21 @@ def reads(key: str, model: Path | None) -> bool:
     return suffix in known[key].suffixes or all(suffix not in item.suffixes for item in known.values())
 
 
+def require_reader(device: DeviceId, model: Path | None) -> None:
+    """Raise DeviceUnavailable when the backend of this device does not read such a model file."""
+    if model is not None and not reads(device.backend, model):
+        readers = [key for key, item in backends().items() if not item.simulated and reads(key, model)]
+        raise DeviceUnavailable(
+            Problem(
+                f"'{device}' cannot run this model",
+                field="devices",
+                found=model.name,
+                allowed=f"{backend(device.backend).title} reads {', '.join(backend(device.backend).suffixes)}",
+                hint=f"Choose a device of: {', '.join(readers)}.",
+            )
+        )
+
+
 def require_available(device: DeviceId) -> None:
     """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all."""
     owner = backend(device.backend)
@@ -147,12 +162,13 @@ def require_available(device: DeviceId) -> None:
     )
 
 
-def detect() -> list[DeviceInfo]:
+def detect(model: Path | None = None) -> list[DeviceInfo]:
     """Return every device that any backend sees, available or not, real ones first.
 
+    With `model`, only those of backends that read such a file; the others are not even asked.
     A third party's backend that is broken is one unavailable device; its reason says what it raised.
     """
-    found = [info for item in backends().values() for info in _devices(item)]
+    found = [info for key, item in backends().items() if reads(key, model) for info in _devices(item)]
     found += [_broken_device(name, reason) for name, reason in broken().items()]
     return sorted(found, key=lambda d: (d.simulated, not d.available))
 

@@ -26,9 +26,10 @@ class Inference(Node):
         model: str = param(
             NO_MODEL,
             title="Model",
-            description="Model file (.onnx with one image input); 'none' does nothing and is for trying devices.",
+            description="Model file with one image input (.onnx, or TorchScript: .pt); 'none' does nothing, for trying "
+            "devices.",
             widget="file",
-            file_filter="Models (*.onnx);;All files (*)",
+            file_filter="Models (*.onnx *.pt *.torchscript *.pt2);;All files (*)",
             max_length=4096,
         )
         devices: tuple[str, ...] = param(
@@ -57,7 +58,7 @@ class Inference(Node):
                         node=self.id,
                         field="model",
                         found=str(path),
-                        allowed="an existing .onnx file, or 'none'",
+                        allowed="an existing model file, or 'none'",
                         hint="Choose the model file in the node's panel, or set it with --set "
                         f"{self.id}.model=PATH.",
                     )

@@ -141,6 +141,7 @@ def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = Non
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
             registry.require_available(device)
+            registry.require_reader(device, model)
             members.append(PoolMember(str(device), str(settled), registry.backend(device.backend).simulated))
     except InputError as error:
         raise type(error)(
@@ -181,8 +182,7 @@ def _no_reader(model: Path | None) -> DeviceUnavailable:
 
 def default_devices(model: Path | None = None) -> tuple[str, ...]:
     """Return the real devices of this machine that read such a model file: every accelerator, and the CPU once."""
-    found = [d for d in registry.detect() if d.available and not d.simulated]
-    found = [d for d in found if registry.reads(d.backend, model)]
+    found = [d for d in registry.detect(model) if d.available and not d.simulated]
     cpus = sorted((d for d in found if d.kind == "cpu"), key=lambda d: d.backend != "onnx")
     others = [d.id for d in found if d.kind != "cpu"]
     return (*others, *(d.id for d in cpus[:1]))

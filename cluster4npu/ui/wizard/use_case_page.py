@@ -17,7 +17,7 @@ from cluster4npu.ui.wizard.draft import Draft, template_model
 from cluster4npu.ui.wizard.inputs import InputChooser
 from cluster4npu.ui.wizard.page import Page
 
-_MODELS = "Models (*.onnx);;All files (*)"
+_MODELS = "Models (*.onnx *.pt *.torchscript *.pt2);;All files (*)"
 
 
 class UseCaseSelectionPage(Page):

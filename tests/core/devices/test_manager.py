@@ -93,6 +93,14 @@ def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: 
     assert all(p.node == stage_of(config) and p.field == "devices" for p in caught.value.problems)
 
 
+def test_a_device_that_cannot_read_the_model_is_refused(manager: AdvancedDeviceManager) -> None:
+    config = pipeline("sim:a?ms=5")
+    config = config.with_params(stage_of(config), model="net.pt2")
+    with pytest.raises(PipelineInvalid, match="cannot run this model"):
+        manager.assign_devices_to_stages(config, {stage_of(config): ["onnx:cpu"]})
+    manager.assign_devices_to_stages(config, {stage_of(config): ["sim:a?ms=5"]})
+
+
 def test_every_problem_is_told_at_once(manager: AdvancedDeviceManager) -> None:
     config = pipeline("sim:a?ms=5")
     stage = stage_of(config)
