@@ -8,7 +8,17 @@ from dataclasses import dataclass
 import vision
 from clip import FRAME_MS, Clip
 
-from cluster4npu.core.demand import Answer, Clock, DemandGraph, Execution, Input, Node, Sampling, Source
+from cluster4npu.core.demand import (
+    Answer,
+    Clock,
+    DemandGraph,
+    Execution,
+    InARow,
+    Input,
+    Node,
+    Sampling,
+    Source,
+)
 
 NODES = ("contrast", "movement", "head", "clip", "eyes", "distance")
 YES_IN_A_ROW = 5
@@ -24,7 +34,7 @@ class Spec:
     distance: Sampling = TWICE_A_SECOND
 
 
-def make_graph(clip: Clip, spec: Spec) -> DemandGraph:
+def make_graph(clip: Clip, spec: Spec, flag: InARow) -> DemandGraph:
     """Return the graph. Nobody there: "idle", only movement is watched. Somebody there: "active"."""
     idle, active = ("idle",), ("active",)
     return DemandGraph(
@@ -45,23 +55,25 @@ def make_graph(clip: Clip, spec: Spec) -> DemandGraph:
                 every_ms=spec.distance.every_ms,
                 modes=active,
             ),
+            Node("away", lambda apart: apart < vision.AWAY, "distance", push=True),
+            Node("flag", flag, "away", push=True),
         ]
     )
 
 
 class Viewer:
-    """The logic on top: switches the mode, counts the "yes" in a row, and raises the flag."""
+    """What follows from the answers: the mode is switched, and it is said when the flag goes up or down."""
 
     def __init__(self, clip: Clip, spec: Spec, style: str, clock: Clock, say: Callable[[str], None]) -> None:
-        self.execution = Execution(make_graph(clip, spec), clock, style, mode="idle")
-        self.flag = False
-        self._yes = 0
+        self._flag = InARow(YES_IN_A_ROW)
+        self.execution = Execution(make_graph(clip, spec, self._flag), clock, style, mode="idle")
+        self.away = False
         self._say = say
         self._clock = clock
         self._start_ns = clock.now_ns()
         self.execution.watch("movement", self._on_movement)
         self.execution.watch("presence", self._on_presence)
-        self.execution.watch("distance", self._on_distance)
+        self.execution.watch("flag", self._on_flag)
 
     def _on_movement(self, answer: Answer) -> None:
         if answer.value:
@@ -71,15 +83,14 @@ class Viewer:
     def _on_presence(self, answer: Answer) -> None:
         if not answer.value:
             self._tell("nobody there: idle")
-            self._yes, self.flag = 0, False
+            self._flag.reset()
+            self.away = False
             self.execution.switch("idle")
 
-    def _on_distance(self, answer: Answer) -> None:
-        self._yes = self._yes + 1 if answer.value < vision.AWAY else 0
-        flag = self._yes >= YES_IN_A_ROW
-        if flag != self.flag:
-            self._tell("the viewer looks away" if flag else "the viewer looks here again")
-        self.flag = flag
+    def _on_flag(self, answer: Answer) -> None:
+        if answer.value != self.away:
+            self._tell("the viewer looks away" if answer.value else "the viewer looks here again")
+        self.away = answer.value
 
     def _tell(self, what: str) -> None:
         self._say(f"{(self._clock.now_ns() - self._start_ns) / 1e9:6.2f} s  {what}")

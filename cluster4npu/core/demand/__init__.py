@@ -22,6 +22,7 @@ from cluster4npu.core.demand.answer import Answer, Status
 from cluster4npu.core.demand.clock import Clock, MonotonicClock, VirtualClock
 from cluster4npu.core.demand.execution import Execution
 from cluster4npu.core.demand.graph import DemandGraph
+from cluster4npu.core.demand.logic import InARow
 from cluster4npu.core.demand.nodes import Input, Node, Sampling, Source
 from cluster4npu.core.demand.tally import NodeCounts
 from cluster4npu.core.demand.waste import NodeWaste, WasteReport, cpu_saved_s, waste_report
@@ -31,6 +32,7 @@ __all__ = [
     "Clock",
     "DemandGraph",
     "Execution",
+    "InARow",
     "Input",
     "MonotonicClock",
     "Node",

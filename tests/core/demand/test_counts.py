@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster4npu.core.demand import Answer, Execution, Sampling, VirtualClock
-from tests.core.demand.worked import Streak, computes, counted, looking_away
+from cluster4npu.core.demand import Answer, Execution, InARow, Sampling, VirtualClock
+from tests.core.demand.worked import computes, counted, looking_away
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,18 @@ def test_five_yes_in_a_row_raise_the_flag_within_5_to_6_s() -> None:
 
 
 def test_one_no_lowers_the_flag_and_the_count_begins_anew() -> None:
-    streak = Streak()
-    given = [True] * 4 + [False] + [True] * 5 + [False]
-    assert [streak(yes) for yes in given] == [False] * 9 + [True, False]
+    flag = InARow(5)
+    given = [True] * 4 + [False] + [True] * 6 + [False]
+    assert [flag(yes) for yes in given] == [False] * 9 + [True, True, False]
+
+
+def test_looking_back_lowers_the_flag_at_the_next_answer() -> None:
+    flags: list[bool] = []
+    graph = looking_away(away_from=0, away_until=300)  # away until 9 s
+    execution = Execution(graph, VirtualClock(), mode="active")
+    execution.watch("flag", lambda answer: flags.append(answer.value))
+    execution.run(14)
+    assert flags == [False] * 4 + [True] * 5 + [False] * 4  # the answers given at 1 s, 2 s, and so on
 
 
 def test_a_switch_of_mode_is_followed_within_one_period() -> None:

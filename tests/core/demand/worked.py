@@ -7,6 +7,7 @@ from typing import Any
 from cluster4npu.core.demand import (
     DemandGraph,
     Execution,
+    InARow,
     Input,
     Node,
     NodeCounts,
@@ -19,21 +20,11 @@ NAMES = ("contrast", "movement", "head", "clip", "eyes", "distance")
 TWICE_A_SECOND = Sampling(frames=2, apart_ms=100, every_ms=1000)
 
 
-class Streak:
-    """Raises its flag after five times "yes" in a row; one "no" resets it."""
-
-    def __init__(self) -> None:
-        self.yes = 0
-
-    def __call__(self, away: bool) -> bool:
-        self.yes = self.yes + 1 if away else 0
-        return self.yes >= 5
-
-
 def looking_away(
     head_ms: float | None = 100,
     sampling: Sampling = TWICE_A_SECOND,
     away_from: int = 10**9,
+    away_until: int = 10**9,
 ) -> DemandGraph:
     """Return the graph; frames are their own numbers, and from number `away_from` on the viewer looks away."""
     return DemandGraph(
@@ -45,8 +36,8 @@ def looking_away(
             Node("clip", lambda frame: frame, "head"),
             Node("eyes", lambda frame: frame, "clip"),
             Node("distance", tuple, sampling.of("eyes"), every_ms=sampling.every_ms, modes=("active",)),
-            Node("away", lambda samples: min(samples) >= away_from, "distance", push=True),
-            Node("flag", Streak(), "away", push=True),
+            Node("away", lambda samples: away_from <= min(samples) < away_until, "distance", push=True),
+            Node("flag", InARow(5), "away", push=True),
         ]
     )
 
