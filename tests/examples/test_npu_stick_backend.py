@@ -179,5 +179,6 @@ def test_broken_backends_are_listed_with_their_reason(env: dict[str, str], tmp_p
         assert not device["available"] and reason in str(device["reason"]), device
     for_people = call(env, "devices")
     assert for_people.returncode == 0 and "libwarp.so.3" in for_people.stdout
-    done = call(env, "run", "example", "--devices", "raises:0", "--frames", 2)
-    assert done.returncode == 2 and "libwarp.so.3" in done.stderr
+    for name in ("raises", "late"):
+        done = call(env, "run", "example", "--devices", f"{name}:0", "--frames", 2)
+        assert done.returncode == 2 and REASONS[name] in done.stderr, done.stderr

@@ -21,6 +21,7 @@ from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, near
 
 GROUP = "cluster4npu.backends"
 _KEY = re.compile("[a-z][a-z0-9_]*")
+_BROKEN_UNIT = "unknown"  # of the one device that stands for a backend that is broken
 
 
 @cache
@@ -145,8 +146,8 @@ def require_available(device: DeviceId) -> None:
     owner = backend(device.backend)
     if owner.simulated:
         return  # any name will do; its options are checked when it is loaded
-    listed = {info.id: info for info in owner.devices()}
-    info = listed.get(device.device)
+    listed = {info.id: info for info in _devices(owner)}
+    info = listed.get(device.device) or listed.get(f"{device.backend}:{_BROKEN_UNIT}")
     if info is not None and info.available:
         return
     raise DeviceUnavailable(
@@ -183,7 +184,7 @@ def _devices(backend: Backend) -> list[DeviceInfo]:
 def _broken_device(name: str, reason: str) -> DeviceInfo:
     key = re.sub("[^a-z0-9_]+", "_", name.lower())
     return DeviceInfo(
-        id=f"{key if _KEY.fullmatch(key) else 'x_' + key}:unknown",
+        id=f"{key if _KEY.fullmatch(key) else 'x_' + key}:{_BROKEN_UNIT}",
         name=name,
         kind="unknown",
         backend=name,

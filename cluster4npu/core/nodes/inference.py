@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.nodes.base import Node, NodeParams, Place, Port, PortType, param
@@ -63,10 +66,31 @@ class Inference(Node):
                         f"{self.id}.model=PATH.",
                     )
                 )
+        found += self._device_problems()
+        if self.params.policy not in policy_types():
+            found.append(
+                Problem(
+                    "unknown scheduling policy",
+                    node=self.id,
+                    field="policy",
+                    found=self.params.policy,
+                    allowed=", ".join(policy_types()),
+                    hint=nearest(self.params.policy, policy_types()) or "Choose one of those.",
+                )
+            )
+        return found
+
+    def _device_problems(self) -> list[Problem]:
+        """Return what is wrong with the pool as it is written; what is here is looked at when a run starts."""
+        found = []
+        model = None if self.params.model == NO_MODEL else Path(self.params.model)
         seen: set[str] = set()
         for text in self.params.devices:
             try:
-                device = str(DeviceId.parse(text))
+                parsed = DeviceId.parse(text)
+                device = str(parsed)
+                if parsed.backend in registry.backends():
+                    registry.require_reader(parsed, model)
             except InputError as error:
                 found += [
                     Problem(p.message, self.id, "devices", p.found, p.allowed, p.hint) for p in error.problems
@@ -83,15 +107,4 @@ class Inference(Node):
                     )
                 )
             seen.add(device)
-        if self.params.policy not in policy_types():
-            found.append(
-                Problem(
-                    "unknown scheduling policy",
-                    node=self.id,
-                    field="policy",
-                    found=self.params.policy,
-                    allowed=", ".join(policy_types()),
-                    hint=nearest(self.params.policy, policy_types()) or "Choose one of those.",
-                )
-            )
         return found

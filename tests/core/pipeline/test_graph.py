@@ -91,6 +91,16 @@ def test_all_problems_at_once():
     assert len(find_problems(config)) >= 3
 
 
+def test_a_device_that_does_not_read_the_model_file_is_told(tmp_path):
+    script = tmp_path / "model.pt"
+    script.write_bytes(b"only its name is looked at here")
+    config = pipeline().with_params("model", model=str(script), devices=["onnx:cpu", "sim:ane"])
+    (problem,) = find_problems(config)
+    assert (problem.node, problem.field) == ("model", "devices")
+    assert "'onnx:cpu' cannot run this model" in problem.message and "torch" in problem.hint
+    assert find_problems(config.with_params("model", devices=["torch:cpu", "sim:ane"])) == []
+
+
 def test_a_circle_is_named():
     # No node type of ours takes what it makes, so a circle needs a wire of a wrong type: both are told.
     config = pipeline(wires=(("boxes.detections", "prep.frame"),))
