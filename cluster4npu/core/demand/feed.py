@@ -55,13 +55,13 @@ class SourceCell(Feed):
         super().__init__(source, world)
         self._lock = threading.Lock()
 
-    def put(self, value: Any) -> Entry:
-        """Take a new value in."""
+    def put(self, value: Any, cpu_ns: int) -> Entry:
+        """Take in a new value that took so much CPU time to make."""
         with self._lock:
             self._version += 1
             now_ns = self._world.now_ns()
             self._latest = entry = Entry(value, self._version, now_ns, now_ns, Mark(self.tally))
-        self.tally.computed(0)
+        self.tally.computed(cpu_ns)
         return entry
 
     def obtain(self) -> Entry | Status:

@@ -47,13 +47,13 @@ class Network:
         assert isinstance(cell, Cell)
         return cell
 
-    def put(self, name: str, value: Any) -> None:
-        """Give a source a value and hand it on."""
+    def put(self, name: str, value: Any, cpu_ns: int = 0) -> None:
+        """Give a source a value that took so much CPU time to make, and hand it on."""
         feed = self.feed(name)
         if not isinstance(feed, SourceCell):
             sources = ", ".join(key for key, one in self._feeds.items() if isinstance(one, SourceCell))
             raise InputError(Problem("only a source takes values", node=name, allowed=sources))
-        self._publish(feed, feed.put(value))
+        self._publish(feed, feed.put(value, cpu_ns))
 
     def tick(self, name: str) -> None:
         """Let a node ask for itself, and hand on what came of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ class Node:
 
     name: str
     compute: Callable[..., Any]
-    inputs: Input | str | tuple[Input | str, ...]
+    inputs: Input | str | Sequence[Input | str]
     every_ms: float | None = None
     modes: tuple[str, ...] = ()
     ttl_ms: float | None = None
@@ -80,7 +80,7 @@ class Node:
     @property
     def slots(self) -> tuple[Input, ...]:
         """Return the inputs in their order, each written out."""
-        inputs = self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+        inputs = (self.inputs,) if isinstance(self.inputs, Input | str) else self.inputs
         return tuple(Input(one) if isinstance(one, str) else one for one in inputs)
 
     @property

@@ -12,9 +12,9 @@ from cluster4npu.core.demand.clock import NS_PER_S
 class NodeCounts:
     """The counts of one node; their difference tells about the time between.
 
-    `stores` entries put into its input slots by what feeds it, `computes` computations, `memo` asks answered without
-    one, `used` outputs that somebody asked for or that went into such an output, `missed` beats of its rate that fell
-    out because the machine was late, `cpu_s` CPU seconds of its computations.
+    `stores` entries put into its input slots by what feeds it, `computes` computations (of a source: values), `memo`
+    asks answered without one, `used` outputs that somebody asked for or that went into such an output, `missed` beats
+    of its rate that fell out because the machine was late, `cpu_s` CPU seconds of its computations.
     """
 
     stores: int = 0

@@ -51,7 +51,7 @@ class WasteReport:
 
 
 def waste_report(counts: Mapping[str, NodeCounts], seconds: float) -> WasteReport:
-    """Tell the waste from the counts of the nodes over `seconds` seconds; sources and idle nodes cost nothing."""
+    """Tell the waste from the counts of the nodes over `seconds` seconds. A value pushed from outside costs nothing."""
     rows = [
         NodeWaste(name, c.computes, unused, unused * (c.cost_s or 0.0))
         for name, c in counts.items()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from cluster4npu.core.demand import DemandGraph, Execution, Node, Source, VirtualClock
+from cluster4npu.core.errors import RunFailed
 
 
 def test_a_node_that_cannot_be_asked_gets_every_input_and_the_others_stay_on_demand() -> None:
@@ -91,10 +94,19 @@ def test_in_real_time_the_rates_hold_and_what_is_late_falls_out() -> None:
 
 def test_a_run_is_stopped_from_another_thread_and_goes_on_later() -> None:
     execution = Execution(DemandGraph([Source("camera", read=lambda n: n, every_ms=10)]))
-    threading.Timer(0.1, execution.stop).start()
+    refused: list[str] = []
+
+    def disturb() -> None:
+        with pytest.raises(RunFailed) as caught:
+            execution.run(1)
+        refused.append(str(caught.value))
+        execution.stop()
+
+    threading.Timer(0.1, disturb).start()
     started = time.monotonic()
     execution.run(60)
     assert time.monotonic() - started < 30
+    assert "runs already" in refused[0]
     seen = execution.counts()["camera"].computes
     execution.run(0.05)
     assert execution.counts()["camera"].computes > seen
