@@ -95,7 +95,7 @@ def test_an_edit_after_saving_is_not_merged_into_the_saved_state(document: Docum
 def test_what_changes_nothing_is_no_step(document: Document) -> None:
     assert document.connect_ports(*WIRES[0]) is None
     document.move_nodes({"source": (0.0, 0.0)})
-    assert document.set_param("inference", "policy", "smooth") is None
+    assert document.set_param("inference", "policy", "adaptive") is None
     assert document.undo_stack.count() == 0
 
 

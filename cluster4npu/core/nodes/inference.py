@@ -43,7 +43,7 @@ class Inference(Node):
             max_length=64,
         )
         policy: str = param(
-            "smooth",
+            "adaptive",
             title="Scheduling policy",
             description="How frames are spread over the devices.",
             advanced=True,

@@ -37,20 +37,20 @@ PREFERENCES = (
     Preference(
         "balanced",
         "Balanced",
-        "Frames are spread evenly by measured speed, over all workers you chose. Right for most pipelines.",
-        "smooth",
+        "Whoever is idle takes the next frame: short queues, and no need to measure first.",
+        "pull",
     ),
     Preference(
         "throughput",
         "Throughput",
-        "As many frames a second as possible: every worker you chose, in a shuffled cycle of exact shares.",
-        "shuffled",
+        "As many frames a second as possible: each frame goes to the worker that will finish it first.",
+        "adaptive",
     ),
     Preference(
         "latency",
         "Low latency",
         "Each frame back as soon as possible: one worker a device, so that a frame gets all its cores.",
-        "smooth",
+        "adaptive",
         one_worker_each=True,
     ),
 )

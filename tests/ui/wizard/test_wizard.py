@@ -237,9 +237,9 @@ def test_preference_sets_policy_and_workers(qtbot: QtBot, make_wizard: MakeWizar
         params = wizard.result_config().node(INFERENCE_NODE).params
         found[key] = (params["policy"], params["devices"])
     assert found == {
-        "balanced": ("smooth", ["onnx:cpu", "onnx:cpu#2"]),
-        "throughput": ("shuffled", ["onnx:cpu", "onnx:cpu#2"]),
-        "latency": ("smooth", ["onnx:cpu"]),
+        "balanced": ("pull", ["onnx:cpu", "onnx:cpu#2"]),
+        "throughput": ("adaptive", ["onnx:cpu", "onnx:cpu#2"]),
+        "latency": ("adaptive", ["onnx:cpu"]),
     }
     assert "leaves out 1 more worker" in page.summary_text()
 
