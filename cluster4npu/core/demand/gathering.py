@@ -42,10 +42,14 @@ class Gathering:
         self.take(now_ns)
 
     def take(self, now_ns: int) -> None:
-        """Take a sample if one is due."""
+        """Take a sample if one is due; where that fails, the next ask begins anew."""
         if not self.under_way or now_ns < self._due_ns:
             return
-        found = self._feeder.obtain()
+        try:
+            found = self._feeder.obtain()
+        except Exception:
+            self.cancel()
+            raise
         if isinstance(found, Entry) and self._slot.store(found):
             found.mark.use()
             self.taken_ns = now_ns

@@ -247,6 +247,27 @@ def test_a_computation_that_fails_is_told_with_its_node_and_tried_again() -> Non
     assert execution.ask("fragile").value == 7
 
 
+def test_after_a_sample_that_failed_the_next_ask_takes_samples_anew() -> None:
+    def fragile(number: int) -> int:
+        if number == 1:
+            raise ValueError("no light")
+        return number
+
+    execution, _ = chain(
+        Node("fragile", fragile, "camera"), Node("two", tuple, Input("fragile", 2, apart_ms=10))
+    )
+    execution.push("camera", 0)
+    assert execution.ask("two").status is Status.NO_ANSWER
+    execution.push("camera", 1)
+    with pytest.raises(RunFailed, match="no light"):
+        execution.run(1)
+    execution.push("camera", 2)
+    assert execution.ask("two").status is Status.NO_ANSWER
+    execution.push("camera", 3)
+    execution.run(1)
+    assert execution.ask("two").value == (2, 3)
+
+
 def test_wrong_names_are_refused_with_the_nearest_one() -> None:
     execution, _ = chain(PLUS)
     with pytest.raises(InputError, match="Did you mean 'plus'"):
