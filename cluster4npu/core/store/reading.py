@@ -27,7 +27,10 @@ from cluster4npu.core.store.records import (
 from cluster4npu.core.store.schema import current_version
 from cluster4npu.core.store.writing import checksum
 
-_TABLES = ("hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples")
+_TABLES = (
+    "hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples", "imports",
+    "imported_measurements",
+)  # fmt: skip
 
 
 def ids(opened: duckdb.DuckDBPyConnection) -> list[str]:

@@ -58,39 +58,34 @@ class Store:
 
     def save(self, record: RunRecord) -> str:
         """Write one run in one transaction and return its id. The run is on the disk when this returns."""
-        self._prepare()
-        try:
-            with connection(self.path, read_only=False) as opened:
-                return writing.write(opened, record)
-        except DamagedError as error:
-            raise self._damaged(error) from error
+        return self.writing(lambda opened: writing.write(opened, record))
 
     def runs(self, limit: int = 100, kind: str | None = None) -> list[RunRow]:
         """Return the newest runs, of one kind or of all, newest first."""
-        return self._read(lambda opened: reading.runs(opened, limit, kind))
+        return self.reading(lambda opened: reading.runs(opened, limit, kind))
 
     def run(self, run_id: str) -> RunRecord:
         """Return one run without its samples; a beginning of the id that fits only one run will do.
 
         Raises InputError with the nearest id when there is no such run.
         """
-        return self._read(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
+        return self.reading(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
 
     def segments(self, run_id: str) -> tuple[SegmentRecord, ...]:
         """Return a run's segments with their samples; raises as `run` and `samples` do."""
         samples = self.samples(run_id)
-        return self._read(lambda opened: reading.segments(opened, self._whole_id(opened, run_id), samples))
+        return self.reading(lambda opened: reading.segments(opened, self._whole_id(opened, run_id), samples))
 
     def samples(self, run_id: str) -> np.ndarray:
         """Return each frame's stamps, in the order in which they were saved, as a 1-D `records.SAMPLE` array.
 
         Raises StoreError when rows are missing or changed since they were saved (row count and checksum).
         """
-        return self._read(lambda opened: reading.samples(opened, self._whole_id(opened, run_id), self.path))
+        return self.reading(lambda opened: reading.samples(opened, self._whole_id(opened, run_id), self.path))
 
     def info(self) -> dict[str, Any]:
         """Return path, size in bytes, schema version, and the number of rows of each table."""
-        return self._read(lambda opened: reading.info(opened, self.path))
+        return self.reading(lambda opened: reading.info(opened, self.path))
 
     def query(self, sql: str, limit: int = 10_000, timeout_s: float = 60.0) -> Table:
         """Answer one SELECT on a read-only connection without access to files or settings.
@@ -103,7 +98,17 @@ class Store:
         except DamagedError as error:
             raise self._damaged(error) from error
 
-    def _read(self, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    def writing(self, do: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Call a function of this package with a connection that may write, and return its answer."""
+        self._prepare()
+        try:
+            with connection(self.path, read_only=False) as opened:
+                return do(opened)
+        except DamagedError as error:
+            raise self._damaged(error) from error
+
+    def reading(self, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Call a function of this package with a connection that only reads, and return its answer."""
         self._prepare()
         try:
             with connection(self.path, read_only=True) as opened:

@@ -109,13 +109,14 @@ def test_a_newer_version_is_refused_and_untouched(path: Path) -> None:
 
 def test_an_older_version_is_backed_up_and_migrated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = Store(path).save(record(5))
-    steps = {**schema.migrations(), 2: "ALTER TABLE runs ADD COLUMN note VARCHAR DEFAULT 'none'"}
+    version = schema.current_version()
+    steps = {**schema.migrations(), version + 1: "ALTER TABLE runs ADD COLUMN note VARCHAR DEFAULT 'none'"}
     monkeypatch.setattr(schema, "migrations", lambda: steps)
     with Store(path) as store:
         assert store.query("SELECT note FROM runs").rows == (("none",),)
         assert len(store.samples(run_id)) == 10
         assert len(store.notices) == 1
-    (backup,) = [p for p in path.parent.iterdir() if "version1" in p.name]
+    (backup,) = [p for p in path.parent.iterdir() if f"version{version}-" in p.name]
     assert backup.name in store.notices[0]
     monkeypatch.undo()
     assert len(Store(backup).samples(run_id)) == 10
@@ -123,9 +124,21 @@ def test_an_older_version_is_backed_up_and_migrated(path: Path, monkeypatch: pyt
         Store(path).runs()
 
 
+def test_the_first_version_opens_with_all_its_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = {1: schema.migrations()[1]}
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "migrations", lambda: first)
+        run_id = Store(path).save(record(5))
+    with Store(path) as store:
+        assert len(store.samples(run_id)) == 10
+        assert len(store.notices) == 1
+        assert store.info()["rows"]["imports"] == 0
+
+
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = Store(path).save(record(5))
-    steps = {**schema.migrations(), 2: "CREATE TABLE half (a INTEGER); SELECT no_such_function()"}
+    newer = schema.current_version() + 1
+    steps = {**schema.migrations(), newer: "CREATE TABLE half (a INTEGER); SELECT no_such_function()"}
     monkeypatch.setattr(schema, "migrations", lambda: steps)
     with pytest.raises(StoreError):
         Store(path).runs()

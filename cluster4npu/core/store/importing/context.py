@@ -1,0 +1,273 @@
+"""Which model, device, batch ... a figure belongs to: read from fields and from the names of enclosing keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cluster4npu.core.store.importing.masking import masked
+from cluster4npu.core.store.importing.model import FAILED, INCOMPATIBLE, OK, SKIPPED, Context
+from cluster4npu.core.store.importing.words import MEASURE, meaning, words
+
+DEVICES = {
+    "cpu", "cuda", "gpu", "rocm", "mps", "openvino", "webgpu", "webnn", "qnn", "qualcomm", "tpu", "npu", "ane",
+    "coreml", "tensorrt", "trt", "directml", "dml", "xpu", "vulkan", "metal", "hailo", "edgetpu", "coral", "igpu",
+    "dgpu", "hexagon", "neuron", "gaudi", "ipu", "wasm", "mlu", "hip", "opencl", "dsp", "samsung", "mediatek",
+    "kl520", "kl720",
+}  # fmt: skip
+_MODEL_FIELDS = ("model_name", "model", "model_id", "model_path", "test_model", "network", "checkpoint",
+                 "model_key", "model_type")  # fmt: skip
+_DEVICE_FIELDS = ("actual_device", "device_used", "executed_on", "hardware", "hardware_type", "hardware_key",
+                  "device", "device_type", "hardware_platform", "accelerator", "execution_provider", "provider",
+                  "platform", "backend", "target_device", "device_name")  # fmt: skip
+_TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
+_PRECISIONS = {
+    "float32": "fp32", "fp32": "fp32", "f32": "fp32", "float16": "fp16", "fp16": "fp16", "f16": "fp16", "half": "fp16",
+    "bfloat16": "bf16", "bf16": "bf16", "int8": "int8", "i8": "int8", "w8a8": "int8", "int4": "int4", "uint8": "uint8",
+    "fp8": "fp8", "int16": "int16", "fp64": "fp64", "float64": "fp64", "mixed": "mixed",
+}  # fmt: skip
+LENDERS = {
+    "metadata", "meta", "config", "configuration", "parameters", "params", "settings", "info",
+    "benchmark_config", "test_config", "platform_support", "model_info", "run_info", "benchmark_info",
+    "args", "options", "context", "environment", "device_info", "hardware_config", "extra_info", "header",
+}  # fmt: skip
+NEUTRAL = {
+    "results", "result", "summary", "benchmark", "benchmarks", "performance", "metrics", "data", "stats",
+    "statistics", "benchmark_data", "benchmark_results", "batch_results", "batch_sizes", "raw",
+    "detailed_results", "details", "performance_benchmarks", "performance_summary", "measurements",
+    "output", "stdout", "stderr", "log", "timing", "runs", "entries", "rows", "items", "report",
+    "json_result", "by_batch", "output_example", "performance_results", "model_results", "aggregated",
+    "all_results", "tests", "test_results", "perf", "performance_metrics", "text", "benchmark_summary",
+    "inference", "latest", "models", "by_model", "by_hardware", "by_device", "hardware", "hardware_results",
+    "model_families", "devices", "platforms", "timings", "completed", "completed_benchmarks",
+    "failed_benchmarks", "skipped_benchmarks", "model_benchmarks", "hardware_compatibility", "families",
+}  # fmt: skip
+_FALSE = {"", "false", "no", "none", "off", "0", "null", "n/a", "real", "disabled"}
+_MADE_UP = re.compile(r"simulat|emulat|mock|synthetic|fake|dummy|placeholder|stub", re.IGNORECASE)
+_COMPUTED = re.compile(
+    r"formula|estimat|predict|theoretical|extrapolat|projected|hard.?coded|calculated", re.IGNORECASE
+)
+_TELLS_KIND = {"implementation", "implementation_type", "type", "mode", "source", "handler", "init", "status", "kind",
+               "provenance", "data_source", "method", "backend", "result_type", "data_type", "origin"}  # fmt: skip
+_STATES = {
+    "completed": OK, "complete": OK, "success": OK, "ok": OK, "passed": OK, "pass": OK, "done": OK, "true": OK,
+    "failed": FAILED, "fail": FAILED, "failure": FAILED, "error": FAILED, "timeout": FAILED, "crashed": FAILED,
+    "oom": FAILED, "exception": FAILED, "aborted": FAILED, "skipped": SKIPPED, "skip": SKIPPED, "not_run": SKIPPED,
+    "unavailable": SKIPPED, "not_supported": INCOMPATIBLE, "unsupported": INCOMPATIBLE, "incompatible": INCOMPATIBLE,
+}  # fmt: skip
+_CONFIG_KEY = re.compile(
+    r"(?:^|[_\-\s])(batch|bs|b|seq|seq_len|sequence|sequence_length)(?:[_\-\s]?size)?[_\-\s=]?(\d+)(?=$|[_\-\s])"
+)
+_OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
+_FAMILIES = re.compile(
+    r"(?:distil|ro|al|deit|mobile|tiny)?bert|vit(?![a-z])|deit|resne[tx]t?|yolo|t5(?![a-z])|mt5|gpt|llama|llava|whisper|wav2vec|clip"
+    r"|clap|mobilenet|efficientnet|squeezenet|densenet|inception|vgg|swin|dino|detr|qwen|mistral|mixtral|phi-?\d|gemma"
+    r"|opt-\d|bloom|falcon|bart(?![a-z])|electra|deberta|xlm|segformer|sam(?![a-z])|unet|convnext|alexnet|ssd|fasterrcnn"
+    r"|stable.?diffusion|hubert|bge|minilm|retinanet"
+)
+_NUMBERED = re.compile(r"\d{1,5}")
+
+
+def family_of(name: str) -> str:
+    """Return the family of models that a name begins with ("bert" of "bert-base"), "" for none known."""
+    found = _FAMILIES.match(name.lower().rpartition("/")[2])
+    return found[0] if found else ""
+
+
+def base_device(name: str) -> str:
+    """Return the kind of device that a name tells ("cuda" of "cuda:0"), or the name in lower case."""
+    return next((part for part in words(name) if part in DEVICES), name.lower())
+
+
+def whole(value: Any) -> int | None:
+    """Return a number or its text as an int, None where it is no whole number."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e9:
+        return None
+    return int(value) if int(value) == value and value >= 0 else None
+
+
+def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
+    """Return the context below a key: batch, device, precision and model that its name tells."""
+    parts = words(key)
+    lowered = key.lower().strip()
+    config = {name[0]: int(count) for name, count in _CONFIG_KEY.findall(lowered)}
+    changes: dict[str, Any] = {}
+    if config:
+        rest = _CONFIG_KEY.sub("", lowered).strip("_- ")
+        changes = {"batch": config.get("b", outer.batch), "sequence": config.get("s", outer.sequence)}
+        return outer.but(**changes, label=(*outer.label, rest) if rest else outer.label)
+    if _NUMBERED.fullmatch(lowered):
+        if "batch" in words(parent) or int(lowered) in outer.batches:
+            return outer.but(batch=int(lowered))
+        return outer.but(label=(*outer.label, lowered)) if not lowered.startswith("[") else outer
+    if lowered in _PRECISIONS:
+        return outer.but(precision=_PRECISIONS[lowered])
+    if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or len(parts) == 1)):
+        return outer.but(device=key, device_rank=50)
+    if _names_devices(parent) and isinstance(child, dict | list) and lowered not in NEUTRAL:
+        return outer.but(device=key, device_rank=50)
+    if _names_model(key, parent, child):
+        return outer.but(model=key, model_rank=50)
+    device = next((part for part in reversed(parts) if part in DEVICES), "")
+    label = outer.label if lowered in NEUTRAL or lowered in LENDERS else (*outer.label, lowered)
+    if isinstance(child, dict | list) and device and not outer.device:
+        changes = {"device": device, "device_rank": 60}
+    summary = outer.summary or "summary" in parts or "aggregate" in parts or "aggregated" in parts
+    return outer.but(**changes, label=label, summary=summary)
+
+
+def by_fields(outer: Context, node: Mapping[str, Any]) -> Context:
+    """Return the context inside an object: what its own fields say, and those of its `metadata` and the like."""
+    inner = outer
+    for name, value in node.items():
+        if isinstance(value, dict) and name.lower() in LENDERS:
+            inner = _said(inner, value, lent=True)
+    inner = _said(inner, node, lent=False)
+    names = {inner.model.lower(), inner.device.lower()}
+    return inner.but(label=tuple(part for part in inner.label if part.lower() not in names))
+
+
+def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
+    lowered = {"_".join(words(str(name))): value for name, value in node.items()}
+    changes: dict[str, Any] = {}
+    model = _first(lowered, _MODEL_FIELDS)
+    if model and not (lent and outer.model and outer.model_rank < 99):
+        changes |= {"model": masked(model), "model_rank": 1}
+    device = _first(lowered, _DEVICE_FIELDS)
+    if device and not _OS.search(device) and not (lent and outer.device):
+        changes |= {"device": masked(device), "device_rank": 1}
+    for names, field in ((("batch_size", "batch", "bs", "batchsize"), "batch"),
+                         (("sequence_length", "seq_length", "seq_len", "seq"), "sequence")):  # fmt: skip
+        count = next((c for name in names if (c := whole(lowered.get(name))) is not None), None)
+        if count is not None:
+            changes[field] = count
+    precision = _first(lowered, ("precision", "dtype", "data_type", "quantization", "torch_dtype"))
+    if precision and len(precision) < 40:
+        changes["precision"] = _PRECISIONS.get(precision.lower().removeprefix("torch."), precision)
+    moment = _first(lowered, _TIMES)
+    if moment and not lent:
+        changes["recorded_at"] = moment[:40]
+    unit = _first(lowered, ("unit", "units", "time_unit", "latency_unit"))
+    if unit and len(unit) < 20:
+        changes["units"] = unit
+    called = _first(lowered, ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario"))
+    if called and not lent and meaning(called).kind != MEASURE:
+        if "model" not in changes and not outer.model and family_of(called) and len(called) < 100:
+            changes |= {"model": masked(called), "model_rank": 60}
+        elif called.lower() not in (changes.get("model", outer.model).lower(), outer.label[-1:]):
+            changes["label"] = (*outer.label, masked(called)[:80])
+    changes |= {"batches": batches} if (batches := _batches(lowered)) else {}
+    changes |= _made_up(outer, lowered)
+    return outer.but(**changes | ({} if lent else _state(outer, lowered)))
+
+
+def _made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    devices = list(outer.simulated_devices)
+    for name, value in node.items():
+        parts = words(name)
+        about = _MADE_UP.search(name) is not None
+        if about and isinstance(value, list):
+            devices += [base_device(item) for item in value if isinstance(item, str)]
+        elif about and isinstance(value, bool | str) and str(value).strip().lower() not in _FALSE:
+            changes["simulated"] = True
+        elif (isinstance(value, str) and len(value) < 100 and parts and set(parts) & _TELLS_KIND) or (
+            isinstance(value, str) and len(value) < 100 and "(MOCK)" in value
+        ):
+            if _MADE_UP.search(value) and not re.search(r"\b(no|not|non)\W", value, re.IGNORECASE):
+                own = parts[0] if parts[0] in DEVICES else ""
+                devices += [own] if own else []
+                changes |= {} if own else {"simulated": True}
+            elif _COMPUTED.search(value):
+                changes["formula"] = True
+        elif _COMPUTED.search(name) and value is True:
+            changes["formula"] = True
+    if len(devices) > len(outer.simulated_devices):
+        changes["simulated_devices"] = tuple(dict.fromkeys(devices))
+    return changes
+
+
+def _state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return status and error that an object tells of itself."""
+    said = ""
+    for name in ("status", "state", "result", "outcome"):
+        if isinstance(node.get(name), str):
+            said = said or _STATES.get(node[name].lower().replace(" ", "_"), "")
+    for name, value in node.items():
+        if isinstance(value, bool) and (
+            words(name)[-1:] in (("success",), ("successful",), ("succeeded",), ("passed",))
+        ):
+            said = FAILED if not value else said or OK
+        if value is False and name in ("compatible", "supported", "is_compatible"):
+            said = said or INCOMPATIBLE
+    error = next((str(value) for name, value in node.items() if _is_error(name, value)), "")
+    code = whole(node.get("return_code", node.get("exit_code")))
+    if not said and (error or code):
+        said = FAILED
+    if said == FAILED and not error:
+        error = next(
+            (str(node[n]) for n in ("stderr", "reason", "message") if isinstance(node.get(n), str)), ""
+        )
+        error = error or (f"exit code {code}" if code else "")
+    if not said:
+        return {}
+    return {"status": said, "error": masked(error.strip())[:1000] if said != OK else ""}
+
+
+def _is_error(name: str, value: Any) -> bool:
+    named = words(name)[-1:] in (("error",), ("exception",), ("traceback",)) or name in (
+        "error_message", "failure_reason", "skip_reason",
+    )  # fmt: skip
+    return named and isinstance(value, str) and value.lower() not in _FALSE
+
+
+def _first(node: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
+        value = node.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()[:300]
+        if name in ("model", "device", "hardware") and isinstance(value, dict):
+            inner = value.get("name") or value.get("id")
+            if isinstance(inner, str) and inner.strip():
+                return inner.strip()[:300]
+    return ""
+
+
+def _batches(node: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the batch sizes that an object lists."""
+    for name, value in node.items():
+        if "batch" in words(str(name)) and isinstance(value, list | str):
+            items = value if isinstance(value, list) else value.split(",")[:100]
+            return tuple(count for item in items if (count := whole(item)) is not None)
+    return ()
+
+
+def _names_devices(parent: str) -> bool:
+    parts = set(words(parent))
+    return bool(parts & {"hardware", "devices", "platforms", "backends", "device", "accelerators"}) and not parts & {
+        "info", "details", "types", "available"}  # fmt: skip
+
+
+def _names_model(key: str, parent: str, child: Any) -> bool:
+    """Tell whether a key is a model's name: below `models`, of the form org/name, or above devices only."""
+    if not isinstance(child, dict | list) or key.startswith("[") or meaning(key).kind == MEASURE:
+        return False
+    if family_of(key):
+        return True
+    if (
+        isinstance(child, dict)
+        and child
+        and all(base_device(str(k)) in DEVICES and len(words(str(k))) <= 2 for k in child)
+    ):
+        return key.lower() not in NEUTRAL and key.lower() not in LENDERS and not _names_devices(key)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", key):
+        return True
+    parts = set(words(parent))
+    return (
+        bool(parts & {"models", "model"})
+        and not parts & {"families", "family", "info"}
+        and (key.lower() not in NEUTRAL and key.lower() not in LENDERS)
+    )

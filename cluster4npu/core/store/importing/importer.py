@@ -1,0 +1,149 @@
+"""Imports files one by one: each whole or not at all, and one that cannot be read never stops the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.store.importing import tables
+from cluster4npu.core.store.importing.masking import masked
+from cluster4npu.core.store.importing.model import UNKNOWN_NAME, Recognised
+from cluster4npu.core.store.importing.reading import Source, Unreadable, files_of, read
+from cluster4npu.core.store.importing.recognise import recognise
+
+IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
+ELSEWHERE = "imported before from another file"
+_MOST_NOTES = 20
+
+Writing = Callable[[Callable[[duckdb.DuckDBPyConnection], Any]], Any]
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file. `outcome` is one of the constants of this module; `reason` says why not more."""
+
+    path: Path
+    outcome: str
+    reason: str = ""
+    sha256: str = ""
+    shape: str = ""
+    numbers: int = 0
+    measurements: int = 0
+    failures: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    unknown_fields: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    provenance: dict[str, int] = field(default_factory=dict)
+    unknown_models: int = 0
+    unknown_devices: int = 0
+    removed: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as the command line prints it."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def import_paths(paths: Iterable[Path], write: Writing) -> list[FileReport]:
+    """Import files and the JSON files of folders; `write` runs a function on a connection that may write.
+
+    Raises InputError when a path is missing or a folder holds nothing to import, and StoreError.
+    """
+    files = files_of(list(paths))
+    if not files:
+        raise InputError(
+            Problem(
+                "there is nothing to import",
+                allowed="files, or folders with .json or .jsonl files",
+                hint="Name a folder with result files.",
+            )
+        )
+    return [import_file(path, write) for path in files]
+
+
+def import_file(path: Path, write: Writing) -> FileReport:
+    """Import one file in one transaction and tell what became of it."""
+    try:
+        source = read(path)
+        found = recognise(source.data)
+    except Unreadable as error:
+        return FileReport(path, UNREADABLE, str(error))
+    except RecursionError:
+        return FileReport(path, UNREADABLE, "it is nested too deeply")
+    report = _report(path, source, found)
+    return report if report.outcome == EMPTY else write(lambda opened: _store(opened, source, found, report))
+
+
+def _store(
+    opened: duckdb.DuckDBPyConnection, source: Source, found: Recognised, report: FileReport
+) -> FileReport:
+    if tables.is_known(opened, source.sha256):
+        return FileReport(report.path, KNOWN, "a file of the same content is in the store", source.sha256)
+    copies = tables.known_digests(opened, _certain(found))
+    if copies:
+        before = found.numbers
+        left = [row for row in found.rows if row.digest not in copies]
+        found.skipped[ELSEWHERE] = sum(row.value is not None for row in found.rows) - sum(
+            row.value is not None for row in left
+        )
+        found.rows, found.numbers = left, before
+        names = ", ".join(sorted(set(copies.values()))[:5])
+        found.notes.append(f"{len(copies)} records stand in files imported before: {names}")
+    tables.write_file(opened, source.sha256, masked(report.path.name), source.size, found)
+    return _report(report.path, source, found, IMPORTED)
+
+
+def _certain(found: Recognised) -> set[str]:
+    """Return the digests of records that cannot be equal by chance: with a time stamp, samples, or exact figures."""
+    sure = set()
+    for row in found.rows:
+        exact = (
+            row.source_value is not None and len(f"{row.source_value:.15g}".replace(".", "").strip("-0")) >= 8
+        )
+        if (
+            (row.recorded_at and row.model != UNKNOWN_NAME)
+            or exact
+            or (row.position is not None and row.position > 3)
+        ):
+            sure.add(row.digest)
+    return sure
+
+
+def _report(path: Path, source: Source, found: Recognised, outcome: str = "") -> FileReport:
+    values = [row for row in found.rows if row.value is not None]
+    failures = len(found.rows) - len(values)
+    told = outcome or (IMPORTED if found.rows else EMPTY)
+    reason = "" if found.rows or outcome else "no field in it has the name of a measurement"
+    return FileReport(
+        path, told, reason, source.sha256, found.shape, found.numbers, len(values), failures, found.skipped,
+        found.unknown_fields, found.notes[:_MOST_NOTES], dict(Counter(row.provenance for row in values)),
+        sum(row.model == UNKNOWN_NAME for row in found.rows), sum(row.device == UNKNOWN_NAME for row in found.rows),
+    )  # fmt: skip
+
+
+def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """Prove that the store holds all that a file says; return "" or why it cannot be proven.
+
+    The file is read and recognised anew. Every row must be in the store, bit for bit, under this file's
+    content hash or (for copies) under another's; and nothing may have been left out because its name is unknown.
+    """
+    try:
+        source = read(path)
+        found = recognise(source.data)
+    except (Unreadable, RecursionError) as error:
+        return f"it cannot be read again: {error}"
+    if not tables.is_known(opened, source.sha256):
+        return "it is not in the store"
+    if found.unknown_fields:
+        names = ", ".join(list(found.unknown_fields)[:5])
+        return f"it holds numbers that were not imported: {names}"
+    stored = tables.read_rows(opened, source.sha256)
+    digests = {row[-1] for row in stored}
+    elsewhere = tables.known_digests(opened, {row.digest for row in found.rows} - digests)
+    expected = [row for row in tables.rows_of(found) if row[-1] not in elsewhere or row[-1] in digests]
+    return "" if expected == stored else "its rows are not those of the store"

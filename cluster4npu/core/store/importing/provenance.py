@@ -1,0 +1,68 @@
+"""Tells figures that were not measured: said to be simulated or computed, or all on one straight line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from cluster4npu.core.store.importing.context import base_device
+from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED, Record
+
+_EXACT = 1e-9
+
+
+def mark(records: list[Record]) -> None:
+    """Set each record's provenance; simulated goes before formula-made."""
+    for record in records:
+        context = record.context
+        if context.simulated or base_device(context.device) in context.simulated_devices:
+            record.provenance = SIMULATED
+        elif context.formula:
+            record.provenance = FORMULA
+    series: defaultdict[Any, list[Record]] = defaultdict(list)
+    for record in records:
+        c = record.context
+        if c.batch is not None and record.figures and record.provenance == IMPORTED:
+            series[(c.model, c.device, c.sequence, c.precision, c.label, record.path[:-1])].append(record)
+    for group in series.values():
+        if _computed(group):
+            for record in group:
+                record.provenance = FORMULA
+
+
+def _computed(group: list[Record]) -> bool:
+    """Tell whether figures at several batch sizes follow a formula.
+
+    No samples, and the throughput is an exact multiple of the batch size, in whole numbers only (or, from
+    three sizes on, every metric is an exact line over the batch size). What is measured never is.
+    """
+    sizes = [record.context.batch or 0 for record in group]
+    if (
+        len(set(sizes)) < 2
+        or len(set(sizes)) < len(sizes)
+        or any(f.samples for r in group for f in r.figures)
+    ):
+        return False
+    curves: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for record in group:
+        for figure in record.figures:
+            if figure.meaning.family in ("time", "rate", "size"):
+                curves[figure.meaning.metric, figure.meaning.statistic].append(figure.values[0])
+    full = {key: values for key, values in curves.items() if len(values) == len(group)}
+    rates = [values for (metric, _), values in full.items() if metric.endswith("throughput")]
+    is_whole = all(value == int(value) for values in full.values() for value in values)
+    proportional = any(
+        abs(values[0] / sizes[0] - value / size) <= _EXACT * abs(value)
+        for values in rates for value, size in [(values[-1], sizes[-1])] if sizes[0] and size
+    ) and all(_line(sizes, values) for values in rates)  # fmt: skip
+    lines = len(group) >= 3 and len(full) >= 2 and all(_line(sizes, values) for values in full.values())
+    varies = any(len(set(values)) > 1 for values in full.values())
+    return (bool(rates) and proportional and is_whole and len(full) >= 2) or (lines and varies)
+
+
+def _line(sizes: list[int], values: list[float]) -> bool:
+    slope = (values[-1] - values[0]) / (sizes[-1] - sizes[0])
+    return all(
+        abs(values[0] + slope * (size - sizes[0]) - value) <= _EXACT * max(abs(value), 1.0)
+        for size, value in zip(sizes, values, strict=True)
+    )

@@ -1,0 +1,84 @@
+"""Reads a file of somebody else's: JSON or JSON lines, of a bearable size; says in words why it cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LARGEST = 200 * 2**20  # bytes
+_SUFFIXES = {".json", ".jsonl", ".ndjson"}
+
+
+class Unreadable(Exception):
+    """The file cannot be imported; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's content: its JSON, the SHA-256 of its bytes, and their number."""
+
+    data: Any
+    sha256: str
+    size: int
+
+
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """Return the files to read: those that are named, and the JSON files of folders, in order, each once."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = (item for item in sorted(path.rglob("*")) if item.suffix.lower() in _SUFFIXES)
+            found.update((item, None) for item in inside if not item.is_dir())
+        else:
+            found[path] = None
+    return list(found)
+
+
+def read(path: Path) -> Source:
+    """Return the file's content; raises Unreadable."""
+    try:
+        if not path.exists():
+            raise Unreadable("there is no such file")
+        if not path.is_file():
+            raise Unreadable("it is no ordinary file")
+        if path.stat().st_size > LARGEST:
+            raise Unreadable(f"it is larger than {LARGEST // 2**20} MiB")
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(error.strerror or "it cannot be read") from error
+    return Source(parse(content), hashlib.sha256(content).hexdigest(), len(content))
+
+
+def parse(content: bytes) -> Any:
+    """Return the JSON of a file's bytes; several objects, one a line, become a list. Raises Unreadable."""
+    if not content.strip():
+        raise Unreadable("it is empty")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("it is not UTF-8 text") from error
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) > 1 and error.msg == "Extra data":
+            return _lines(lines)
+        raise Unreadable(f"it is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise Unreadable("it is nested too deeply") from error
+    except ValueError as error:  # a whole number of more digits than Python reads
+        raise Unreadable(f"it holds a number that cannot be read: {str(error)[:80]}") from error
+
+
+def _lines(lines: list[str]) -> list[Any]:
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(f"it is not JSON, nor JSON lines: line {number} cannot be read") from error
+    return found

@@ -1,0 +1,112 @@
+"""From a file's JSON to rows: walks it, settles units and provenance, leaves out what is said twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from cluster4npu.core.store.importing.context import base_device
+from cluster4npu.core.store.importing.model import (
+    FAILED,
+    UNKNOWN_NAME,
+    Figure,
+    Recognised,
+    Record,
+    Row,
+)
+from cluster4npu.core.store.importing.provenance import mark
+from cluster4npu.core.store.importing.repeats import drop_repeats
+from cluster4npu.core.store.importing.units import settle
+from cluster4npu.core.store.importing.walking import Walker
+
+REPEATED = "said twice in this file"
+
+
+def recognise(data: Any) -> Recognised:
+    """Return the measurements and failures of one JSON document, and what was left out and why.
+
+    >>> recognise({"model": "m", "device": "cpu", "latency_ms": 2.5}).rows[0].value
+    2.5
+    """
+    walker = Walker()
+    walker.walk(data)
+    settle(walker.records)
+    mark(walker.records)
+    records, repeated = drop_repeats(walker.records)
+    found = Recognised(
+        _shape(records), [], walker.numbers, dict(walker.skipped), dict(walker.unknown.most_common(50))
+    )
+    if repeated:
+        found.skipped[REPEATED] = repeated
+    for record in records:
+        found.rows += _rows(record)
+    assumed = Counter(row.unit_rule for row in found.rows if row.unit_rule.startswith("assumed"))
+    found.notes = [f"unit of {count} figures {rule}" for rule, count in sorted(assumed.items())]
+    return found
+
+
+def _rows(record: Record) -> list[Row]:
+    if not record.figures:
+        return [_row(record, None, None, 0.0, _digest(record))]
+    digest = _digest(record)
+    return [
+        _row(record, figure, position, value, digest)
+        for figure in record.figures
+        for position, value in enumerate(figure.settled)
+    ]
+
+
+def _row(record: Record, figure: Figure | None, position: int | None, value: float, digest: str) -> Row:
+    c = record.context
+    scope = "failure" if figure is None else "sample" if figure.samples else "text" if record.from_text else (
+        "summary" if c.summary else "figure")  # fmt: skip
+    path = (
+        record.path if figure is None else (*figure.path, f"[{position}]") if figure.samples else figure.path
+    )
+    return Row(
+        path="/".join(path)[:1000],
+        model=c.model or UNKNOWN_NAME,
+        device=c.device or UNKNOWN_NAME,
+        batch_size=c.batch,
+        sequence_length=c.sequence,
+        precision=c.precision,
+        variant="/".join(c.label)[:300],
+        recorded_at=c.recorded_at,
+        metric=figure.meaning.metric if figure else "failure",
+        statistic=("sample" if figure.samples else figure.meaning.statistic) if figure else "",
+        position=position if figure and figure.samples else None,
+        value=value if figure else None,
+        unit=figure.target if figure else "",
+        source_value=figure.values[position or 0] if figure else None,
+        source_unit=figure.unit if figure else "",
+        unit_rule=figure.unit_rule if figure else "",
+        provenance="formula" if figure and figure.meaning.formula and record.provenance == "imported"
+        else record.provenance,
+        status=c.status if figure else c.status if c.status != "ok" else FAILED,
+        error=c.error,
+        scope=scope,
+        digest=digest,
+    )  # fmt: skip
+
+
+def _digest(record: Record) -> str:
+    """Return a hash of what a record says, wherever it stands: a copy in another file has the same."""
+    c = record.context
+    figures = sorted(
+        (f.meaning.metric, f.meaning.statistic, [repr(v) for v in f.settled]) for f in record.figures
+    )
+    told = [c.model, base_device(c.device), c.batch, c.sequence, c.precision, c.recorded_at, c.error, figures]
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+
+
+def _shape(records: list[Record]) -> str:
+    """Return the form of a file: the commonest place of its records, with names and numbers taken out."""
+    forms: Counter[str] = Counter()
+    for record in records:
+        names = {record.context.model, record.context.device}
+        steps = ["NAME" if step in names else re.sub(r"\d+", "#", step) for step in record.path]
+        forms["/".join(steps)[:200] or "one object"] += 1
+    return forms.most_common(1)[0][0] if forms else "nothing recognised"

@@ -1,0 +1,129 @@
+"""Finds figures that a file says twice: in a summary, in a nested copy, in printed text."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from cluster4npu.core.store.importing.context import base_device
+from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
+
+_SURE = 4  # significant digits from which an equal number is no coincidence
+_ROUNDED = 3
+
+
+def drop_repeats(records: list[Record]) -> tuple[list[Record], int]:
+    """Return the records without repeated figures, and how many numbers were left out.
+
+    A figure repeats another when metric, statistic and values are equal (or rounded), what is known of both
+    agrees, and they are no two items of one list, whose values may be equal by chance.
+    """
+    kept: defaultdict[tuple[str, bool, str], list[tuple[Figure, Record]]] = defaultdict(list)
+    by_metric: defaultdict[str, list[tuple[Figure, Record]]] = defaultdict(list)
+    dropped = 0
+    for record in sorted(records, key=lambda r: (r.from_text, r.summary or r.context.summary, -_detail(r))):
+        fresh = []
+        for figure in record.figures:
+            metric = figure.meaning.metric
+            key = (metric, figure.samples, f"{figure.settled[0]:.2e}")
+            others = by_metric[metric] if figure.digits is not None else kept[key]
+            if any(_repeats(figure, record, other, owner) for other, owner in others):
+                dropped += len(figure.values)
+                continue
+            fresh.append(figure)
+        for figure in fresh:
+            kept[figure.meaning.metric, figure.samples, f"{figure.settled[0]:.2e}"].append((figure, record))
+            by_metric[figure.meaning.metric].append((figure, record))
+        if record.figures and not any(f.meaning.family != "count" for f in fresh):
+            dropped += sum(len(f.values) for f in fresh)  # counts that stand beside repeated figures
+            fresh = []
+        record.figures[:], had = fresh, bool(record.figures)
+        record.summary = record.summary or (had and not fresh)
+    left = [
+        record
+        for record in records
+        if record.figures or (not record.summary and record.context.status != "ok")
+    ]
+    return _failures_once(left), dropped
+
+
+def _detail(record: Record) -> int:
+    """Return how much a record tells: the fuller one is kept."""
+    context = record.context
+    known = sum(
+        (bool(context.model), bool(context.device), context.batch is not None, bool(context.recorded_at))
+    )
+    return sum(len(f.values) for f in record.figures) + known
+
+
+def _repeats(figure: Figure, record: Record, other: Figure, owner: Record) -> bool:
+    if (
+        figure.samples != other.samples
+        or len(figure.values) != len(other.values)
+        or figure.meaning.family == "count"
+    ):
+        return False
+    mine, theirs = figure.meaning.statistic, other.meaning.statistic
+    if mine != theirs and {mine, theirs} != {"value", "mean"}:
+        return False
+    equal = all(_equal(a, b, figure) for a, b in zip(figure.settled, other.settled, strict=True))
+    if not equal or not _apart(figure.path, other.path, record is owner):
+        return False
+    sure = figure.digits is not None or _digits(figure.values[0]) >= _SURE or len(figure.values) > 2
+    return _agree(record.context, owner.context, sure)
+
+
+def _equal(value: float, other: float, figure: Figure) -> bool:
+    if abs(value - other) <= 1e-9 * max(abs(value), abs(other)):
+        return True
+    if figure.digits is not None:
+        return abs(value - other) <= 0.51 * 10.0**-figure.digits * figure.factor
+    digits = min(_digits(value / figure.factor), _digits(other / figure.factor))
+    return digits >= _ROUNDED and float(f"{value:.{digits}g}") == float(f"{other:.{digits}g}")
+
+
+def _digits(value: float) -> int:
+    """Return how many significant digits a number is written with."""
+    return len(re.sub(r"e.*", "", f"{abs(value):.12g}").replace(".", "").strip("0"))
+
+
+def _apart(path: Path, other: Path, same_record: bool) -> bool:
+    """Tell whether two places may hold the same figure: not as two items of a list or of a numbered family."""
+    if same_record:
+        return path[-1] != other[-1]
+    for mine, theirs in zip(path, other, strict=False):
+        if mine != theirs:
+            return re.sub(r"\d+", "#", mine) != re.sub(r"\d+", "#", theirs)
+    return True
+
+
+def _agree(mine: Context, theirs: Context, sure: bool) -> bool:
+    pairs = [
+        (mine.model, theirs.model), (base_device(mine.device), base_device(theirs.device)),
+        (mine.batch, theirs.batch), (mine.sequence, theirs.sequence), (mine.precision, theirs.precision),
+    ]  # fmt: skip
+    for a, b in pairs:
+        if a != b and not (sure and (a in ("", None) or b in ("", None))):
+            return False
+    labels = set(mine.label), set(theirs.label)
+    return labels[0] <= labels[1] or labels[1] <= labels[0]
+
+
+def _failures_once(records: list[Record]) -> list[Record]:
+    """Leave out a failure that says nothing beyond another of the same model, device and batch."""
+    seen: defaultdict[object, list[Record]] = defaultdict(list)
+    left = set()
+    for record in sorted((r for r in records if not r.figures), key=lambda r: not r.context.error):
+        c = record.context
+        earlier = seen[c.model, base_device(c.device), c.batch, c.sequence, c.precision]
+        if any(_same_failure(record, other) for other in earlier):
+            left.add(id(record))
+        else:
+            earlier.append(record)
+    return [record for record in records if id(record) not in left]
+
+
+def _same_failure(record: Record, other: Record) -> bool:
+    mine, theirs = set(record.context.label), set(other.context.label)
+    told = not record.context.error or record.context.error == other.context.error
+    return told and _apart(record.path, other.path, False) and (mine <= theirs or theirs <= mine)

@@ -1,0 +1,121 @@
+"""Tables that stand in JSON column by column: turned into one object per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster4npu.core.store.importing.words import MEASURE, meaning, words
+
+_LABELS = (
+    {"model", "models"},
+    {"hardware", "device", "devices", "platforms"},
+    {"batch"},
+    {"precision", "precisions"},
+)
+_NAMES = ("model", "hardware", "batch_size", "precision")
+_RAW = {"latencies", "samples", "raw", "data"}
+
+
+@dataclass(slots=True)
+class ColumnTable:
+    """Rows (object, path of the row, numbers read as context), the columns that they take, what all share."""
+
+    rows: list[tuple[dict[str, Any], tuple[str, ...], int]] = field(default_factory=list)
+    columns: set[str] = field(default_factory=set)
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+def rows_of(node: Mapping[str, Any], above: Mapping[str, Any]) -> ColumnTable | None:
+    """Return an object's columns as rows, None where it holds none.
+
+    Three forms: `columns` with `data` or `rows`; parallel arrays with a column of models, devices or batch
+    sizes (which may stand in the enclosing object); columns of numbered objects, as pandas writes them.
+    """
+    return _split(node) or _parallel(node, above) or _numbered(node)
+
+
+def _split(node: Mapping[str, Any]) -> ColumnTable | None:
+    for heads, body in (
+        ("columns", "data"),
+        ("columns", "rows"),
+        ("headers", "rows"),
+        ("header", "rows"),
+        ("fields", "values"),
+    ):
+        names, rows = node.get(heads), node.get(body)
+        if (
+            not isinstance(names, list)
+            or not isinstance(rows, list)
+            or not all(isinstance(n, str) for n in names)
+        ):
+            continue
+        if rows and all(isinstance(row, list) and len(row) == len(names) for row in rows):
+            table = ColumnTable(columns={heads, body, "index"})
+            for position, row in enumerate(rows):
+                table.rows.append((dict(zip(names, row, strict=True)), (body, f"[{position}]"), 0))
+            return table
+    return None
+
+
+def _parallel(node: Mapping[str, Any], above: Mapping[str, Any]) -> ColumnTable | None:
+    metrics = {
+        name: value for name, value in node.items()
+        if isinstance(value, list) and len(value) > 0 and meaning(str(name)).kind == MEASURE
+        and meaning(str(name)).family != "count"
+        and all(item is None or (isinstance(item, int | float) and not isinstance(item, bool)) for item in value)
+    }  # fmt: skip
+    if not metrics:
+        return None
+    length = len(next(iter(metrics.values())))
+    labels = _labels(node, length, own=True)
+    if not labels and not any(set(words(name)) & _RAW for name in metrics):
+        labels = _labels(above, length, own=False)
+    if not labels or any(len(value) != length for value in metrics.values()):
+        return None
+    same = {name for name, value in node.items() if name in metrics or value in labels.values()}
+    table = ColumnTable(columns=same, shared={k: v for k, v in node.items() if k not in same})
+    for position in range(length):
+        row = {name: values[position] for name, values in metrics.items()}
+        row |= {name: values[position] for name, values in labels.items()}
+        table.rows.append((row, (f"[{position}]",), 0))
+    return table
+
+
+def _labels(node: Mapping[str, Any], length: int, *, own: bool) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for name, value in node.items():
+        if (
+            not isinstance(value, list)
+            or len(value) != length
+            or (len(set(map(str, value))) != length and not own)
+        ):
+            continue
+        parts = set(words(str(name)))
+        for kinds, field_name in zip(_LABELS, _NAMES, strict=True):
+            kind: type | tuple[type, ...] = int if field_name == "batch_size" else str
+            if parts & kinds and all(isinstance(item, kind) for item in value):
+                found.setdefault(field_name, value)
+    return found if own else {k: v for k, v in found.items() if k == "model"}
+
+
+def _numbered(node: Mapping[str, Any]) -> ColumnTable | None:
+    columns = {name: value for name, value in node.items() if isinstance(value, dict)}
+    if len(columns) < 2 or len(columns) != len(node):
+        return None
+    keys = list(next(iter(columns.values())))
+    if (
+        not keys
+        or any(list(value) != keys for value in columns.values())
+        or keys != [str(n) for n in range(len(keys))]
+    ):
+        return None
+    if not any(meaning(str(name)).kind == MEASURE for name in columns) or any(
+        isinstance(item, dict | list) for value in columns.values() for item in value.values()
+    ):
+        return None
+    table = ColumnTable(columns=set(columns))
+    for key in keys:
+        table.rows.append(({name: value[key] for name, value in columns.items()}, (f"[{key}]",), 0))
+    return table

@@ -1,0 +1,162 @@
+"""Settles the unit of every figure. The order of the rules, and what each proves, stands in docs/importing.md."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from cluster4npu.core.store.importing.context import base_device
+from cluster4npu.core.store.importing.model import Figure, Path, Record
+from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS
+from cluster4npu.core.store.importing.words import scale
+
+NAME, BESIDE, RATE, SAMPLES, TOTAL, RELATIVES, CLOCK, SIZE_RULE = (
+    "name", "unit beside it", "throughput x latency", "mean of its samples", "total / iterations",
+    "same field elsewhere in the file", "assumed: a clock's difference is in seconds", "assumed: by its size",
+)  # fmt: skip
+_CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6}
+_NEAR = 3.0  # a factor: candidates are a thousand apart
+_PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
+
+
+def settle(records: list[Record]) -> None:
+    """Give each figure its factor, target unit and the rule by which they were found."""
+    groups: defaultdict[Any, list[Record]] = defaultdict(list)
+    for record in records:
+        c = record.context
+        groups[(c.model, base_device(c.device), c.batch, c.sequence, c.precision, c.label)].append(record)
+        for figure in record.figures:
+            _plain(record, figure)
+    for group in groups.values():
+        _by_evidence([figure for record in group for figure in record.figures], group[0].context.batch)
+    _by_relatives(records)
+    for record in records:
+        for figure in record.figures:
+            if not figure.unit_rule:
+                _assume(figure)
+
+
+def _plain(record: Record, figure: Figure) -> None:
+    """Settle what the name, the value's own text, or a unit beside it says."""
+    known = figure.meaning
+    table = {"time": TIME_UNITS, "size": SIZE_UNITS}.get(known.family)
+    beside = (figure.beside or record.context.units).lower()
+    if figure.unit:
+        _set(figure, figure.unit, NAME)
+    elif known.unit or table is None:
+        _set(figure, known.unit, NAME)
+    elif beside in table:
+        _set(figure, beside, BESIDE)
+
+
+def _by_evidence(figures: list[Figure], batch: int | None) -> None:
+    open_times = [f for f in figures if not f.unit_rule and f.meaning.family == "time"]
+    if not open_times:
+        return
+    rate = next(
+        (
+            f.values[0]
+            for f in figures
+            if f.meaning.metric == "throughput" and not f.samples and f.values[0] > 0
+        ),
+        0,
+    )
+    for figure in open_times:
+        if figure.meaning.metric == "latency" and rate:
+            unit = _by_rate(figure, rate, batch)
+            if unit:
+                _set(figure, unit, RATE)
+    _by_each_other(figures, [f for f in open_times if not f.unit_rule])
+
+
+def _by_rate(figure: Figure, rate: float, batch: int | None) -> str:
+    if figure.meaning.statistic in ("std", "variance", "iqr", "mad"):
+        return ""
+    typical = statistics.fmean(figure.values)
+    if typical <= 0:
+        return ""
+    off = {
+        unit: min(abs(math.log(typical * rate / (items * per_s))) for items in {1, batch or 1})
+        for unit, per_s in _CANDIDATES.items()
+    }
+    best = min(off, key=lambda unit: off[unit])
+    return best if off[best] < math.log(_NEAR) else ""
+
+
+def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
+    """Settle by a mean beside its samples, a total beside its iterations, or the same metric's other statistics."""
+    for figure in pending:
+        metric = figure.meaning.metric
+        known = [
+            f for f in figures if f.unit_rule and f.meaning.family == "time" and f.meaning.metric == metric
+        ]
+        mine = statistics.fmean(figure.values)
+        for other in known:
+            theirs = statistics.fmean(other.settled)
+            for unit in ("s", "ms", "us"):
+                if (
+                    mine > 0
+                    and theirs > 0
+                    and abs(math.log(mine * TIME_UNITS[unit] / theirs)) < math.log(_NEAR)
+                ):
+                    _set(figure, unit, SAMPLES if figure.samples or other.samples else RELATIVES)
+        if figure.unit_rule or metric != "latency" or figure.samples:
+            continue
+        runs = next(
+            (
+                f.values[0]
+                for f in figures
+                if f.meaning.metric in ("iterations", "num_runs", "runs", "rounds")
+            ),
+            0,
+        )
+        total = next((f for f in figures if f.meaning.metric == "total_time" and f.unit_rule), None)
+        for unit in ("s", "ms", "us"):
+            if total and runs and mine > 0 and abs(
+                math.log(mine * TIME_UNITS[unit] * runs / max(total.settled[0], 1e-12))
+            ) < math.log(1.5):  # fmt: skip
+                _set(figure, unit, TOTAL)
+
+
+def _by_relatives(records: list[Record]) -> None:
+    """Settle an unlabelled field as the same metric that evidence settled, nearest in the file first."""
+    known: dict[tuple[Path, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for figure, path in _each(records):
+        if (
+            figure.meaning.family == "time"
+            and figure.unit_rule in (RATE, SAMPLES, TOTAL, BESIDE)
+            and not figure.meaning.unit
+        ):
+            for depth in range(len(path)):
+                known[path[:depth], figure.meaning.metric][figure.unit] += 1
+    for figure, path in _each(records):
+        if figure.unit_rule or figure.meaning.family != "time":
+            continue
+        for depth in range(len(path) - 1, -1, -1):
+            units = known.get((path[:depth], figure.meaning.metric))
+            if units:
+                _set(figure, max(units, key=lambda unit: units[unit]), RELATIVES)
+                break
+
+
+def _assume(figure: Figure) -> None:
+    typical = statistics.median(abs(value) for value in figure.values)
+    if figure.meaning.family == "size":
+        _set(figure, "bytes" if typical >= 2**20 else "mb", SIZE_RULE)
+    elif figure.meaning.metric.startswith(_PER_ITEM) or "time" not in figure.meaning.metric:
+        clock = "time" in figure.name.lower() and typical < 30
+        _set(figure, "s" if clock or typical < 1 else "ms", CLOCK if clock else SIZE_RULE)
+    else:
+        _set(figure, "s", CLOCK)
+
+
+def _set(figure: Figure, unit: str, rule: str) -> None:
+    figure.unit, figure.unit_rule = unit, rule
+    figure.factor, figure.target = scale(unit)
+
+
+def _each(records: list[Record]) -> Iterable[tuple[Figure, Path]]:
+    return ((figure, figure.path) for record in records for figure in record.figures)

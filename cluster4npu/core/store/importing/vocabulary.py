@@ -1,0 +1,96 @@
+"""The words that names of fields are made of, by what they tell."""
+
+from __future__ import annotations
+
+# Times become ms, memory and sizes MB (1 MB = 1024 x 1024 bytes), rates per second.
+TIME_UNITS = {
+    "ns": 1e-06, "nanos": 1e-06, "nanosecond": 1e-06, "nanoseconds": 1e-06, "us": 0.001, "µs": 0.001,
+    "usec": 0.001, "usecs": 0.001, "microsecond": 0.001, "microseconds": 0.001, "ms": 1.0, "msec": 1.0,
+    "msecs": 1.0, "millis": 1.0, "millisecond": 1.0, "milliseconds": 1.0, "s": 1000.0, "sec": 1000.0,
+    "secs": 1000.0, "second": 1000.0, "seconds": 1000.0, "minutes": 60000.0, "mins": 60000.0,
+    "hours": 3600000.0,
+}  # fmt: skip
+SIZE_UNITS = {
+    "b": 2.0**-20, "byte": 2.0**-20, "bytes": 2.0**-20, "kb": 2.0**-10, "kib": 2.0**-10,
+    "kilobytes": 2.0**-10, "mb": 1.0, "mib": 1.0, "megabytes": 1.0, "gb": 1024.0, "gib": 1024.0,
+    "gigabytes": 1024.0,
+}  # fmt: skip
+STATISTICS = {
+    "avg": "mean", "mean": "mean", "average": "mean", "median": "p50", "min": "min", "minimum": "min",
+    "fastest": "min", "max": "max", "maximum": "max", "slowest": "max", "std": "std", "stdev": "std",
+    "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad",
+}  # fmt: skip
+SETTINGS = {
+    "allowed", "budget", "configured", "deadline", "goal", "id", "index", "limit", "port", "requested",
+    "required", "requirement", "seed", "sla", "target", "threshold", "timeout", "tolerance", "version",
+}  # fmt: skip
+MOMENTS = {
+    "created", "date", "datetime", "epoch", "finished", "timestamp",
+}  # fmt: skip
+TESTS = {
+    "code", "completion", "errors", "exit", "failed", "failures", "passed", "return", "skipped",
+    "succeeded", "success", "successes", "successful", "tests",
+}  # fmt: skip
+COUNTS = {
+    "count", "frames", "images", "inferences", "items", "iterations", "iters", "num", "repeats",
+    "repetitions", "requests", "rounds", "runs", "samples", "steps", "tokens", "trials",
+}  # fmt: skip
+COUNT_HINTS = {
+    "completed", "count", "dropped", "generated", "iterations", "iters", "n", "num", "processed", "repeats",
+    "repetitions", "requests", "rounds", "runs", "trials",
+}  # fmt: skip
+RATES = {
+    "bandwidth", "fps", "ips", "ops", "qps", "rps", "samplespersecond", "throughput", "throughputs", "tps",
+}  # fmt: skip
+RATE_UNITS = {
+    "fps": "frames/s", "frames": "frames/s", "frame": "frames/s", "tokens": "tokens/s", "token": "tokens/s",
+    "tps": "tokens/s", "samples": "samples/s", "sample": "samples/s", "requests": "requests/s",
+    "req": "requests/s", "request": "requests/s", "rps": "requests/s", "queries": "queries/s",
+    "qps": "queries/s", "images": "images/s", "image": "images/s", "inferences": "inferences/s",
+    "ips": "inferences/s", "ops": "operations/s", "iterations": "iterations/s", "steps": "steps/s",
+    "batches": "batches/s",
+}  # fmt: skip
+MEMORY = {
+    "allocated", "footprint", "mem", "memory", "ram", "rss", "vram",
+}  # fmt: skip
+RANKS = {
+    "10", "25", "5", "50", "75", "90", "95", "98", "99", "99.9", "99.99",
+}  # fmt: skip
+PHASES = {
+    "backward", "cold", "compile", "decode", "first", "forward", "inference", "init", "load", "optimizer",
+    "postprocess", "postprocessing", "preprocess", "preprocessing", "startup", "total", "warm", "warmup",
+}  # fmt: skip
+PERCENT = {
+    "%", "pct", "percent", "percentage",
+}  # fmt: skip
+UTILISATION = {
+    "load", "usage", "util", "utilisation", "utilization",
+}  # fmt: skip
+OTHERS = {
+    "power": ("power", "W"), "watts": ("power", "W"), "energy": ("energy", "J"), "joules": ("energy", "J"),
+    "temperature": ("temperature", "°C"), "celsius": ("temperature", "°C"),
+    "accuracy": ("accuracy", "ratio"), "f1": ("f1", "ratio"), "wer": ("wer", "ratio"),
+    "perplexity": ("perplexity", ""), "loss": ("loss", ""), "bleu": ("bleu", ""), "map": ("map", "ratio"),
+    "map50": ("map50", "ratio"), "recall": ("recall", "ratio"), "iou": ("iou", "ratio"),
+    "speedup": ("speedup", "ratio"), "efficiency": ("efficiency", "ratio"),
+    "rtf": ("real_time_factor", "ratio"), "slowdown": ("slowdown", "ratio"),
+    "gflops": ("compute_rate", "GFLOP/s"), "tflops": ("compute_rate", "TFLOP/s"),
+    "improvement": ("improvement", "ratio"), "overhead": ("overhead", "ratio"), "jitter": ("jitter", ""),
+}  # fmt: skip
+LATENCY = {
+    "itl", "lat", "latencies", "latency", "rtt", "tpot", "ttft",
+}  # fmt: skip
+TIMES = {
+    "delay", "delays", "duration", "durations", "elapsed", "runtime", "time", "times", "timing", "timings",
+    "walltime",
+}  # fmt: skip
+NOISE = {
+    "all", "batch", "bytes", "call", "consumed", "consumption", "data", "e2e", "end", "exec", "execution",
+    "gb", "in", "infer", "inference", "inferences", "is", "item", "iteration", "kb", "list", "mb",
+    "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
+    "response", "result", "results", "run", "sample", "samples", "statistics", "stats", "taken", "the",
+    "to", "usage", "used", "value", "values", "wise",
+}  # fmt: skip
+FORMULA = {
+    "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",
+}  # fmt: skip

@@ -1,0 +1,373 @@
+"""Walks a file's JSON and gathers its measurement records, by field names and structure alone."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cluster4npu.core.store.importing import context as contexts
+from cluster4npu.core.store.importing.context import DEVICES, by_fields, by_key, whole
+from cluster4npu.core.store.importing.masking import masked
+from cluster4npu.core.store.importing.model import (
+    FAILED,
+    INCOMPATIBLE,
+    OK,
+    SKIPPED,
+    Context,
+    Figure,
+    Path,
+    Record,
+)
+from cluster4npu.core.store.importing.tables_in_json import rows_of
+from cluster4npu.core.store.importing.text import records_in_text
+from cluster4npu.core.store.importing.words import (
+    HOST,
+    MEASURE,
+    MOMENT,
+    SETTING,
+    UNKNOWN,
+    Meaning,
+    meaning,
+    words,
+)
+
+DEEPEST = 100
+_HOST_KEYS = {
+    "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",
+    "cpu_info", "gpu_info", "versions", "host", "platform_info", "system_information", "software",
+}  # fmt: skip
+_SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyperparameters", "generation_config",
+                 "settings", "options", "benchmark_config", "test_config"}  # fmt: skip
+_OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
+_QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*")
+_BATCH_NAMES = {"batch_size", "batch", "batch_sizes", "bs", "sequence_length", "seq_length", "seq_len", "batchsize",
+                "sequence_lengths", "seq"}  # fmt: skip
+
+
+class Walker:
+    """Gathers records; every number of the file is either in one of them or counted in `skipped`."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.numbers = 0
+        self.skipped: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+
+    def walk(self, data: Any) -> None:
+        """Walk a whole document."""
+        self._visit(data, Context(), (), "", {}, None)
+
+    def _visit(
+        self,
+        node: Any,
+        outer: Context,
+        path: Path,
+        parent: str,
+        above: Mapping[str, Any],
+        inside: Meaning | None,
+    ) -> int:
+        """Gather what is below `node` and return how many records that gave."""
+        if len(path) > DEEPEST:
+            self._leave(node, "nested too deeply")
+            return 0
+        before = len(self.records)
+        if isinstance(node, dict):
+            table = rows_of(node, above)
+            if table is None:
+                self._object(node, by_fields(outer, node), path, parent, above, inside)
+            else:
+                for row, row_path, used in table.rows:
+                    self._object(
+                        row,
+                        by_fields(by_fields(outer, table.shared), row),
+                        (*path, *row_path),
+                        parent,
+                        above,
+                        inside,
+                    )
+                    self.numbers += used
+                rest = {name: value for name, value in node.items() if name not in table.columns}
+                self._object(rest, by_fields(outer, rest), path, parent, above, inside)
+        elif isinstance(node, list):
+            for position, item in enumerate(node):
+                if isinstance(item, dict | list):
+                    self._visit(item, outer, (*path, f"[{position}]"), parent, above, inside)
+                elif _is_number(item):
+                    self._skip(UNKNOWN, parent)
+        return len(self.records) - before
+
+    def _object(
+        self, node: Mapping[str, Any], here: Context, path: Path, parent: str, above: Mapping[str, Any],
+        inside: Meaning | None,
+    ) -> None:  # fmt: skip
+        inside = _named_metric(node) or inside
+        before = len(self.records)
+        own: dict[str, Record] = {}
+        explicit = here.status in (FAILED, INCOMPATIBLE, SKIPPED)
+        for name, value in node.items():
+            self._field(str(name), value, node, here, path, parent, above, inside, own)
+        figured = any(
+            figure.meaning.family != "count" for record in own.values() for figure in record.figures
+        )
+        if not figured:  # counts alone are no measurement
+            for record in own.values():
+                self.records.remove(record)
+                self.skipped["a count without a measurement"] += sum(len(f.values) for f in record.figures)
+        below = self.records[before:]
+        if explicit and not below and (here.model or here.device or here.error) and self._tells(node):
+            self.records.append(Record(path, here))
+        elif own and below and not explicit:
+            _doubt(list(own.values()), [r for r in below if r not in own.values()])
+
+    @staticmethod
+    def _tells(node: Mapping[str, Any]) -> bool:
+        """Tell whether this object itself says how it ended (its parents' failure is theirs)."""
+        return by_fields(Context(), node).status != OK
+
+    def _field(
+        self, name: str, value: Any, node: Mapping[str, Any], here: Context, path: Path, parent: str,
+        above: Mapping[str, Any], inside: Meaning | None, own: dict[str, Record],
+    ) -> None:  # fmt: skip
+        place = (*path, name)
+        lowered = name.lower()
+        if isinstance(value, bool) or value is None:
+            self._verdict(name, value, node, here, place, parent)
+            return
+        if isinstance(value, dict | list) and lowered in _HOST_KEYS:
+            self._leave(value, HOST)
+        elif isinstance(value, dict | list) and lowered in _SETTING_KEYS:
+            self._leave(value, SETTING)
+        elif isinstance(value, dict | list) and lowered in _OUTPUT_KEYS and not _numbers(value):
+            self._leave(value, "a model's output")
+        elif _is_number(value) or _numbers(value) or isinstance(value, str):
+            self._figures(name, value, node, here, place, inside, own)
+        else:
+            self._nested(name, value, node, here, place, parent, above, inside, own)
+
+    def _nested(
+        self, name: str, value: Any, node: Mapping[str, Any], here: Context, place: Path, parent: str,
+        above: Mapping[str, Any], inside: Meaning | None, own: dict[str, Record],
+    ) -> None:  # fmt: skip
+        found = meaning(name, inside)
+        is_metric = found.kind == MEASURE and found.family != "count"
+        if is_metric and isinstance(value, dict) and value and all(map(_is_plain, value.values())):
+            unit = next(
+                (v for k, v in value.items() if str(k).lower() in ("unit", "units") and isinstance(v, str)),
+                "",
+            )
+            if not any(words(str(k))[:1] and words(str(k))[0] in DEVICES for k in value):
+                for key, item in value.items():
+                    if not isinstance(item, str | bool) or _QUANTITY.fullmatch(str(item)):
+                        self._figures(
+                            str(key),
+                            item,
+                            value,
+                            here.but(units=unit or here.units),
+                            (*place, str(key)),
+                            found,
+                            own,
+                        )
+                return
+        below = here if place[-1].startswith("[") else by_key(here, name, parent, value)
+        if is_metric:
+            below = below.but(label=here.label)
+        models = {
+            key: item for key, item in above.items() if "model" in str(key).lower() and isinstance(item, list)
+        }
+        self._visit(value, below, place, name, {**models, **node}, found if is_metric else inside)
+
+    def _figures(
+        self, name: str, value: Any, node: Mapping[str, Any], here: Context, place: Path,
+        inside: Meaning | None, own: dict[str, Record],
+    ) -> None:  # fmt: skip
+        unit = ""
+        if isinstance(value, str):
+            quantity = _QUANTITY.fullmatch(value[:60])
+            if (
+                not quantity
+                or meaning(name, inside).kind != MEASURE
+                or meaning(name, inside).family == "count"
+            ):
+                self._text(name, value, here, place)
+                return
+            value, unit = float(quantity[1]), quantity[2]
+        values = value if isinstance(value, list) else [value]
+        self.numbers += len(values)
+        found = meaning(name, inside)
+        device_key = _leading_device(name)
+        if found.kind == MEASURE and not _fits(found, values):
+            self._skip(UNKNOWN if found.family == "count" else MOMENT, name, len(values))
+            return
+        if found.kind != MEASURE and device_key and inside is not None and len(words(name)) <= 2:
+            found = inside
+        elif found.kind == UNKNOWN and (
+            found.statistic != "value" or name.lower() in ("data", "raw", "values")
+        ):
+            found = _bare(node, found)
+        elif (
+            found.kind == UNKNOWN
+            and inside is not None
+            and (by_key(Context(), name, "", None) != _labelled(name) or _is_variant(name, values))
+        ):
+            found = inside
+        if found.kind != MEASURE:
+            batch = name.lower() in _BATCH_NAMES and all(whole(item) is not None for item in values)
+            self._skip("context" if batch else found.kind, name, len(values))
+            return
+        finite = [float(item) for item in values if _finite(item)]
+        if len(finite) < len(values):
+            self.skipped["not a finite number"] += len(values) - len(finite)
+        if not finite:
+            return
+        found = _without_place(found, place) if inside is None else found
+        place_of = here
+        if device_key and not here.device and found.family in ("time", "rate", "size", "count"):
+            place_of = here.but(device=device_key, device_rank=60)
+            found = _without_device(found, device_key)
+        elif inside is not None and meaning(name, inside).kind != MEASURE:
+            place_of = by_key(here, name, "", None)
+        variant = repr((place_of.device, place_of.batch, place_of.precision, place_of.label))
+        record = own.get(variant)
+        if record is None:
+            record = own[variant] = Record(place[:-1], place_of)
+            self.records.append(record)
+        record.figures.append(
+            Figure(place, name, found, finite, isinstance(value, list), unit=unit, beside=here.units)
+        )
+
+    def _verdict(
+        self, name: str, value: bool | None, node: Mapping[str, Any], here: Context, place: Path, parent: str
+    ) -> None:
+        """Note `"cpu": false` below a model's name: the model failed there."""
+        if (
+            value is False
+            and here.model_rank == 50
+            and here.model == parent
+            and contexts.base_device(name) in DEVICES
+        ):
+            self.records.append(Record(place, here.but(device=name, status=FAILED)))
+
+    def _text(self, name: str, text: str, here: Context, place: Path) -> None:
+        if len(text) < 8 or name.lower() in ("command", "model", "model_name", "input", "prompt"):
+            return
+        if here.status == OK or "\n" in text:
+            for record in records_in_text(text, here, place):
+                self.numbers += len(record.figures)
+                self.records.append(record)
+
+    def _skip(self, reason: str, name: str, count: int = 1) -> None:
+        if not reason:
+            reason = UNKNOWN
+        if reason == UNKNOWN:
+            self.unknown[masked(name)[:80]] += count
+        self.skipped[reason] += count
+
+    def _leave(self, node: Any, reason: str) -> None:
+        """Count every number below `node` as left out."""
+        pending = [node]
+        while pending:
+            item = pending.pop()
+            if isinstance(item, dict):
+                pending.extend(item.values())
+            elif isinstance(item, list):
+                pending.extend(item)
+            elif _is_number(item):
+                self.numbers += 1
+                self.skipped[reason] += 1
+
+
+def _leading_device(name: str) -> str:
+    """Return the device that a field's name begins with ("cuda" of `cuda_load_time`), "" for none."""
+    first = words(name)[:1]
+    return first[0] if first and first[0] in DEVICES and name.lower() != "cpu_time" else ""
+
+
+def _is_variant(name: str, values: Sequence[Any]) -> bool:
+    """Tell whether a metric's own object names a variant: by a number, or above a figure that is no count."""
+    numbered = name.strip().isdecimal()
+    return numbered or all(
+        isinstance(value, float) and value != int(value) for value in values if _finite(value)
+    )
+
+
+def _labelled(name: str) -> Context:
+    return Context(label=(name.lower().strip(),))
+
+
+def _doubt(own: Sequence[Record], below: Sequence[Record]) -> None:
+    """Mark an object's figures failed when everything measured below it failed, whatever it says of itself."""
+    if below and all(record.context.status == FAILED for record in below):
+        for record in own:
+            record.context = record.context.but(status=FAILED, error="everything below it failed")
+
+
+def _named_metric(node: Mapping[str, Any]) -> Meaning | None:
+    """Return what `value` means in an object of the form {"metric": "latency_ms", "value": 12.5}."""
+    for name in ("metric", "metric_name", "measure", "name", "key"):
+        told = node.get(name)
+        if isinstance(told, str) and "value" in node and meaning(told).kind == MEASURE:
+            return meaning(told)
+    return None
+
+
+def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
+    """Take a lone `mean` for a time where a rate beside it says so: mean x rate = 1."""
+    mean = node.get("mean", node.get("avg"))
+    for name, rate in node.items():
+        if (
+            meaning(str(name)).family == "rate"
+            and _finite(rate)
+            and _finite(mean)
+            and abs(mean * rate - 1) < 0.5
+        ):
+            return Meaning(MEASURE, "latency", found.statistic, "s", "time")
+    return found
+
+
+def _without_device(found: Meaning, device: str) -> Meaning:
+    """Return the meaning without the device's name in the metric: `cuda_load_time` is cuda's `load_time`."""
+    metric = found.metric.removeprefix(f"{device}_")
+    return replace(found, metric="latency" if metric == "time" else metric)
+
+
+def _without_place(found: Meaning, place: Path) -> Meaning:
+    """Return the meaning without words that the enclosing key says: `pipeline_avg_time` below `pipeline_cuda`."""
+    metric, around = found.metric, set(words(place[-2])) if len(place) > 1 else set()
+    if found.family != "time" or not around & set(metric.split("_")):
+        return found
+    rest = "_".join(part for part in metric.split("_") if part not in around)
+    return replace(found, metric="latency" if rest in ("", "time") else rest)
+
+
+def _fits(found: Meaning, values: Sequence[Any]) -> bool:
+    """Tell whether values may be what the name says: 1.7e9 is no duration, and 0.02 no count."""
+    finite = [value for value in values if _finite(value)]
+    if found.family == "count":
+        return all(value == int(value) for value in finite)
+    if found.family != "time":
+        return True
+    started = found.metric in ("start_time", "begin_time", "end_time", "finish_time")
+    return not started and not any(value > 1e8 and not found.unit for value in finite)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or _is_number(value) or isinstance(value, str) or _numbers(value)
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_number(item) for item in value)
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return _is_number(value) and math.isfinite(float(value))
+    except OverflowError:
+        return False

@@ -1,0 +1,144 @@
+"""Files into the store: each whole or not at all, twice is once, and a bad one never stops the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.importing.recognise import recognise
+from cluster4npu.core.store.keeper import Keeper
+from tests.core.store.records import child
+
+RESULT: dict[str, Any] = {
+    "model": "tiny", "hardware": "cpu", "timestamp": "2025-03-06T17:45:26",
+    "batch_results": {"1": {"success": True, "avg_latency_ms": 3.147125, "latencies_ms": [2.9, 4.4, 3.6, 2.0, 2.7]},
+                      "2": {"success": False, "error": "too large"}},
+}  # fmt: skip
+
+KILLED = """
+import sys
+from pathlib import Path
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.keeper import Keeper
+keeper = Keeper(Store(sys.argv[1]))
+print("ready", flush=True)
+for path in sorted(Path(sys.argv[1]).parent.glob("in/*.json")):
+    keeper.import_paths([path])
+    print(path.name, flush=True)
+"""
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Keeper:
+    return Keeper(Store(tmp_path / "results.duckdb"))
+
+
+def write(path: Path, data: Any) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def rows(keeper: Keeper) -> int:
+    return int(keeper.store.info()["rows"]["imported_measurements"])
+
+
+def test_bad_files_stop_nothing(keeper: Keeper, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write(folder / "good.json", RESULT)
+    write(folder / "nothing.json", {"hello": "world"})
+    (folder / "lines.jsonl").write_text(
+        '{"model": "a", "latency_ms": 5.5}\n{"model": "b", "latency_ms": 6.5}\n'
+    )
+    for name, content in {
+        "half.json": b'{"latency_ms": 5', "empty.json": b"", "latin.json": b'{"model": "\xe9"}',
+        "deep.json": b"[" * 100_000, "long.json": b'{"latency_ms": ' + b"9" * 5000 + b"}",
+    }.items():  # fmt: skip
+        (folder / name).write_bytes(content)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.json")
+    reports = {r.path.name: r for r in keeper.import_paths([folder, tmp_path / "missing.json"])}
+    outcomes = {name: report.outcome for name, report in reports.items()}
+    assert outcomes.pop("good.json") == outcomes.pop("lines.jsonl") == "imported"
+    assert outcomes.pop("nothing.json") == "nothing recognised"
+    assert set(outcomes.values()) == {"unreadable"}
+    assert all(report.reason for name, report in reports.items() if name in outcomes)
+    assert (reports["good.json"].measurements, reports["good.json"].failures) == (6, 1)
+    assert rows(keeper) == 9
+
+
+def test_a_second_import_adds_nothing(keeper: Keeper, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", RESULT)
+    keeper.import_paths([path])
+    (again,) = keeper.import_paths([path])
+    assert again.outcome == "already imported"
+    renamed = write(tmp_path / "b.json", RESULT)
+    assert keeper.import_paths([renamed])[0].outcome == "already imported"
+    assert rows(keeper) == 7
+
+
+def test_a_suite_that_holds_an_imported_file_is_not_counted_twice(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.import_paths([write(tmp_path / "one.json", RESULT)])
+    suite = {"functionality": {"tests": 2}, "benchmarks": [RESULT, {**RESULT, "model": "other"}]}
+    (report,) = keeper.import_paths([write(tmp_path / "suite.json", suite)])
+    assert (report.outcome, report.measurements) == ("imported", 6)
+    assert report.skipped["imported before from another file"] == 6
+    models = keeper.store.query(
+        "SELECT model, count(*) FROM imported_measurements GROUP BY 1 ORDER BY 1"
+    ).rows
+    assert models == (("other", 7), ("tiny", 7))
+
+
+def test_what_is_stored_is_what_was_recognised(keeper: Keeper, tmp_path: Path) -> None:
+    keeper.import_paths([write(tmp_path / "a.json", RESULT)])
+    stored = keeper.store.query("SELECT path, value, unit FROM imported_measurements ORDER BY position").rows
+    assert list(stored) == [(r.path, r.value, r.unit) for r in recognise(RESULT).rows]
+    assert keeper.check() == {"runs": 0, "samples": 0, "imports": 1, "wrong": []}
+    keeper.store.writing(
+        lambda opened: opened.execute("UPDATE imported_measurements SET value = 1 WHERE position = 0")
+    )
+    assert [item["file"] for item in keeper.check()["wrong"]] == ["a.json"]
+
+
+def test_files_are_removed_only_when_all_of_them_is_in_the_store(keeper: Keeper, tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.json", RESULT)
+    more = write(tmp_path / "more.json", {**RESULT, "model": "m2", "wobble": 17.25})
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    reports = keeper.import_paths([whole, more, bad])
+    kept = keeper.remove_imported(reports)
+    assert not whole.exists()
+    assert "wobble" in kept[str(more)]
+    assert more.exists() and bad.exists()
+
+
+def test_killed_while_importing(tmp_path: Path) -> None:
+    """A file is in the store with all its rows, or not at all."""
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    chance = random.Random(seed)
+    for number in range(30):
+        data = {
+            "model": f"m{number}",
+            "device": "cpu",
+            "latencies_ms": [chance.random() for _ in range(20_000)],
+        }
+        write(tmp_path / "in" / f"{number:02}.json", data)
+    process = child(KILLED, tmp_path / "results.duckdb")
+    assert process.stdout is not None and process.stdin is not None
+    told = [process.stdout.readline().strip() for _ in range(3)]
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stdin.close()
+    keeper = Keeper(Store(tmp_path / "results.duckdb"))
+    found = keeper.check()
+    assert found["wrong"] == []
+    assert found["imports"] >= len(told) - 1
+    assert rows(keeper) == found["imports"] * 20_000
