@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "looking_away" / "run.py"
 
 pytestmark = pytest.mark.skipif(
