@@ -33,6 +33,10 @@ _SAFE = (
     "where the model was made."
 )
 _TOUCH_FILES = {"aten::from_file", "aten::save"}
+_HIDDEN_CALLS = {
+    "prim::CallMethod",
+    "prim::CallFunction",
+}  # left after inlining: interfaces, forked tasks
 _OPEN = (None, 3, None, None)
 
 
@@ -120,14 +124,7 @@ def _load_script(path: Path, torch: Any, device: str) -> Loaded:
     with zipfile.ZipFile(path) as archive:
         traced = any(name.endswith("/traced_inputs.pkl") for name in archive.namelist())
     module = torch.jit.load(str(path), map_location=device, _extra_files=extra, _restore_shapes=traced).eval()
-    touching = sorted({node.kind() for node in _all_nodes(module.inlined_graph)} & _TOUCH_FILES)
-    if touching:
-        raise model_error(
-            "the model reads or writes files, which is not allowed",
-            found=f"{path.name}: {', '.join(touching)}",
-            allowed="a model that only computes",
-            hint="Export it without these operators.",
-        )
+    _refuse_side_effects(path, module.inlined_graph)
     extra = {key: _text(value) for key, value in extra.items()}
     config = _json(extra.pop("config.txt"))  # what Ultralytics writes into its exports
     inputs = list(module.graph.inputs())[1:]
@@ -181,11 +178,28 @@ def _shapes_of_outputs(
         ) from error
 
 
-def _all_nodes(block: Any) -> list[Any]:
-    nodes = []
+def _refuse_side_effects(path: Path, graph: Any) -> None:
+    """Raise InputError for a model that touches files, or calls what cannot be looked into."""
+    kinds = _operators(graph)
+    touching = sorted(kinds & (_TOUCH_FILES | _HIDDEN_CALLS))
+    if touching:
+        reads = "the model reads or writes files, which is not allowed"
+        hidden = "the model calls what cannot be looked into before it runs"
+        raise model_error(
+            reads if kinds & _TOUCH_FILES else hidden,
+            found=f"{path.name}: {', '.join(touching)}",
+            allowed="a model that only computes",
+            hint="Export it without these operators, for example by tracing: torch.jit.trace(model, example).",
+        )
+
+
+def _operators(block: Any) -> set[str]:
+    """Return the kinds of all operators, those in branches, loops and forked graphs too."""
+    kinds: set[str] = set()
     for node in block.nodes():
-        nodes += [node, *(inner for part in node.blocks() for inner in _all_nodes(part))]
-    return nodes
+        inner = [*node.blocks(), *(node.g(a) for a in node.attributeNames() if node.kindOf(a) == "g")]
+        kinds |= {node.kind()}.union(*map(_operators, inner))
+    return kinds
 
 
 def _dtype(dtype: Any) -> str:

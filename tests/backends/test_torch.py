@@ -105,6 +105,12 @@ def test_a_model_that_reads_files_is_refused(tmp_path: Path) -> None:
         load(torch_models.save_script(tmp_path / "model.pt", Reader()))
 
 
+@pytest.mark.parametrize("module", [torch_models.Hiding, torch_models.Forking])
+def test_reading_files_cannot_be_hidden(module, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be looked into"):
+        load(torch_models.save_script(tmp_path / "model.pt", module()))
+
+
 def test_what_an_ultralytics_export_tells_is_used(tmp_path: Path) -> None:
     config = {"imgsz": [64, 96], "names": {"0": "cat"}, "task": "detect", "batch": 1}
     path = torch_models.conv(

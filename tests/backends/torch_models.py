@@ -1,7 +1,6 @@
 """The tiny models of `models`, with the same weights, as TorchScript and as torch.export programs."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: TorchScript looks at annotations, and cannot find what strings name.
 import warnings
 from pathlib import Path
 
@@ -102,3 +101,42 @@ def exported_detector(path: Path, *, metadata=None) -> Path:
 
 def reference_batch(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((1, 3, 64, 64), np.float32)
+
+
+class _Layer(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        pass
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    _Layer = torch.jit.interface(_Layer)
+
+
+class _FileLayer(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image + torch.from_file("/etc/hostname", False, 1)
+
+
+class Hiding(torch.nn.Module):
+    """Reads a file behind an interface."""
+
+    layer: _Layer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = _FileLayer()
+
+    def forward(self, image):
+        return self.layer.forward(image)
+
+
+def _read_later(image: torch.Tensor) -> torch.Tensor:
+    return image + torch.from_file("/etc/hostname", False, 1)
+
+
+class Forking(torch.nn.Module):
+    """Reads a file in a forked task."""
+
+    def forward(self, image):
+        return torch.jit.wait(torch.jit.fork(_read_later, image))
