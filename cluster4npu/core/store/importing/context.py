@@ -111,7 +111,8 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
         return outer.but(device=key, device_rank=50)
     if _names_model(key, parent, child):
         return outer.but(model=key, model_rank=50)
-    device = next((part for part in reversed(parts) if part in DEVICES), "")
+    named = {part for part in parts if part in DEVICES}
+    device = named.pop() if len(named) == 1 else ""
     label = outer.label if lowered in NEUTRAL or lowered in LENDERS else (*outer.label, lowered)
     if isinstance(child, dict | list) and device and not outer.device:
         changes = {"device": device, "device_rank": 60}

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from cluster4npu.core.store.importing import context as contexts
@@ -137,8 +138,13 @@ class Walker:
         if isinstance(value, bool) or value is None:
             self._verdict(name, value, node, here, place, parent)
             return
-        if isinstance(value, dict | list) and lowered in _HOST_KEYS:
+        if isinstance(value, dict | list) and (lowered in _HOST_KEYS or _describes(lowered, value)):
             self._leave(value, HOST)
+        elif "failed" in words(name) and "models" in words(name) and _names(value):
+            self.records += [
+                Record((*place, f"[{position}]"), here.but(model=masked(model), status=FAILED))
+                for position, model in enumerate(value)
+            ]
         elif isinstance(value, dict | list) and lowered in _SETTING_KEYS:
             self._leave(value, SETTING)
         elif isinstance(value, dict | list) and lowered in _OUTPUT_KEYS and not _numbers(value):
@@ -314,8 +320,24 @@ def _named_metric(node: Mapping[str, Any]) -> Meaning | None:
     return None
 
 
+def _describes(name: str, value: Any) -> bool:
+    """Tell whether an object describes a device by name, memory and the like, and holds no results."""
+    return (
+        name in ("hardware", "device", "gpu", "cpu", "npu", "accelerator")
+        and isinstance(value, dict)
+        and isinstance(value.get("name"), str)
+        and not any(
+            isinstance(v, dict | list) or meaning(str(k)).family in ("time", "rate") for k, v in value.items()
+        )
+    )
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
+
+
 def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
-    """Take a lone `mean` for a time where a rate beside it says so: mean x rate = 1."""
+    """Take a lone `mean` for a time where a rate (mean x rate = 1) or samples beside it say so."""
     mean = node.get("mean", node.get("avg"))
     for name, rate in node.items():
         if (
@@ -325,6 +347,14 @@ def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
             and abs(mean * rate - 1) < 0.5
         ):
             return Meaning(MEASURE, "latency", found.statistic, "s", "time")
+        known = meaning(str(name))
+        if (
+            known.family == "time"
+            and _numbers(rate)
+            and _finite(mean)
+            and abs(fmean(rate) - mean) <= 0.01 * abs(mean)
+        ):
+            return replace(known, statistic=found.statistic)
     return found
 
 

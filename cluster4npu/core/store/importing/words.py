@@ -175,7 +175,12 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
             metric, unit = OTHERS[part]
             unit = "%" if found & PERCENT else {"mw": "mW", "kwh": "kWh", "mj": "mJ"}.get(parts[-1], unit)
             return Meaning(
-                MEASURE, _rest(parts, {part, "watts", "joules"}, metric), statistic, unit, "", formula
+                MEASURE,
+                _rest(parts, {part, "watts", "joules", "mw", "mj", "kwh", "celsius"}, metric),
+                statistic,
+                unit,
+                "",
+                formula,
             )
     if found & UTILISATION and found & {"cpu", "gpu", "npu", "device", "util", "utilization", "utilisation"}:
         return Meaning(MEASURE, _rest(parts, {"usage", "load"}, "utilisation", keep=True), statistic, "%")
