@@ -114,7 +114,7 @@ def test_independent_devices_are_all_used_the_fastest_first(manager: AdvancedDev
     best = manager.optimize_device_allocation(config)
     assert best.stages == {stage_of(config): ("sim:fast?ms=5", "sim:middle?ms=10", "sim:slow?ms=20")}
     assert best.simulated and not best.left_out
-    assert best.fps == pytest.approx(350, rel=0.2)
+    assert best.fps == pytest.approx(350, rel=0.3)
     assert manager.assign_devices_to_stages(config, best).node(stage_of(config)).params["devices"]
     again = manager.optimize_device_allocation(config)  # from the kept calibration
     assert again == best
@@ -129,7 +129,7 @@ def test_a_device_that_would_slow_the_others_is_left_out(manager: AdvancedDevice
 
 def test_one_device_is_measured_too(manager: AdvancedDeviceManager) -> None:
     best = manager.optimize_device_allocation(pipeline("sim:only?ms=5"))
-    assert best.fps == pytest.approx(200, rel=0.2)
+    assert best.fps == pytest.approx(200, rel=0.3)
 
 
 def test_the_best_of_what_was_measured_is_chosen() -> None:
