@@ -30,6 +30,7 @@ from cluster4npu.core.engine.messages import (
     WantPreview,
 )
 from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.signals import signals_held
 from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
@@ -84,7 +85,8 @@ class Run:
         self._process = context.Process(
             target=manager_main, args=(plan, options, theirs), name="cluster4npu-manager", daemon=False
         )
-        self._process.start()
+        with signals_held():
+            self._process.start()
         theirs.close()
         self._started: Started | None = None
         self._area: PreviewArea | None = None

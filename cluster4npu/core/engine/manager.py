@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -43,7 +44,8 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
 
 REPORT_S = 0.25
-SINK_CLOSE_S = 5.0
+SINK_CLOSE_S = 10.0
+GRACE_S = 5.0  # for an orderly end when the app is gone
 
 
 def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connection) -> None:
@@ -53,9 +55,9 @@ def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connectio
     manager = Manager(plan, options, hub)
     event: Finished | Failed
     try:
-        manager.run()
-        event = Finished(manager.summary())
-    except Stopped:
+        with contextlib.suppress(Stopped):
+            manager.run()
+        manager.close_sinks()
         event = Finished(manager.summary())
     except Cluster4NPUError as error:
         event = Failed(error, manager.summary() if manager.stream else None)
@@ -93,7 +95,7 @@ class Manager:
         graph = Graph.build(self._plan.config)
         node = graph.nodes[self._plan.source]
         assert isinstance(node, SourceNode)
-        self._source = (node, node.open())
+        self._source = (node, self._open(node))
         self._state("starting", "loading the model on every device")
         self._load()
         self._start_sinks(graph)
@@ -101,6 +103,27 @@ class Manager:
             self._serve_segments()
         else:
             self._run_segment(self._whole_run())
+
+    def _open(self, node: SourceNode) -> Source:
+        """Open the source on a thread: a camera or a stream may take long, and the user may not want to wait."""
+        opened: list[Source] = []
+        errors: list[Exception] = []
+
+        def work() -> None:
+            try:
+                opened.append(node.open())
+            except Exception as error:  # raised again below, on the manager's own thread
+                errors.append(error)
+            self._hub.wake()
+
+        threading.Thread(target=work, name="open-source", daemon=True).start()
+        while not opened and not errors:
+            self._hub.pump(None)
+            if self._hub.stop_asked is not None:
+                raise Stopped
+        if errors:
+            raise errors[0]
+        return opened[0]
 
     def _whole_run(self) -> Segment:
         options = self._options
@@ -124,10 +147,25 @@ class Manager:
                 if self._hub.stop_asked is None:
                     self._hub.tell(SegmentFinished(self.summary(), tuple(collected)))
 
+    def close_sinks(self) -> None:
+        """Let every sink write what it still has; raises its error, RunFailed when it does not come to an end."""
+        for sink in self._sinks:
+            if not sink.close(SINK_CLOSE_S) and sink.error is None:
+                raise RunFailed(
+                    Problem(
+                        "the output did not take all results in time",
+                        sink.node.id,
+                        found=f"still writing {SINK_CLOSE_S:.0f} s after the last frame",
+                        hint="Write to a faster disk, or take fewer frames a second.",
+                    )
+                )
+            if sink.error is not None:
+                raise sink.error
+
     def clean_up(self) -> None:
         """End workers, threads and sources, and remove what is in shared memory."""
         for sink in self._sinks:
-            sink.close(SINK_CLOSE_S)
+            sink.close(SINK_CLOSE_S)  # after an error: at least let them keep what they have
         if self._pool is not None:
             self._pool.stop()
         feeder = self.stream.feeder if self.stream else None
@@ -150,7 +188,7 @@ class Manager:
         pool = WorkerPool(self._plan, spec, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
         self._pool = self._hub.pool = pool
         pool.start()
-        leave_with_parent()  # only now: a thread should not be there when processes are started
+        leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs
         self._await(pool, "loaded")
         self._preview = PreviewArea.create()  # first, so that the ring takes only what is left
         slots = slots_for(spec.nbytes, len(pool.workers), self._in_flight, self._options.ring_slots)

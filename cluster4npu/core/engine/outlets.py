@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -36,11 +37,13 @@ class SinkThread:
         """Hand one frame's results over."""
         self._queue.put(delivery)
 
-    def close(self, timeout_s: float) -> None:
-        """Let the sink finish what it has, and close it."""
+    def close(self, timeout_s: float) -> bool:
+        """Let the sink finish what it has, and close it; tell whether it did. Safe to call again."""
         if self._thread.is_alive():
-            self._queue.put(None)
+            with contextlib.suppress(queue.Full):
+                self._queue.put(None, timeout=timeout_s)
             self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         try:

@@ -48,8 +48,8 @@ def create(kind: str, size: int) -> SharedBlock:
         return SharedBlock(name, size, mmap.mmap(-1, size, tagname=name), owner=True)
     import _posixshmem
 
-    _marker(name).write_text(json.dumps({"pid": os.getpid(), "started": psutil.Process().create_time()}))
     try:
+        _marker(name).write_text(json.dumps({"pid": os.getpid(), "started": psutil.Process().create_time()}))
         handle = _posixshmem.shm_open(f"/{name}", os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
         try:
             if hasattr(os, "posix_fallocate"):
@@ -135,9 +135,10 @@ def _unlink(name: str) -> None:
     if sys.platform != "win32":
         import _posixshmem
 
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone already, or a folder that cannot be written
             _posixshmem.shm_unlink(f"/{name}")
-        _marker(name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _marker(name).unlink(missing_ok=True)
 
 
 def _marker_folder() -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 
-_TO_THE_GROUP = ("SIGINT", "SIGTERM", "SIGBREAK")
+_TO_THE_GROUP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 def leave_signals_to_the_app() -> None:
@@ -12,3 +14,21 @@ def leave_signals_to_the_app() -> None:
     for name in _TO_THE_GROUP:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Hold those signals back while a process is started: it inherits that, until it ignores them by itself.
+
+    A signal that comes meanwhile reaches this process right afterwards. Windows has nothing of the kind, and needs
+    none: there a child is started without its parent's handlers anyway.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = {getattr(signal, name) for name in _TO_THE_GROUP if hasattr(signal, name)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

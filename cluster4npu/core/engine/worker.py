@@ -41,8 +41,8 @@ class WorkerSpec:
     frame_width: int
 
 
-def leave_with_parent() -> None:
-    """End this process as soon as its parent has ended, however that happened."""
+def leave_with_parent(grace_s: float = 0.0) -> None:
+    """End this process `grace_s` after its parent has ended, however that happened."""
     parent = parent_process()
     if parent is None:
         return
@@ -50,6 +50,7 @@ def leave_with_parent() -> None:
 
     def watch() -> None:
         wait([sentinel])
+        time.sleep(grace_s)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
@@ -169,8 +170,10 @@ class LoadedStage:
         values, _ = self.compute(blank)
         first_ms = (time.perf_counter() - start) * 1e3
         size = codec.encoded_size({key: values[key] for key in self._exports})
-        raw = any(isinstance(values[key], Outputs) for key in self._exports)
-        return first_ms, size if raw else max(size, 16384)  # 300 boxes of 24 bytes, and room
+        open_shape = any(None in shape for shape in self.session.info.output_shapes)
+        return first_ms, max(4 * size, 2**20) if open_shape else max(
+            size, 16384
+        )  # 300 boxes of 24 bytes, and room
 
     def label_chunks(self) -> Iterator[Control]:
         """Yield the class names of each node in records of bounded size: a model may name thousands."""
@@ -207,8 +210,10 @@ class LoadedStage:
             values, inferred = self.compute(ring.image(record.slot))
             if self._exports:
                 used = codec.encode(values, self._exports, ring.result(record.slot))
-        except (Cluster4NPUError, codec.ResultTooLarge) as problem:
+        except Cluster4NPUError as problem:
             error = str(problem)
+        except codec.ResultTooLarge as problem:
+            error = f"{self._model}: {problem}. Take only what is needed out of the model, or make its outputs smaller"
         except (
             Exception
         ) as problem:  # a runtime's or a third party's own: this frame fails, the worker goes on
