@@ -7,15 +7,17 @@ from pathlib import Path
 
 import platformdirs
 
+from cluster4npu.core.errors import InputError, Problem
+
 _APP = "Cluster4NPU"
 BUNDLED_PREFIX = "bundled:"
 
 
 def data_dir() -> Path:
     """Return the user's data folder, made if missing (CLUSTER4NPU_DATA overrides it)."""
-    folder = Path(os.environ.get("CLUSTER4NPU_DATA") or platformdirs.user_data_dir(_APP, appauthor=False))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return _made(
+        Path(os.environ.get("CLUSTER4NPU_DATA") or platformdirs.user_data_dir(_APP, appauthor=False))
+    )
 
 
 def cache_dir() -> Path:
@@ -24,8 +26,29 @@ def cache_dir() -> Path:
     folder = (
         Path(override) / "cache" if override else Path(platformdirs.user_cache_dir(_APP, appauthor=False))
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    return _made(folder)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            Problem(
+                "the folder for your data cannot be made",
+                found=f"{folder}: {error.strerror or error}",
+                hint="Set CLUSTER4NPU_DATA to a folder in which you may write.",
+            )
+        ) from error
     return folder
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is such a file; False also for names that the system cannot even look up."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def default_store_path() -> Path:

@@ -9,7 +9,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.nodes.base import Node, NodeParams, Place, Port, PortType, param
 from cluster4npu.core.scheduling import policy_types
-from cluster4npu.core.settings import resolve_path
+from cluster4npu.core.settings import is_file, resolve_path
 
 NO_MODEL = "none"
 
@@ -54,7 +54,7 @@ class Inference(Node):
         found = []
         if self.params.model != NO_MODEL:
             path = resolve_path(self.params.model, self.base)
-            if not path.is_file():
+            if not is_file(path):
                 found.append(
                     Problem(
                         "the model file is missing",
@@ -89,8 +89,8 @@ class Inference(Node):
             try:
                 parsed = DeviceId.parse(text)
                 device = str(parsed)
-                if parsed.backend in registry.backends():
-                    registry.require_reader(parsed, model)
+                registry.device_options(registry.settle((parsed,))[0])
+                registry.require_reader(parsed, model)
             except InputError as error:
                 found += [
                     Problem(p.message, self.id, "devices", p.found, p.allowed, p.hint) for p in error.problems

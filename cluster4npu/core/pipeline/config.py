@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,7 +182,7 @@ class PipelineConfig(Record):
                         hint="Choose the pipeline's .json file.",
                     )
                 )
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             raise InputError(
                 Problem(
@@ -197,6 +198,15 @@ class PipelineConfig(Record):
         """Write the file whole or not at all: the old one stays until the new one is safe. Raises InputError."""
         path = Path(path)
         temporary: str | None = None
+        if path.exists() and not path.is_file():
+            raise InputError(
+                Problem(
+                    "the pipeline cannot be saved there",
+                    found=f"{path} is a folder or a device",
+                    allowed="a new file, or a file to replace",
+                    hint="Choose another name.",
+                )
+            )
         try:
             handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
@@ -217,32 +227,62 @@ class PipelineConfig(Record):
             ) from error
 
 
-def validation_problems(error: ValidationError, data: dict[str, Any], node: str = "") -> list[Problem]:
-    """Turn pydantic's findings into problems that name the node and the field."""
+def validation_problems(
+    error: ValidationError, data: dict[str, Any], node: str = "", units: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """Turn pydantic's findings into problems that name the node and the field; `units` are the fields' own."""
     problems = []
     for item in error.errors(include_url=False):
         loc = [str(part) for part in item["loc"]]
-        where, field = node, ".".join(loc)
+        where, field = node, ".".join(loc[:6])
         if not node and len(loc) >= 2 and loc[0] == "nodes" and loc[1].isdigit():
             entry = data.get("nodes", [])[int(loc[1])]
             where = (
                 str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
             )
-            field = ".".join(loc[2:])
-        context = item.get("ctx", {})
-        allowed = ", ".join(f"{k} {v}" for k, v in context.items() if k != "error")
+            field = ".".join(loc[2:8])
         unknown = item["type"] == "extra_forbidden"
+        unit = (units or {}).get(loc[0], "") if loc else ""
         problems.append(
             Problem(
                 "unknown field" if unknown else item["msg"].removeprefix("Value error, ").rstrip("."),
                 node=where,
                 field=field,
                 found="" if item["type"] == "missing" else _short(item.get("input")),
-                allowed=allowed,
+                allowed=_allowed(item["type"], item.get("ctx", {}), unit),
                 hint="Remove it, or correct its name." if unknown else "Correct the value.",
             )
         )
     return problems
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "tuple": "a list",
+}
+_BOUNDS = {
+    "ge": "at least {}",
+    "gt": "more than {}",
+    "le": "at most {}",
+    "lt": "less than {}",
+    "min_length": "at least {} long",
+    "max_length": "at most {} long",
+    "pattern": "text that matches {}",
+    "expected": "{}",
+}
+
+
+def _allowed(kind: str, context: dict[str, Any], unit: str) -> str:
+    """Say in words what a field takes: from pydantic's kind of error and its bounds."""
+    words = [_BOUNDS[name].format(value) for name, value in context.items() if name in _BOUNDS]
+    if not words and kind.endswith(("_parsing", "_type", "_from_float")):
+        words = [_KINDS[kind.split("_")[0]]] if kind.split("_")[0] in _KINDS else []
+    if words and unit:
+        words[-1] += f" {unit}" if "number" not in words[-1] else f", in {unit}, without the unit"
+    return " and ".join(words)
 
 
 def _short(value: object) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from cluster4npu.core.errors import PipelineInvalid, Problem, nearest
 from cluster4npu.core.nodes import node_types
-from cluster4npu.core.nodes.base import Node, Place, Port
+from cluster4npu.core.nodes.base import Node, Place, Port, ui_hint
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
+from cluster4npu.core.settings import resolve_path
 
 _NO_CIRCLE = "wires that lead from sources to outputs without coming back"
 
@@ -73,8 +76,9 @@ def make_node(entry: NodeConfig, config: PipelineConfig) -> tuple[Node | None, l
     try:
         params = cls.Params.model_validate(entry.params)
     except ValidationError as error:
-        problems = validation_problems(error, {}, node=entry.id)
         names = cls.Params.model_fields
+        units = {name: str(ui_hint(info, "unit") or "") for name, info in names.items()}
+        problems = validation_problems(error, {}, node=entry.id, units=units)
         return None, [
             Problem(
                 p.message,
@@ -181,7 +185,8 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
         problems += _unconnected(made, wires)
     for node in made.values():
         problems += node.problems()
-    problems += _shape(made)
+    problems += _shape(config)
+    problems += _overwritten(made)
     if any(p.severity == "error" for p in problems):
         return problems, None
     order = TopologicalSorter({n: {s for s, _ in wires[n].values()} for n in wires}).static_order()
@@ -215,10 +220,12 @@ def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, s
     return problems
 
 
-def _shape(nodes: dict[str, Node]) -> list[Problem]:
+def _shape(config: PipelineConfig) -> list[Problem]:
+    """Count sources and inference nodes by their type, whatever may be wrong inside them."""
+    types = node_types()
     problems = []
     for place, what in ((Place.SOURCE, "source"), (Place.INFERENCE, "inference node")):
-        ids = [node.id for node in nodes.values() if node.place is place]
+        ids = [n.id for n in config.nodes if n.type in types and types[n.type].place is place]
         if len(ids) != 1:
             problems.append(
                 Problem(
@@ -228,9 +235,34 @@ def _shape(nodes: dict[str, Node]) -> list[Problem]:
                     allowed=f"one {what}",
                     hint=f"Remove the others: one {what} per pipeline can be run by this version."
                     if ids
-                    else f"Drag a {what} from the palette.",
+                    else f"Drag {'an' if what[0] in 'aeiou' else 'a'} {what} from the palette.",
                 )
             )
+    return problems
+
+
+def _overwritten(nodes: dict[str, Node]) -> list[Problem]:
+    """Find outputs that would write over a file that another node uses."""
+    files: dict[Path, str] = {}
+    problems = []
+    for node in sorted(nodes.values(), key=lambda n: n.place is Place.SINK):
+        for name, info in type(node).Params.model_fields.items():
+            value = getattr(node.params, name)
+            if ui_hint(info, "widget") != "file" or not isinstance(value, str) or not value:
+                continue
+            path = Path(os.path.realpath(resolve_path(value, node.base)))
+            if node.place is Place.SINK and path in files:
+                problems.append(
+                    Problem(
+                        f"this would write over a file of '{files[path]}'",
+                        node=node.id,
+                        field=name,
+                        found=str(path),
+                        allowed="a file that no other node uses",
+                        hint="Choose another name.",
+                    )
+                )
+            files.setdefault(path, node.id)
     return problems
 
 

@@ -25,11 +25,15 @@ class Adaptive(Policy):
         slowest = 1 / min((w for w in weights.values() if w > 0), default=1.0)
         self._service = {n: seen.get(n, 1 / w if w > 0 else slowest) for n, w in weights.items()}
         self._seen = seen
+        self._calibrated = len(set(weights.values())) > 1
 
     def finished(self, worker: str, service_s: float) -> None:
         if worker in self._service:
             known = self._seen.get(worker, service_s)  # the first measurement counts whole
             self._seen[worker] = self._service[worker] = known + _NEW_SHARE * (service_s - known)
+            if not self._calibrated and len(self._seen) < len(self._service):
+                fastest = min(self._seen.values())  # of the others nothing is known: they are worth a try
+                self._service.update((name, fastest) for name in self._service if name not in self._seen)
 
     def assign(self, workers: Mapping[str, WorkerView]) -> str | None:
         best, best_finish = None, 0.0

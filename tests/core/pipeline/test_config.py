@@ -124,3 +124,14 @@ def test_edges_know_their_ends():
         "b",
         "image",
     )
+
+
+def test_a_byte_order_mark_is_fine(tmp_path: Path):
+    path = tmp_path / "p.json"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALL.text().encode())
+    assert PipelineConfig.open(path).text() == SMALL.text()
+
+
+def test_nothing_but_a_file_is_replaced(tmp_path: Path):
+    with pytest.raises(InputError, match="cannot be saved there"):
+        SMALL.save(tmp_path)

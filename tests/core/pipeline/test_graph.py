@@ -107,3 +107,27 @@ def test_a_circle_is_named():
     texts = " ".join(p.text() for p in find_problems(config))
     assert "detections output cannot go into this input" in texts
     assert "circle" in texts
+
+
+def test_one_wrong_field_is_one_problem_and_says_what_is_allowed():
+    problems = find_problems(pipeline().with_params("source", width="320 px"))
+    assert [p.field for p in problems] == ["width"]
+    assert problems[0].allowed == "a whole number, in px, without the unit"
+    (low,) = find_problems(pipeline().with_params("source", width=1))
+    assert low.allowed == "at least 16 px"
+
+
+@pytest.mark.parametrize("device", ["foo:bar", "sim:x?ms=-1", "sim:foo", "onnx:cpu?thread=2"])
+def test_a_device_that_cannot_be_is_told_in_the_file(device):
+    (problem,) = find_problems(pipeline().with_params("model", devices=[device]))
+    assert (problem.node, problem.field) == ("model", "devices")
+
+
+def test_an_output_does_not_write_over_an_input(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"x")
+    config = pipeline(
+        extra=(NodeConfig(id="file", type="jsonl", params={"path": "m.onnx"}),),
+        wires=(("boxes.detections", "file.result"),),
+    ).with_params("model", model=str(tmp_path / "m.onnx"), devices=["onnx:cpu"])
+    problems = find_problems(config.replace(base=tmp_path))
+    assert any("write over a file of 'model'" in p.message for p in problems)

@@ -90,6 +90,13 @@ def test_adaptive_follows_the_calibrated_rates():
     assert counts["cpu"] == pytest.approx(100, abs=10)
 
 
+def test_adaptive_tries_everybody_when_nothing_was_measured():
+    counts = simulate(
+        policy_types()["adaptive"](dict.fromkeys("abcdefgh", 1.0)), dict.fromkeys("abcdefgh", 0.002), 32
+    )
+    assert min(counts.values()) >= 1
+
+
 def test_adaptive_corrects_a_wrong_calibration():
     truth = {"ane": 1 / 50, "gpu": 1 / 20, "cpu": 1 / 2.5}
     counts = simulate(policy_types()["adaptive"](REFERENCE), truth, 2000)
