@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, insort
 from collections import defaultdict
+from operator import itemgetter
 
 from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
@@ -18,33 +20,57 @@ def drop_repeats(records: list[Record]) -> tuple[list[Record], int]:
     A figure repeats another when metric, statistic and values are equal (or rounded), what is known of both
     agrees, and they are no two items of one list, whose values may be equal by chance.
     """
-    kept: defaultdict[tuple[str, bool, str], list[tuple[Figure, Record]]] = defaultdict(list)
-    by_metric: defaultdict[str, list[tuple[Figure, Record]]] = defaultdict(list)
+    kept = _Kept()
     dropped = 0
     for record in sorted(records, key=lambda r: (r.from_text, r.summary or r.context.summary, -_detail(r))):
-        fresh = []
-        for figure in record.figures:
-            metric = figure.meaning.metric
-            key = (metric, figure.samples, f"{figure.settled[0]:.2e}")
-            others = by_metric[metric] if figure.digits is not None else kept[key]
-            if any(_repeats(figure, record, other, owner) for other, owner in others):
-                dropped += len(figure.values)
-                continue
-            fresh.append(figure)
+        fresh = [figure for figure in record.figures if not kept.has(figure, record)]
+        dropped += sum(len(figure.values) for figure in record.figures)
+        had = bool(record.figures)
+        if not any(figure.meaning.family != "count" for figure in fresh):
+            fresh = []  # counts that stand beside repeated figures
         for figure in fresh:
-            kept[figure.meaning.metric, figure.samples, f"{figure.settled[0]:.2e}"].append((figure, record))
-            by_metric[figure.meaning.metric].append((figure, record))
-        if record.figures and not any(f.meaning.family != "count" for f in fresh):
-            dropped += sum(len(f.values) for f in fresh)  # counts that stand beside repeated figures
-            fresh = []
-        record.figures[:], had = fresh, bool(record.figures)
+            kept.add(figure, record)
+        dropped -= sum(len(figure.values) for figure in fresh)
+        record.figures[:] = fresh
         record.summary = record.summary or (had and not fresh)
-    left = [
-        record
-        for record in records
-        if record.figures or (not record.summary and record.context.status != "ok")
-    ]
+    left = [r for r in records if r.figures or (not r.summary and r.context.status != "ok")]
     return _failures_once(left), dropped
+
+
+class _Kept:
+    """The figures that are kept, found by value. Of items of one list that say the same, one stands for all."""
+
+    def __init__(self) -> None:
+        self._near: defaultdict[object, dict[object, tuple[Figure, Record]]] = defaultdict(dict)
+        self._sorted: defaultdict[str, list[tuple[float, int, Figure, Record]]] = defaultdict(list)
+        self._count = 0
+
+    def has(self, figure: Figure, record: Record) -> bool:
+        """Tell whether this figure repeats one that is kept."""
+        if figure.digits is None:
+            return any(_repeats(figure, record, *other) for other in self._near[_near(figure)].values())
+        value, around = figure.settled[0], 0.51 * 10.0**-figure.digits * abs(figure.factor)
+        same = self._sorted[figure.meaning.metric]
+        first, last = (bisect_left(same, end, key=itemgetter(0)) for end in (value - around, value + around))
+        return any(_repeats(figure, record, other, owner) for _, _, other, owner in same[first : last + 1])
+
+    def add(self, figure: Figure, record: Record) -> None:
+        """Keep a figure."""
+        c = record.context
+        who = (c.model, c.device, c.batch, c.sequence, c.precision, c.label, figure.meaning.statistic)
+        place = (tuple(re.sub(r"\d+", "#", step) for step in figure.path), who, tuple(figure.settled[:50]))
+        if place not in self._near[_near(figure)]:
+            self._near[_near(figure)][place] = (figure, record)
+            self._count += 1
+            insort(
+                self._sorted[figure.meaning.metric],
+                (figure.settled[0], self._count, figure, record),
+                key=itemgetter(0, 1),
+            )
+
+
+def _near(figure: Figure) -> object:
+    return figure.meaning.metric, figure.samples, f"{figure.settled[0]:.2e}"
 
 
 def _detail(record: Record) -> int:

@@ -68,7 +68,12 @@ def _figures(line: str, place: Path) -> list[Figure]:
         name = re.split(r"[,;|]|\b(?:and|with)\b", match["name"])[-1].strip()
         unit = (match["unit"] or match["inside"] or "").strip()
         known = meaning(name[-60:])
-        if known.kind != MEASURE or known.family == "count" or not _agrees(known, unit):
+        if (
+            abs(float(match["value"])) > 1e100
+            or known.kind != MEASURE
+            or known.family == "count"
+            or not _agrees(known, unit)
+        ):
             continue
         found.append(_figure(name, known, match["value"], unit, place))
         taken.append(match.span("value"))

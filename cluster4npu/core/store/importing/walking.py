@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,6 +36,7 @@ from cluster4npu.core.store.importing.words import (
 )
 
 DEEPEST = 100
+_SMALLEST, _LARGEST = 1e-100, 1e100  # no measurement is beyond; products of two stay finite
 _HOST_KEYS = {
     "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",
     "cpu_info", "gpu_info", "versions", "host", "platform_info", "system_information", "software",
@@ -98,6 +98,7 @@ class Walker:
                 if isinstance(item, dict | list):
                     self._visit(item, outer, (*path, f"[{position}]"), parent, above, inside)
                 elif _is_number(item):
+                    self.numbers += 1
                     self._skip(UNKNOWN, parent)
         return len(self.records) - before
 
@@ -343,7 +344,7 @@ def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
         if (
             meaning(str(name)).family == "rate"
             and _finite(rate)
-            and _finite(mean)
+            and all(map(_finite, [mean, *rate]))
             and abs(mean * rate - 1) < 0.5
         ):
             return Meaning(MEASURE, "latency", found.statistic, "s", "time")
@@ -351,7 +352,7 @@ def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
         if (
             known.family == "time"
             and _numbers(rate)
-            and _finite(mean)
+            and all(map(_finite, [mean, *rate]))
             and abs(fmean(rate) - mean) <= 0.01 * abs(mean)
         ):
             return replace(known, statistic=found.statistic)
@@ -398,6 +399,6 @@ def _numbers(value: Any) -> bool:
 
 def _finite(value: Any) -> bool:
     try:
-        return _is_number(value) and math.isfinite(float(value))
+        return _is_number(value) and (value == 0 or _SMALLEST < abs(float(value)) < _LARGEST)
     except OverflowError:
         return False

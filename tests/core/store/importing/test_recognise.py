@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import random
+import time
 from typing import Any
 
 import pytest
@@ -284,3 +287,38 @@ def test_values_that_are_no_numbers() -> None:
     assert found.rows == []
     assert found.skipped == {"not a finite number": 3}
     assert recognise({"latency_ms": 10**400}).rows == []
+
+
+KEYS = ("model", "latency_ms", "latency", "device", "cpu", "throughput", "batch_1", "results", "status", "error", "50",
+        "p95", "mean", "columns", "data", "unit", "metric", "value", "stdout", "metadata", "is_simulated", "iterations",
+        "latencies", "", "\x00", "total_time", "failed_models", "memory")  # fmt: skip
+VALUES = (None, True, 0, -1, 5, 0.02, 12.5, 1e308, 1e-320, float("inf"), float("nan"), 10**400, "", "failed", "cpu",
+          "12.5 ms", "Latency: 5 ms", 1.7e9)  # fmt: skip
+
+
+def made_up(chance: random.Random, depth: int = 0) -> Any:
+    kind = chance.random()
+    if depth > 5 or kind < 0.35:
+        return chance.choice(VALUES)
+    if kind < 0.75:
+        return {chance.choice(KEYS): made_up(chance, depth + 1) for _ in range(chance.randint(0, 6))}
+    return [made_up(chance, depth + 1) for _ in range(chance.randint(0, 5))]
+
+
+def test_any_json_is_read_and_accounted_for() -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    chance = random.Random(seed)
+    for _ in range(400):
+        data = made_up(chance)
+        found = recognise(data)
+        values = [row.value for row in found.rows if row.value is not None]
+        assert len(values) + sum(found.skipped.values()) == found.numbers, data
+        assert all(math.isfinite(value) for value in values), data
+
+
+def test_thousands_of_equal_rows_take_no_longer() -> None:
+    rows = [{"model": "a", "latency_ms": 20.0}] * 5000
+    started = time.monotonic()
+    assert len(recognise(rows).rows) == 5000
+    assert time.monotonic() - started < 20
