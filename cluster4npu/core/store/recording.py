@@ -49,7 +49,7 @@ def record_of_run(
         conditions=conditions(),
         detail=summary.as_dict(),
         simulated=summary.simulated,
-        headline=f"{summary.fps:.1f} FPS",
+        headline=f"{summary.fps:.1f} FPS" + (" (SIMULATED)" if summary.simulated else ""),
         segments=segments,
     )
 

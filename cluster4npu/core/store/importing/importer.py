@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from cluster4npu.core.store.importing.recognise import recognise
 IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
 ELSEWHERE = "imported before from another file"
 _MOST_NOTES = 20
+_log = logging.getLogger(__name__)
 
 Writing = Callable[[Callable[[duckdb.DuckDBPyConnection], Any]], Any]
 
@@ -75,6 +77,11 @@ def import_file(path: Path, write: Writing) -> FileReport:
         return FileReport(path, UNREADABLE, str(error))
     except RecursionError:
         return FileReport(path, UNREADABLE, "it is nested too deeply")
+    except Exception as error:  # a defect of ours, told as such: it must not stop the other files
+        _log.exception("could not recognise %s", path.name)
+        return FileReport(
+            path, UNREADABLE, f"this program failed on it ({type(error).__name__}); please report it"
+        )
     report = _report(path, source, found)
     return report if report.outcome == EMPTY else write(lambda opened: _store(opened, source, found, report))
 

@@ -344,7 +344,7 @@ def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
         if (
             meaning(str(name)).family == "rate"
             and _finite(rate)
-            and all(map(_finite, [mean, *rate]))
+            and _finite(mean)
             and abs(mean * rate - 1) < 0.5
         ):
             return Meaning(MEASURE, "latency", found.statistic, "s", "time")
