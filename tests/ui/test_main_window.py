@@ -12,11 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QTreeWidget
 from pytestqt.qtbot import QtBot
 
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, Targets
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.main_window import IntegratedPipelineDashboard, MainWindow
+from tests.ui.dashboard.test_dashboard import SNAPSHOT
 from tests.ui.editor.pipelines import chain
 from tests.ui.editor.test_canvas import at, drag
 
@@ -269,3 +270,31 @@ def test_names_that_scripts_know(qtbot: QtBot, tmp_path: Path) -> None:
     window = IntegratedPipelineDashboard(tmp_path / "results.duckdb")
     qtbot.addWidget(window)
     assert window.create_performance_panel() is window.workspace.dashboard
+
+
+def test_nothing_overlaps_in_a_small_window(window: MainWindow) -> None:
+    config = chain().replace(targets=Targets(fps=60, latency_p95_ms=250))
+    window.files.new(config)
+    window.workspace.begin_run(config)
+    window.workspace.show_snapshot(SNAPSHOT)
+    window.resize(1024, 700)
+    QTest.qWait(50)
+    assert (window.width(), window.height()) == (1024, 700)
+    shown = [d.geometry() for n, d in window.workspace.docks.items() if n != "Problems"]  # that is in a tab
+    shown.append(window.workspace.editor.geometry())
+    assert not [(a, b) for a in shown for b in shown if a is not b and a.intersects(b)]
+
+
+def test_a_pipeline_shown_whole_stays_so_in_a_resized_window(window: MainWindow, qtbot: QtBot) -> None:
+    window.files.new(chain())
+    editor = window.workspace.editor
+    qtbot.waitUntil(lambda: not editor._fit_wanted)
+    large = editor.canvas.transform().m11()
+    window.resize(1024, 700)
+    QTest.qWait(50)
+    small = editor.canvas.transform().m11()
+    assert small < large
+    editor.canvas.zoom_by(0.5)
+    window.resize(1280, 800)
+    QTest.qWait(50)
+    assert editor.canvas.transform().m11() == pytest.approx(small / 2)

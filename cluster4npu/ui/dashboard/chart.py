@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
@@ -42,6 +43,7 @@ class LiveChart(QWidget):
         self._newest = QLabel()
         self._newest.setTextFormat(Qt.TextFormat.RichText)
         self._newest.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._newest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": _SecondsAxis("bottom")})
         self._make_plot()
         self._curves = [self.plot.plot(connect="finite") for _ in self.series]
@@ -93,7 +95,7 @@ class LiveChart(QWidget):
         self.plot.setMouseEnabled(False, False)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
-        self.plot.setMinimumSize(120, 70)
+        self.plot.setMinimumSize(100, 70)
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         item = self.plot.getPlotItem()
         item.getAxis("left").setWidth(52)
@@ -133,7 +135,20 @@ class LiveChart(QWidget):
             text = NOT_REPORTED if value is None else figure(value)
             label = f"{name}&nbsp;" if len(self.series) > 1 else ""
             parts.append(f'<span style="color:{theme.colors().line(index)}">{label}<b>{text}</b></span>')
+        self._write(parts)
+        while len(parts) > 1 and self._newest.sizeHint().width() > self._room():
+            parts.pop(0 if len(parts) > 2 else -1)  # the middle one is what is judged
+            self._write(parts)
+
+    def _write(self, parts: Sequence[str]) -> None:
         self._newest.setText(" &nbsp;".join(parts) + f"&nbsp;{self.unit}")
+
+    def _room(self) -> int:
+        return self.width() - self._header.sizeHint().width() - 14
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_newest()
 
     def _dress(self) -> None:
         c = theme.colors()

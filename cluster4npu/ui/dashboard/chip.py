@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
 from cluster4npu.ui import theme
+
+_SIDE = 7  # frame and padding, in pixels
 
 
 class Chip(QLabel):
@@ -37,6 +40,27 @@ class Chip(QLabel):
             f"color: {color}; border: 1px solid {color}; border-radius: 4px;"
             "padding: 1px 6px; font-weight: 600;"
         )
+
+
+class ElidedChip(Chip):
+    """A chip that shortens its words with an ellipsis where there is no room; its tool tip tells all of them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(48, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, option = QPainter(self), QStyleOption()
+        option.initFrom(self)
+        self.style().drawPrimitive(QStyle.PrimitiveElement.PE_Widget, option, painter, self)
+        room = self.rect().adjusted(_SIDE, 0, -_SIDE, 0)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), shown)
+        self.setToolTip(self.text() if shown != self.text() else "")
 
 
 def simulated_chip() -> Chip:

@@ -6,7 +6,7 @@ from collections import deque
 from statistics import mean
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
@@ -52,7 +52,7 @@ class PerformanceDashboard(QWidget):
         layout.addWidget(self.figures)
         layout.addLayout(charts, 1)
         self._pages.addWidget(empty)
-        self._pages.addWidget(page)
+        self._pages.addWidget(_scrolled(page))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._pages)
@@ -105,3 +105,13 @@ class PerformanceDashboard(QWidget):
             now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
         )
         self.throughput_chart.append(now, mean(s.throughput_mb_s for s in self._recent or [snapshot]))
+
+
+def _scrolled(page: QWidget) -> QScrollArea:
+    """Return the page in an area that scrolls sideways where the window is narrower than the page can be."""
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setMinimumHeight(page.minimumSizeHint().height())
+    return area

@@ -120,7 +120,7 @@ class DeviceUtilizationChart(QFrame):
         layout.setSpacing(2)
         layout.addWidget(title)
         layout.addWidget(scroll, 1)
-        self.setMinimumWidth(270)
+        self.setMinimumWidth(240)
 
     def update_devices(self, devices: Sequence[DeviceSnapshot]) -> None:
         """Show these devices and no others."""

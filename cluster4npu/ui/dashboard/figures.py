@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
-from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dashboard.chip import Chip, ElidedChip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
@@ -23,7 +23,7 @@ class Figure(QWidget):
         caption = QLabel(name)
         caption.setProperty("role", "muted")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 12, 0)
+        layout.setContentsMargins(0, 0, 6, 0)
         layout.setSpacing(0)
         layout.addWidget(self.number)
         layout.addWidget(caption)
@@ -50,7 +50,7 @@ class Figures(QWidget):
         self.status.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.state, self.simulated = Chip(), simulated_chip()
         self.simulated.hide()
-        self.fps_target, self.latency_target = Chip(), Chip()
+        self.fps_target, self.latency_target = ElidedChip(), ElidedChip()
         self._targets = Targets()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
@@ -96,7 +96,7 @@ class Figures(QWidget):
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
-    row.addStretch()
+    row.addStretch(1)
     for widget in widgets:
         row.addWidget(widget)
     return row

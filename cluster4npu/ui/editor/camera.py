@@ -17,12 +17,16 @@ _ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
 class Camera(NodeViewer):
     """NodeGraphQt's viewer with a zoom that has bounds, and a scale that outlives a change of the window's size."""
 
+    _fitted: tuple[QRectF, QRectF] | None = None  # what `show_area` was asked for, and what was seen then
+
     def show_area(self, area: QRectF) -> None:
-        """Show this area whole, never larger than life."""
+        """Show this area whole, never larger than life; it stays so in a resized window until one looks elsewhere."""
+        asked = QRectF(area)
         area = area.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
         size = self.viewport().size()
         scale = min(size.width() / area.width(), size.height() / area.height(), 1.0)
         self._look_at(area.center(), scale)
+        self._fitted = asked, QRectF(self._scene_range)
 
     def zoom_by(self, factor: float) -> None:
         """Zoom around the middle of the window."""
@@ -49,7 +53,10 @@ class Camera(NodeViewer):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         QGraphicsView.resizeEvent(self, event)
-        self._look_at(self._scene_range.center(), self.transform().m11())
+        if self._fitted is not None and self._fitted[1] == self._scene_range:
+            self.show_area(self._fitted[0])
+        else:
+            self._look_at(self._scene_range.center(), self.transform().m11())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y() or event.angleDelta().x()

@@ -366,6 +366,7 @@ def test_zooming_stays_within_bounds_and_resizing_keeps_the_scale(editor: Enhanc
             canvas.zoom_by(factor)
         assert 0.09 < canvas.transform().m11() < 2.6
     canvas.fit()
+    canvas.zoom_by(0.9)
     before = canvas.transform().m11()
     editor.resize(900, 500)
     assert canvas.transform().m11() == pytest.approx(before, rel=0.01)
