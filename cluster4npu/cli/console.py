@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cluster4npu.core.errors import Cluster4NPUError, Problem
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 
 
 class Console:
@@ -37,16 +37,24 @@ class Console:
     def out(self, text: str = "") -> None:
         """Print a line of the result for people; nothing with --json."""
         if not self.json:
-            print(text, file=self._stdout)
+            self._write(visible(text))
 
     def object(self, value: Any) -> None:
         """Print the result for programs; nothing without --json. Called once per command."""
         if self.json:
-            print(json.dumps(_plain(value), allow_nan=False), file=self._stdout)
+            self._write(json.dumps(_plain(value), allow_nan=False))
+
+    def _write(self, text: str) -> None:
+        try:
+            print(text, file=self._stdout)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def note(self, text: str) -> None:
         """Print a line about how it is going on stderr."""
-        print(text, file=sys.stderr, flush=True)
+        print(visible(text), file=sys.stderr, flush=True)
 
     def problem(self, problem: Problem) -> None:
         """Print one problem on stderr: what and where, then what was found, is allowed, and to do."""
@@ -62,7 +70,13 @@ class Console:
 
     def flush(self) -> None:
         """Send everything off now, so that a closed pipe is noticed here and not at the interpreter's end."""
-        self._stdout.flush()
+        try:
+            self._stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.abandon()
+            raise _unwritable(error) from error
         sys.stderr.flush()
 
     def abandon(self) -> None:
@@ -70,6 +84,21 @@ class Console:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stdout.fileno())
         os.close(nowhere)
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters written out: a name in a file must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def _unwritable(error: OSError) -> RunFailed:
+    return RunFailed(
+        Problem(
+            "the output cannot be written",
+            found=f"standard output: {error.strerror or error}",
+            hint="Free some space, or send the output elsewhere.",
+        )
+    )
 
 
 def problem_text(problem: Problem) -> str:

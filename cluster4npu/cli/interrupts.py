@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM (Ctrl-Break on Windows): a command that can stop cleanly asks here whether it shall."""
+"""Ctrl-C, SIGTERM and a closed terminal (Ctrl-Break on Windows): what a command asks whether it shall stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 

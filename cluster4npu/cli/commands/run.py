@@ -13,7 +13,7 @@ from cluster4npu.cli.console import Console, figure, table
 from cluster4npu.cli.outputs import check_writable
 from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
-from cluster4npu.core.errors import Cluster4NPUError, StoreError
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed, StoreError
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -60,9 +60,14 @@ class Run(Command):
         from cluster4npu.core.engine.messages import RunOptions
 
         config = runnable_pipeline(args, console)
+        used = [Path(args.pipeline)]
         for path, option in ((args.results, "--results"), (args.trace, "--trace")):
             if path is not None:
-                check_writable(path, option)
+                check_writable(path, option, used)
+                used.append(path)
+        store: Path | None = None if args.no_store else args.store or default_store_path()
+        if store is not None:
+            require_writable(store)  # now, not after the work
         options = RunOptions(
             frames=args.frames,
             seconds=args.seconds,
@@ -78,15 +83,30 @@ class Run(Command):
             try:
                 if args.trace is not None and summary.traces is not None:
                     write_trace(args.trace, summary.traces, [d.id for d in summary.devices])
-                if not args.no_store:
-                    result["run_id"] = keep(args.store or default_store_path(), config, watched, console)
+                if store is not None and (summary.frames_out or not summary.frames_failed):
+                    result["run_id"] = keep(store, config, watched, console)
             except Cluster4NPUError as failure:
                 error = error or failure
+        if error is None and summary is not None and summary.frames_failed and not summary.frames_out:
+            error = RunFailed(
+                Problem(
+                    "every frame failed",
+                    found="; ".join(summary.failures[:2]),
+                    hint="Look at the first reason: the model, or what is around it, does not fit the frames.",
+                )
+            )
         if error is not None:
             console.error(error, result)
             return error.exit_code
         console.object(result)
         return INTERRUPTED if watched.interrupted else SUCCESS
+
+
+def require_writable(path: Path) -> None:
+    """Raise StoreError when the store cannot be written."""
+    from cluster4npu.core.store import Store
+
+    Store(path).require_writable()
 
 
 def keep(path: Path, config: PipelineConfig, watched: Watched, console: Console) -> str:

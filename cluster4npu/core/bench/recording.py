@@ -40,7 +40,7 @@ def benchmark_record(
         simulated=result.simulated,
         valid=result.valid,
         invalid_reason=result.invalid_reason,
-        headline=result.headline(),
+        headline=result.headline() + (" (SIMULATED)" if result.simulated else ""),
         segments=tuple(segments),
     )
     result = replace(result, run_id=new_id(record))

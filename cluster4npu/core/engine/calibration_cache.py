@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from cluster4npu.core.engine.messages import DeviceCalibration
+from cluster4npu.core.errors import InputError
 from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.settings import cache_dir
 
@@ -38,13 +39,13 @@ def load(key: str) -> tuple[DeviceCalibration, ...] | None:
     """Return a kept calibration, or None when there is none that can be read."""
     try:
         return tuple(DeviceCalibration(**row) for row in json.loads(_path(key).read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, InputError):
         return None
 
 
 def save(key: str, calibration: Sequence[DeviceCalibration]) -> None:
     """Keep a calibration. A full or read-only disk costs only the next run its time."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, InputError):
         path = _path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
+from cluster4npu.core.files import write_whole
 from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -196,28 +194,9 @@ class PipelineConfig(Record):
 
     def save(self, path: str | Path) -> None:
         """Write the file whole or not at all: the old one stays until the new one is safe. Raises InputError."""
-        path = Path(path)
-        temporary: str | None = None
-        if path.exists() and not path.is_file():
-            raise InputError(
-                Problem(
-                    "the pipeline cannot be saved there",
-                    found=f"{path} is a folder or a device",
-                    allowed="a new file, or a file to replace",
-                    hint="Choose another name.",
-                )
-            )
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(self.text())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            write_whole(Path(path), self.text())
         except OSError as error:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    Path(temporary).unlink()
             raise InputError(
                 Problem(
                     "the pipeline cannot be saved",

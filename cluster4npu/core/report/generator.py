@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from cluster4npu.core.errors import InputError, Problem, nearest
+from cluster4npu.core.files import write_whole
 from cluster4npu.core.report.html import as_html
 from cluster4npu.core.report.markdown import as_markdown
 from cluster4npu.core.report.view import COLUMNS, ReportView
@@ -84,16 +82,9 @@ class ReportGenerator:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).replace(path)
+        write_whole(path, text)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
         raise InputError(
             Problem(
                 "the report cannot be written",

@@ -284,7 +284,7 @@ def test_everything_is_stored(tmp_path: Path) -> None:
         record = store.run(result.run_id)
         segments = store.segments(result.run_id)
     assert row.id == result.run_id
-    assert row.headline == result.headline()
+    assert row.headline == f"{result.headline()} (SIMULATED)"
     assert row.speedup == result.speedup.ratio if result.speedup else None
     assert result.parallel is not None
     assert row.fps == result.parallel.fps

@@ -133,5 +133,5 @@ def test_a_byte_order_mark_is_fine(tmp_path: Path):
 
 
 def test_nothing_but_a_file_is_replaced(tmp_path: Path):
-    with pytest.raises(InputError, match="cannot be saved there"):
+    with pytest.raises(InputError, match="a folder or a device"):
         SMALL.save(tmp_path)
