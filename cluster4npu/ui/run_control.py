@@ -162,7 +162,5 @@ class RunControl(QObject):
         self._saving.start()
 
     def _not_stored(self, error: Exception) -> None:
-        if isinstance(error, Cluster4NPUError):
-            self._messages.show_problems(error.problems, "warn")
-        else:
-            self._messages.show_text(f"The run could not be stored: {error}", "warn")
+        why = error.problems[0].text() if isinstance(error, Cluster4NPUError) else str(error)
+        self._messages.show_text(f"This run was not kept: {why}", "warn")

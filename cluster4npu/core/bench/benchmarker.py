@@ -21,6 +21,7 @@ from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.errors import Cancelled, InputError, Problem, StoreError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.conditions import conditions
+from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
 
 ProgressCallback = Callable[[BenchmarkProgress], None]
@@ -44,6 +45,7 @@ class PerformanceBenchmarker:
         self._open_engine = open_engine
         self._profile = self.options.the_profile()
         self.options.the_scenario()
+        self.unstored: RunRecord | None = None  # of the last `run`, when its store failed: save it elsewhere
 
     def run(
         self,
@@ -58,7 +60,7 @@ class PerformanceBenchmarker:
         and StoreError before anything is measured when the store cannot be written.
         """
         begin = time.monotonic()
-        options = self.options
+        options, self.unstored = self.options, None
         pool = make_benchmark_pool(
             pipeline, devices=options.devices, policy=options.policy, against=options.against
         )
@@ -163,6 +165,7 @@ class PerformanceBenchmarker:
         try:
             Store(path).save(record)
         except StoreError as error:
+            self.unstored = record
             return replace(
                 result, run_id="", warnings=(*result.warnings, f"The result was not stored: {error}")
             )

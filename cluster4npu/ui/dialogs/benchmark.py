@@ -22,6 +22,7 @@ from cluster4npu.core.devices.registry import detect
 from cluster4npu.core.errors import Cancelled
 from cluster4npu.core.nodes.inference import Inference
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.store import RunRecord
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.benchmark_progress import ProgressStep
 from cluster4npu.ui.dialogs.benchmark_result import ResultStep
@@ -36,6 +37,8 @@ _QUIT_S = 3.0
 
 class Benchmarker(Protocol):
     """What runs a benchmark: `core.bench.PerformanceBenchmarker`, or a stand-in of a test."""
+
+    unstored: RunRecord | None
 
     def run(
         self,
@@ -108,7 +111,9 @@ class BenchmarkDialog(QDialog):
         config, make, cancel = self._config, self._make, threading.Event()
 
         def work(report: Report) -> object:
-            return make(options).run(config, report, cancel.is_set)
+            benchmarker = make(options)
+            result = benchmarker.run(config, report, cancel.is_set)
+            return result, benchmarker.unstored
 
         self._cancel = cancel
         self._closing = False
@@ -149,9 +154,10 @@ class BenchmarkDialog(QDialog):
             self.progress_step.show_progress(progress)
 
     @Slot(object)
-    def _succeeded(self, result: BenchmarkResult) -> None:
+    def _succeeded(self, end: tuple[BenchmarkResult, RunRecord | None]) -> None:
         self._work = None
-        self.result_step.show_result(result)
+        result, unstored = end
+        self.result_step.show_result(result, unstored)
         self._show_step(self.result_step)
         self.benchmark_finished.emit(result)
         if self._closing:
@@ -179,6 +185,8 @@ class BenchmarkDialog(QDialog):
         self.again_button.clicked.connect(self._again)
         self.history_button.clicked.connect(self._open_history)
         self.report_button.clicked.connect(self.result_step.save_report)
+        self.store_button.clicked.connect(self.result_step.store_again)
+        self.result_step.changed.connect(self._refresh)
 
     def _lay_out(self) -> None:
         self.title = plain_label(self._config.name, wrap=False)
@@ -189,6 +197,7 @@ class BenchmarkDialog(QDialog):
         self.status = plain_label(name="Status")
         self.start_button = _button("&Start benchmark", primary=True)
         self.cancel_button = _button("Cancel")
+        self.store_button = _button("S&tore again")
         self.report_button = _button("Save &report ...")
         self.history_button = _button("Open in &history")
         self.again_button = _button("Run &again")
@@ -196,6 +205,7 @@ class BenchmarkDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.addWidget(self.status, 1)
         for button in (
+            self.store_button,
             self.report_button,
             self.history_button,
             self.again_button,
@@ -228,10 +238,13 @@ class BenchmarkDialog(QDialog):
     @Slot()
     def _refresh(self) -> None:
         self.start_button.setEnabled(not self.setup_step.missing())
-        stored = self.result_step.run_id != ""
+        result = self.result_step
+        stored, kept = result.run_id != "", result.unstored is not None
+        self.store_button.setVisible(kept and self._stack.currentWidget() is result)
+        self.report_button.setEnabled(stored or kept)
+        self.history_button.setEnabled(stored)
         for button in (self.report_button, self.history_button):
-            button.setEnabled(stored)
-            button.setToolTip("" if stored else "This result was not stored.")
+            button.setToolTip("" if button.isEnabled() else "This result was not stored.")
 
     @Slot()
     def _again(self) -> None:

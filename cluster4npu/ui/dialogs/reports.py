@@ -1,14 +1,15 @@
-"""Saving a stored run as a report, off the window's thread."""
+"""Saving a run as a report, off the window's thread."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from cluster4npu.core.report import ReportGenerator
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import RunRecord, Store
 from cluster4npu.ui.dialogs.background import Background, Report
 
 FILTERS = "Web page (*.html);;Markdown (*.md)"
@@ -25,20 +26,25 @@ class ReportSaver(QObject):
         self._widget = parent
         self._work: Background | None = None
 
-    def ask(self, store: Path, run_id: str) -> None:
-        """Ask where to save the report of a run, and save it there."""
+    def ask(self, store: Path, run_id: str, record: RunRecord | None = None) -> None:
+        """Ask where to save the report of a run, and save it there; `record`: the run, where no store has it."""
         chosen, used = QFileDialog.getSaveFileName(
             self._widget, "Save report", f"report-{run_id[:16]}.html", FILTERS
         )
         if chosen:
             path, ending = Path(chosen), ".md" if "md" in used else ".html"
-            self.save(store, run_id, path if path.suffix else path.with_name(path.name + ending))
+            self.save(store, run_id, path if path.suffix else path.with_name(path.name + ending), record)
 
-    def save(self, store: Path, run_id: str, path: Path) -> None:
+    def save(self, store: Path, run_id: str, path: Path, record: RunRecord | None = None) -> None:
         """Write the report of a run; its end is told by a signal."""
 
         def work(_report: Report) -> object:
-            ReportGenerator(Store(store)).generate_performance_report(run_id, path)
+            if record is None:
+                ReportGenerator(Store(store)).generate_performance_report(run_id, path)
+                return str(path)
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                own = Store(Path(folder) / "results.duckdb")
+                ReportGenerator(own).generate_performance_report(own.save(record), path)
             return str(path)
 
         if self._work is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.bench import (
@@ -20,9 +21,9 @@ from cluster4npu.core.bench import (
     Profile,
 )
 from cluster4npu.core.devices.backend import DeviceInfo
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.errors import Problem, RunFailed, StoreError
 from cluster4npu.core.pipeline.config import PipelineConfig
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import RunRecord, Store
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
 from cluster4npu.ui.dialogs.benchmark_setup import duration
@@ -71,6 +72,7 @@ class Standin:
     """Does what a test tells it to, on the dialog's own worker thread."""
 
     def __init__(self, act: Callable[[Callable[[BenchmarkProgress], None]], BenchmarkResult]) -> None:
+        self.unstored = None
         self.act = act
         self.options: list[BenchmarkOptions] = []
         self.go = threading.Event()
@@ -122,6 +124,45 @@ def test_a_real_benchmark_ends_with_a_stored_number(
         qtbot.mouseClick(dialog.history_button, Qt.MouseButton.LeftButton)
     assert asked.args == [found.run_id]
     assert not dialog.isVisible()
+
+
+def test_a_result_that_the_store_refuses_is_kept_reported_and_stored_again(
+    qtbot: QtBot,
+    make_dialog: MakeDialog,
+    store_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save = Store.save
+
+    def refuse(store: Store, record: RunRecord) -> str:
+        if store.path == store_path:
+            raise StoreError("another program holds the store")
+        return save(store, record)
+
+    monkeypatch.setattr(Store, "save", refuse)
+    dialog = make_dialog(profile=BRIEF)
+    with qtbot.waitSignal(dialog.benchmark_finished, timeout=60_000):
+        click_start(qtbot, dialog)
+    step = dialog.result_step
+    assert dialog.store_button.isVisible()
+    assert dialog.report_button.isEnabled()
+    assert not dialog.history_button.isEnabled()
+    report = tmp_path / "report.html"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(report), ""))
+    with qtbot.waitSignal(step.saver.saved, timeout=10_000):
+        dialog.report_button.click()
+    assert "sim:a" in report.read_text(encoding="utf-8")
+    with qtbot.waitSignal(step.changed, timeout=10_000):
+        dialog.store_button.click()
+    assert "another program holds the store" in step.problems.text().casefold()
+    monkeypatch.setattr(Store, "save", save)
+    with qtbot.waitSignal(step.changed, timeout=10_000):
+        dialog.store_button.click()
+    assert not dialog.store_button.isVisible()
+    assert dialog.history_button.isEnabled()
+    with Store(store_path) as store:
+        assert [row.id for row in store.runs()] == [step.run_id]
 
 
 def test_a_real_benchmark_can_be_cancelled(qtbot: QtBot, make_dialog: MakeDialog, store_path: Path) -> None:
