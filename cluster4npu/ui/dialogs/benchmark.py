@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cluster4npu.core.bench import (
     BenchmarkOptions,
@@ -54,7 +62,7 @@ class BenchmarkDialog(QDialog):
     """Runs one benchmark after the other on a thread of its own; the engine has its own processes.
 
     `benchmark_finished` carries each BenchmarkResult; `history_requested` the id of the run that the history
-    shall show. Closing the dialog meanwhile cancels and stores nothing.
+    shall show. Closing the dialog meanwhile asks, then cancels and stores nothing.
     """
 
     benchmark_finished = Signal(object)
@@ -134,12 +142,22 @@ class BenchmarkDialog(QDialog):
         self.progress_step.show_stopping()
 
     def reject(self) -> None:
-        """Close; a benchmark that goes on is cancelled first, and the dialog closes when it has ended."""
+        """Close; while a benchmark goes on this asks first, and one that has ended meanwhile is shown."""
+        if not self.running or self._cancel.is_set() or self._ask_to_stop():
+            self.leave()
+
+    def leave(self) -> None:
+        """Close unasked; a benchmark that goes on is cancelled first, and the dialog closes when it has ended."""
         if self.running:
             self._closing = True
             self.cancel()
         else:
             super().reject()
+
+    def _ask_to_stop(self) -> bool:
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = "Stop the benchmark? Nothing will be stored."
+        return QMessageBox.question(self, "Benchmark", text, yes | no, no) == yes and self.running
 
     @Slot()
     def _quit(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.bench import (
@@ -180,9 +180,18 @@ def test_a_real_benchmark_can_be_cancelled(qtbot: QtBot, make_dialog: MakeDialog
         assert store.runs() == []
 
 
-def test_closing_while_it_runs_cancels_and_then_closes(qtbot: QtBot, make_dialog: MakeDialog) -> None:
+def test_closing_while_it_runs_asks_cancels_and_then_closes(
+    qtbot: QtBot, make_dialog: MakeDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dialog = make_dialog(benchmarker=Standin(lambda _: result()))
     click_start(qtbot, dialog)
+    asked: list[str] = []
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *args: (asked.append(args[2]), answers.pop(0))[1])
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert asked == ["Stop the benchmark? Nothing will be stored."]
+    assert dialog.running
+    assert dialog.isVisible()
     with qtbot.waitSignal(dialog.rejected):
         dialog.close()
         assert dialog.isVisible()
