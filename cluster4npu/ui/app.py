@@ -24,7 +24,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     """Open the window on this pipeline, or on the start page, and return the exit code when it is closed.
 
     With `render` nothing is shown: the pipeline is run, pictures of the window are written into that folder,
-    and the code is that of the error when this did not work.
+    and the code is that of the error when this did not work. Ctrl-C ends with 130.
     """
     if render is not None:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -44,7 +44,12 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     window.show()
     if pipeline is not None:
         QTimer.singleShot(0, window, lambda: window.files.open(pipeline))
-    return app.exec()
+    from cluster4npu.ui.signals import SignalWatch
+
+    watch = SignalWatch(window.close_unasked, window)
+    code = app.exec()
+    watch.end()
+    return watch.code or code
 
 
 def make_application() -> QApplication:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +57,32 @@ def test_errors_in_threads_are_shown_too(reporter: CrashReporter, qtbot: QtBot) 
 def test_ctrl_c_closes_the_window(reporter: CrashReporter, window: MainWindow, qtbot: QtBot) -> None:
     reporter.report(KeyboardInterrupt, KeyboardInterrupt(), None)
     qtbot.waitUntil(lambda: not window.isVisible())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_an_idle_window_with_unsaved_edits_unasked(tmp_path: Path, number: int) -> None:
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CLUSTER4NPU_DATA": str(tmp_path)}
+    code = (
+        "from PySide6.QtCore import QTimer\n"
+        "from cluster4npu.ui import app, main_window\n"
+        "show = main_window.MainWindow.show\n"
+        "def edited(window):\n"
+        "    show(window)\n"
+        "    window.document.add_node('count', (0.0, 0.0))\n"
+        "    QTimer.singleShot(300, lambda: print('shown', flush=True))\n"
+        "main_window.MainWindow.show = edited\n"
+        "raise SystemExit(app.run_app(None))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"shown\n"
+            time.sleep(0.3)
+            process.send_signal(number)
+            assert process.wait(10) == 128 + number
+        finally:
+            process.kill()
 
 
 def test_pictures_of_a_real_run(
