@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cluster4npu.core.errors import InputError, Problem, nearest
+from cluster4npu.core.settings import default_store_path
 
 _CHOICE = re.compile(r"invalid choice: '(?P<found>[^']*)'")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -77,6 +78,24 @@ def add_store(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
     )
     if optional:
         group.add_argument("--no-store", action="store_true", help="keep nothing")
+
+
+def store_to_read(args: argparse.Namespace) -> Path:
+    """Return the store that a command reads; raises InputError when the one that --store names is not there."""
+    if args.store is None:
+        return default_store_path()
+    path: Path = args.store
+    if not path.exists():
+        raise InputError(
+            Problem(
+                "there is no such store",
+                field="--store",
+                found=str(path),
+                allowed="a result database that exists",
+                hint="Check the path; a run or a benchmark with --store makes a new one.",
+            )
+        )
+    return path
 
 
 def number(kind: type[int] | type[float], *, unit: str) -> Callable[[str], float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import FAILURE, SUCCESS
 from cluster4npu.cli.console import Console, table
-from cluster4npu.cli.parsing import number
+from cluster4npu.cli.parsing import number, store_to_read
 from cluster4npu.cli.store_import import add_import, run_import
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.settings import default_store_path
@@ -181,18 +181,18 @@ def _restore(args: argparse.Namespace, console: Console) -> int:
     return SUCCESS
 
 
-def _keeper(args: argparse.Namespace, console: Console) -> Keeper:
+def _keeper(args: argparse.Namespace, console: Console, *, reads: bool = True) -> Keeper:
     from cluster4npu.core.store.keeper import Keeper
     from cluster4npu.core.store.store import Store
 
-    with Store(args.store or default_store_path()) as store:
+    with Store(store_to_read(args) if reads else args.store or default_store_path()) as store:
         for notice in store.notices:
             console.note(notice)
         return Keeper(store)
 
 
 def _import(args: argparse.Namespace, console: Console) -> int:
-    return run_import(_keeper(args, console), args, console)
+    return run_import(_keeper(args, console, reads=False), args, console)
 
 
 def _nothing(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.outputs import check_writable
-from cluster4npu.cli.parsing import add_store
+from cluster4npu.cli.parsing import add_store, store_to_read
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
     from cluster4npu.core.store import Store
@@ -45,7 +44,7 @@ class Report(Command):
         from cluster4npu.core.store import Store
 
         check_writable(args.output, "--output")
-        with Store(args.store or default_store_path()) as store:
+        with Store(store_to_read(args)) as store:
             run_id = _newest(store) if args.run_id == _LAST else store.run(args.run_id).id
             ReportGenerator(store).generate_performance_report(run_id, args.output)
         console.object({"ok": True, "run_id": run_id, "path": str(args.output)})
