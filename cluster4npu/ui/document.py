@@ -61,9 +61,11 @@ class Document(QObject):
     def is_modified(self) -> bool:
         return not self.undo_stack.isClean()
 
-    def new(self, config: PipelineConfig | None = None) -> None:
-        """Start on another pipeline that has no file yet."""
+    def new(self, config: PipelineConfig | None = None, *, modified: bool = False) -> None:
+        """Start on another pipeline that has no file yet; `modified`: it would be lost if it got none."""
         self._start_with(config or PipelineConfig(), None)
+        if modified:
+            self.undo_stack.resetClean()
 
     def open(self, path: str | Path) -> None:
         """Open a file; raises InputError, and then the open pipeline stays as it is."""

@@ -49,11 +49,11 @@ class FileControl(QObject):
             return self.save()
         return answer == Button.Discard
 
-    def new(self, config: PipelineConfig) -> bool:
-        """Begin with this pipeline, which has no file yet."""
+    def new(self, config: PipelineConfig, *, modified: bool = False) -> bool:
+        """Begin with this pipeline, which has no file yet; `modified`: closing asks, as after an edit."""
         if not self.may_lose_edits():
             return False
-        self._document.new(config)
+        self._document.new(config, modified=modified)
         self.opened.emit()
         return True
 

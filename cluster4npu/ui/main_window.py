@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
         wizard = PipelineSetupWizard(self)
-        wizard.accepted.connect(lambda: self.files.new(wizard.result_config()))
+        wizard.accepted.connect(lambda: self.files.new(wizard.result_config(), modified=True))
         self._open_dialog(wizard)
 
     def show_benchmark(self, profile: Profile | None = None) -> BenchmarkDialog | None:

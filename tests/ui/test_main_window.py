@@ -17,6 +17,7 @@ from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.main_window import IntegratedPipelineDashboard, MainWindow
+from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 from tests.ui.dashboard.test_dashboard import SNAPSHOT
 from tests.ui.editor.pipelines import chain
 from tests.ui.editor.test_canvas import at, drag
@@ -298,3 +299,19 @@ def test_a_pipeline_shown_whole_stays_so_in_a_resized_window(window: MainWindow,
     window.resize(1280, 800)
     QTest.qWait(50)
     assert editor.canvas.transform().m11() == pytest.approx(small / 2)
+
+
+def test_a_pipeline_of_the_wizard_counts_as_unsaved(
+    window: MainWindow, answer: Callable[[Button], list[str]], tmp_path: Path
+) -> None:
+    window.start_page.wizard.click()
+    assert isinstance(window.dialog, PipelineSetupWizard)
+    window.dialog.accept()
+    assert window.document.is_modified()
+    assert "* - Cluster4NPU" in window.windowTitle()
+    asked = answer(Button.Cancel)
+    window.close()
+    assert window.isVisible()
+    assert len(asked) == 1
+    window.document.save(tmp_path / "kept.json")
+    assert not window.document.is_modified()
