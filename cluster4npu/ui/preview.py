@@ -30,6 +30,7 @@ NO_PREVIEW_NODE = (
     "No preview node in this pipeline.\nAdd one from “Outputs” in the palette to see its frames here."
 )
 NO_BOXES = "Simulated devices give no boxes"
+_ENDS = {"finished": "ended", "stopped": "was stopped", "failed": "failed"}
 MAX_SIZE = (960, 720)
 _TEXT_ON_BOX = "#0b0f14"
 
@@ -60,6 +61,12 @@ class Preview(QWidget):
         has_preview = any(node.type == "preview" for node in config.nodes)
         self.message = WAITING if has_preview else NO_PREVIEW_NODE
         self.update()
+
+    def end(self, how: str, reason: str = "") -> None:
+        """Say that the run is over where no frame came; `how` is "finished", "stopped" or "failed"."""
+        if self.message == WAITING:
+            self.message = f"The run {_ENDS[how]} before a frame came.\n{reason}".strip()
+            self.update()
 
     def clear(self) -> None:
         """Go back to the state before the first run."""

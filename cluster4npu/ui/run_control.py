@@ -48,6 +48,7 @@ class RunControl(QObject):
         self._config: PipelineConfig | None = None
         self._started: Started | None = None
         self._saving: Background | None = None
+        self._stop_asked = False
         self.summary: RunSummary | None = None
         self.bridge = bridge = EngineBridge(self)
         bridge.state_changed.connect(self._show_state)
@@ -73,6 +74,7 @@ class RunControl(QObject):
             return False
         self._messages.hide()
         self._config, self._started, self.summary = self._document.config, None, None
+        self._stop_asked = False
         self._workspace().begin_run(self._config)
         self.bridge.start(self._config, options or RunOptions(traces=True))  # the store keeps them
         self.busy_changed.emit(True)
@@ -80,10 +82,12 @@ class RunControl(QObject):
 
     def stop(self) -> None:
         """Stop the run; returns at once."""
+        self._stop_asked = self.busy
         self.bridge.stop()
 
     def shutdown(self) -> None:
         """End everything that goes on, for a window that closes; waits a few seconds at most."""
+        self._stop_asked = self.busy
         self.bridge.shutdown()
         if self._saving is not None:
             self._saving.wait(3.0)
@@ -115,13 +119,16 @@ class RunControl(QObject):
 
     def _finished(self, summary: RunSummary) -> None:
         self.summary = summary
-        self.told.emit("Stopped", f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
+        how = "stopped" if self._stop_asked else "finished"
+        self._workspace().end_run(summary, how)
+        self.told.emit(how.capitalize(), f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
         self._warn(summary)
         self._keep(summary)
         self.busy_changed.emit(False)
 
     def _failed(self, event: Failed) -> None:
         self.summary = event.summary
+        self._workspace().end_run(event.summary, "failed", event.error.problems)
         self.told.emit("Failed", "")
         self._complain(event.error.problems)
         self.busy_changed.emit(False)

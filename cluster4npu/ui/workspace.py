@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from cluster4npu.core.engine.messages import Started
+from cluster4npu.core.errors import Problem
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
 from cluster4npu.ui.dashboard.numbers import figure
@@ -62,7 +66,7 @@ class Workspace(QMainWindow):
         self.editor.node_selected.connect(self.properties.show_node)
         self.node_palette.node_activated.connect(self.editor.add_node)
         self.problems.node_chosen.connect(self.editor.select_node)
-        document.problems_changed.connect(self._count_problems)
+        document.problems_changed.connect(lambda _: self._count_problems())
 
     def view_actions(self) -> list[QAction]:
         """Return the actions that show and hide the panels."""
@@ -73,14 +77,21 @@ class Workspace(QMainWindow):
         for name in ("Preview", "Dashboard"):
             self.docks[name].show()
             self.docks[name].raise_()
+        self.end_problems()
         self.preview.begin(config)
         self.dashboard.begin(config.targets)
 
     def forget_run(self) -> None:
         """Empty the panels of a run: another pipeline was opened."""
+        self.end_problems()
         self.preview.clear()
         self.dashboard.clear()
         self.editor.set_node_badges({})
+
+    def end_problems(self) -> None:
+        """Forget what went wrong in the last run."""
+        self.problems.show_run_problems(())
+        self._count_problems()
 
     def show_started(self, started: Started) -> None:
         """Take note of what runs the pipeline."""
@@ -91,6 +102,13 @@ class Workspace(QMainWindow):
         self.dashboard.update_snapshot(snapshot)
         nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
         self.editor.set_node_badges({node: f"{figure(self.dashboard.fps)} FPS" for node in nodes})
+
+    def end_run(self, summary: RunSummary | None, how: str, problems: Sequence[Problem] = ()) -> None:
+        """Show how the run ended: "finished", "stopped" or "failed", then with its problems."""
+        self.dashboard.show_end(summary, how)
+        self.preview.end(how, problems[0].text() if problems else "")
+        self.problems.show_run_problems(problems)
+        self._count_problems()
 
     def show_problems(self, node: str) -> None:
         """Bring the list of problems to the front and the faulty node into view."""
@@ -144,5 +162,6 @@ class Workspace(QMainWindow):
             [docks["Preview"], docks["Properties"]], [preview, height - preview], Qt.Orientation.Vertical
         )
 
-    def _count_problems(self, problems: list[object]) -> None:
-        self.docks["Problems"].setWindowTitle(f"Problems ({len(problems)})" if problems else "Problems")
+    def _count_problems(self) -> None:
+        count = len(self.problems.shown())
+        self.docks["Problems"].setWindowTitle(f"Problems ({count})" if count else "Problems")

@@ -151,6 +151,7 @@ def test_a_run_that_ends_by_itself_can_be_run_again(
         qtbot.waitUntil(lambda times=times: len(observed.finished) == times, timeout=START_MS)
         assert window.runs.summary is not None
         assert window.runs.summary.frames_out == 30
+        assert window.state_label.text() == "Finished"
         assert observed.left_over() == []
 
 
@@ -203,6 +204,10 @@ def test_broken_files_name_their_node_and_the_window_lives(
     assert window.isVisible()
     assert not window.runs.busy
     assert window.document.config.node(node).params[param] == str(broken)
+    (problem,) = window.workspace.problems.shown()
+    assert problem.node == node
+    assert "Last run: Error" in window.workspace.problems.list.item(0).text()
+    assert "failed" in window.workspace.preview.message
 
 
 def test_a_pipeline_without_preview_runs_and_says_how_to_see_frames(

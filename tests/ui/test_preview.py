@@ -85,3 +85,9 @@ def test_frames_are_wanted_only_while_somebody_looks(preview: Preview, qtbot: Qt
     with qtbot.waitSignal(preview.wanted) as resized:
         preview.resize(4000, 3000)
     assert resized.args == [(960, 720)]
+
+
+def test_a_run_that_ended_without_a_frame_is_not_waited_for(preview: Preview) -> None:
+    preview.begin(PipelineConfig(nodes=(NodeConfig(id="preview", type="preview"),)))
+    preview.end("failed", "the model cannot be read")
+    assert preview.message == "The run failed before a frame came.\nthe model cannot be read"

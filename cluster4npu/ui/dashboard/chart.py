@@ -38,6 +38,7 @@ class LiveChart(QWidget):
         self._times = np.empty(_CAPACITY)
         self._values = np.full((len(self.series), _CAPACITY), np.nan)
         self._count = 0
+        self._ended: tuple[float | None, ...] | None = None
         self._header = QLabel(title)
         self._header.setProperty("role", "subheading")
         self._newest = QLabel()
@@ -75,9 +76,14 @@ class LiveChart(QWidget):
         if not self._redraw.isActive():
             self._redraw.start()
 
+    def show_end(self, *totals: float | None) -> None:
+        """Show these values of the whole run in the header; without any, say that the newest are the last ones."""
+        self._ended = totals
+        self._draw()
+
     def clear(self) -> None:
         """Forget every value."""
-        self._count = 0
+        self._count, self._ended = 0, None
         self._draw()
 
     def newest(self) -> tuple[float | None, ...]:
@@ -116,7 +122,8 @@ class LiveChart(QWidget):
         first = int(np.searchsorted(times, times[-1] - WINDOW_S))
         shown = self._values[:, first : self._count]
         for curve, values in zip(self._curves, shown, strict=True):
-            curve.setData(times[first:], values)
+            alone = int(np.isfinite(values).sum()) == 1  # no line goes through one point
+            curve.setData(times[first:], values, symbol="o" if alone else None, symbolSize=6)
         end = max(float(times[-1]), float(times[first]) + 10.0)
         self.plot.setXRange(max(0.0, end - WINDOW_S), end, padding=0)
         finite = shown[np.isfinite(shown)]
@@ -126,7 +133,7 @@ class LiveChart(QWidget):
         if not self._count:
             self._newest.setText("")
             return
-        values = self.newest()
+        values = self._ended or self.newest()
         if all(value is None for value in values):
             self._newest.setText(NOT_REPORTED)
             return
@@ -141,7 +148,8 @@ class LiveChart(QWidget):
             self._write(parts)
 
     def _write(self, parts: Sequence[str]) -> None:
-        self._newest.setText(" &nbsp;".join(parts) + f"&nbsp;{self.unit}")
+        last = "last&nbsp;" if self._ended == () else ""
+        self._newest.setText(last + " &nbsp;".join(parts) + f"&nbsp;{self.unit}")
 
     def _room(self) -> int:
         return self.width() - self._header.sizeHint().width() - 14
@@ -159,4 +167,6 @@ class LiveChart(QWidget):
             item.setTextPen(pg.mkPen(c.muted))
         for index, curve in enumerate(self._curves):
             curve.setPen(pg.mkPen(c.line(index), width=2))
+            curve.setSymbolPen(None)
+            curve.setSymbolBrush(c.line(index))
         self._draw()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from statistics import mean
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.chart import LiveChart
 from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
@@ -16,13 +18,14 @@ from cluster4npu.ui.dashboard.figures import Figures
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
 _SMOOTHED_S = 1.0
+_DEVICES_SMOOTHED_S = 2.0  # a slow device ends few frames in a period
 _WORDS = {
     "starting": "Loading the model on every device …",
     "calibrating": "Calibrating: measuring each device alone, then all together …",
     "holding": "Loaded, waiting for the measurement to begin …",
     "draining": "Finishing the frames that are under way …",
     "stopping": "Stopping …",
-    "stopped": "Stopped. The charts show the last run.",
+    "stopped": "Stopped.",
 }
 
 
@@ -57,7 +60,8 @@ class PerformanceDashboard(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._pages)
         self._last_s = -1.0
-        self._note = ""
+        self._note, self._dropped = "", 0
+        self._rates: deque[MetricsSnapshot] = deque()
         self._recent: deque[MetricsSnapshot] = deque()
 
     @property
@@ -71,8 +75,9 @@ class PerformanceDashboard(QWidget):
             chart.clear()
         self.device_chart.clear()
         self.figures.set_targets(targets)
-        self._last_s, self._note = -1.0, ""
+        self._last_s, self._note, self._dropped = -1.0, "", 0
         self._recent.clear()
+        self._rates.clear()
         self._pages.setCurrentIndex(1)
         self.show_state("starting")
 
@@ -82,8 +87,31 @@ class PerformanceDashboard(QWidget):
 
     def show_state(self, state: str, detail: str = "") -> None:
         """Say in words what the engine does now."""
-        words = self._note if state == "running" else f"{_WORDS.get(state, '')} {detail}"
-        self.figures.show_state(state, words.strip())
+        words = _WORDS.get(state, "")
+        if detail.casefold() not in words.casefold():
+            words = f"{words} {detail}"
+        self.figures.show_state(state, self._note if state == "running" else words.strip())
+
+    def show_end(self, summary: RunSummary | None, how: str) -> None:
+        """Show the totals of a run that is over; `how` is "finished", "stopped" or "failed"."""
+        if (summary is None or not summary.frames_out) and not self.fps_chart.points():
+            self.clear()
+            return
+        words = f"{how.capitalize()}. The figures are of the whole run, the charts of its last minute."
+        if summary is None:
+            words = f"{how.capitalize()}. The figures are the last ones that came."
+        self.figures.show_state(how, words)
+        self.device_chart.show_end(summary.devices if summary is not None else ())
+        self.throughput_chart.show_end()
+        if summary is None:
+            self.fps_chart.show_end()
+            self.latency_chart.show_end()
+            return
+        latency = summary.latency_ms
+        self.fps_chart.show_end(summary.fps)
+        self.latency_chart.show_end(latency.p50, latency.p95, latency.p99)
+        at_stop = summary.frames_dropped - self._dropped if how == "stopped" else 0
+        self.figures.show_summary(summary, at_stop)
 
     def show_note(self, text: str) -> None:
         """Say this beside the state while the pipeline runs."""
@@ -91,8 +119,9 @@ class PerformanceDashboard(QWidget):
 
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Take the newest measurements; while calibrating only the devices are shown."""
-        self.device_chart.update_devices(snapshot.devices)
+        self.device_chart.update_devices(self._smoothed(snapshot))
         if snapshot.state == "running":
+            self._dropped = snapshot.frames_dropped
             self._recent.append(snapshot)
             while snapshot.elapsed_s - self._recent[0].elapsed_s > _SMOOTHED_S:
                 self._recent.popleft()
@@ -105,6 +134,19 @@ class PerformanceDashboard(QWidget):
             now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
         )
         self.throughput_chart.append(now, mean(s.throughput_mb_s for s in self._recent or [snapshot]))
+
+    def _smoothed(self, snapshot: MetricsSnapshot) -> tuple[DeviceSnapshot, ...]:
+        """Return the devices with their rates over the last two seconds."""
+        self._rates.append(snapshot)
+        while (
+            snapshot.elapsed_s - self._rates[0].elapsed_s > _DEVICES_SMOOTHED_S
+            or self._rates[0].state != snapshot.state
+        ):
+            self._rates.popleft()
+        rates: dict[str, list[float]] = {}
+        for device in (d for s in self._rates for d in s.devices):
+            rates.setdefault(device.id, []).append(device.fps)
+        return tuple(replace(d, fps=mean(rates[d.id])) for d in snapshot.devices)
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
+from cluster4npu.core.metrics.summary import DeviceSummary
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
@@ -96,6 +97,22 @@ class DeviceRow(QWidget):
         self.detail.setText(f"{figure(device.fps)} FPS · {latency} · {device.queue} waiting{restarts}")
         self.setToolTip(f"{device.id}: {device.frames} frames, run by {device.unit}")
 
+    def show_end(self, device: DeviceSummary | None) -> None:
+        """Show the figures of the whole run; None: they are not known, and only the state is another."""
+        failed = device is not None and device.failed
+        self.state.show_word("failed" if failed else "stopped", "fail" if failed else "muted")
+        if device is None:
+            return
+        for bar, text, value in (
+            (self.share, self.share_text, device.share),
+            (self.busy, self.busy_text, device.busy),
+        ):
+            bar.set_value(value)
+            text.setText(f"{value:.0%}")
+        mean = device.latency_ms.mean
+        latency = NOT_REPORTED if mean is None else f"{figure(mean)} ms"
+        self.detail.setText(f"{figure(device.fps)} FPS · {latency} · {device.frames} frames")
+
 
 class DeviceUtilizationChart(QFrame):
     """One row for each device of the run, in the run's order; scrolls when there are many."""
@@ -131,6 +148,12 @@ class DeviceUtilizationChart(QFrame):
                 self.rows[device.id] = DeviceRow(device.id)
                 self._list.insertWidget(self._list.count() - 1, self.rows[device.id])
             self.rows[device.id].show_device(device)
+
+    def show_end(self, devices: Sequence[DeviceSummary]) -> None:
+        """Show what each device did in a run that is over."""
+        known = {d.id: d for d in devices}
+        for device_id, row in self.rows.items():
+            row.show_end(known.get(device_id))
 
     def clear(self) -> None:
         self.update_devices(())

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.chip import Chip, ElidedChip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
@@ -20,7 +21,7 @@ class Figure(QWidget):
         self.number = QLabel("—")
         self.number.setProperty("role", "figure")
         self.number.setTextFormat(Qt.TextFormat.PlainText)
-        caption = QLabel(name)
+        self.caption = caption = QLabel(name)
         caption.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 6, 0)
@@ -66,12 +67,16 @@ class Figures(QWidget):
     def set_targets(self, targets: Targets) -> None:
         """Check the figures against these from now on."""
         self._targets = targets
+        self._explain_dropped(0, 0)
         self.fps_target.show_word("", "muted")
         self.latency_target.show_word("", "muted")
 
     def show_state(self, state: str, words: str) -> None:
         """Say what the engine does now."""
-        self.state.show_word(state, {"running": "ok", "stopped": "muted"}.get(state, "accent"))
+        self.state.show_word(
+            state,
+            {"running": "ok", "finished": "ok", "stopped": "muted", "failed": "fail"}.get(state, "accent"),
+        )
         self.status.setText(words)
 
     def show_snapshot(self, snapshot: MetricsSnapshot, fps: float) -> None:
@@ -84,8 +89,26 @@ class Figures(QWidget):
         self.dropped.show_value(str(snapshot.frames_dropped))
         self.failed.show_value(str(snapshot.frames_failed))
         self.restarts.show_value(str(sum(d.restarts for d in snapshot.devices)))
-        if snapshot.state != "running":
-            return
+        if snapshot.state == "running":
+            self._judge(fps, p95)
+
+    def show_summary(self, summary: RunSummary, at_stop: int) -> None:
+        """Show the totals of a run that is over; `at_stop` frames were in flight when the user stopped it."""
+        p95 = summary.latency_ms.p95
+        self.fps.show_value(figure(summary.fps))
+        self.latency.show_value(NOT_REPORTED if p95 is None else f"{figure(p95)} ms")
+        self.frames.show_value(str(summary.frames_out))
+        self.dropped.show_value(str(summary.frames_dropped))
+        self.failed.show_value(str(summary.frames_failed))
+        self.restarts.show_value(str(summary.restarts))
+        self._explain_dropped(summary.frames_dropped, at_stop)
+        self._judge(summary.fps, p95)
+
+    def _explain_dropped(self, dropped: int, at_stop: int) -> None:
+        self.dropped.caption.setText("in flight at Stop" if dropped and dropped == at_stop else "dropped")
+        self.dropped.setToolTip(f"{at_stop} in flight at Stop" if at_stop > 0 else "")
+
+    def _judge(self, fps: float, p95: float | None) -> None:
         targets = self._targets
         if targets.fps is not None:
             _judge(self.fps_target, f"at least {targets.fps:g} FPS", fps >= targets.fps)

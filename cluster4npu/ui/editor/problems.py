@@ -24,13 +24,18 @@ _NODE = Qt.ItemDataRole.UserRole
 
 
 class ProblemsPanel(QWidget):
-    """Shows a document's problems; `node_chosen` says to which node the user wants to go."""
+    """Shows a document's problems, and before them those of the last run, until the next one begins.
+
+    `node_chosen` says to which node the user wants to go.
+    """
 
     node_chosen = Signal(str)
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document = document
+        self._of_run: tuple[Problem, ...] = ()
+        self._of_document: tuple[Problem, ...] = ()
         self.list = QListWidget()
         self.list.setWordWrap(True)
         self.list.setAlternatingRowColors(True)
@@ -57,19 +62,35 @@ class ProblemsPanel(QWidget):
         self.show_problems(document.problems)
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
-        """Show these problems, in their order."""
+        """Show these problems of the document, in their order."""
+        self._of_document = tuple(problems)
+        self._fill()
+
+    def show_run_problems(self, problems: Sequence[Problem]) -> None:
+        """Show also what ended the last run."""
+        self._of_run = tuple(problems)
+        self._fill()
+
+    def shown(self) -> tuple[Problem, ...]:
+        """Return every problem in the list."""
+        return self._of_run + self._of_document
+
+    def _fill(self) -> None:
         self.list.clear()
-        for problem in problems:
+        for number, problem in enumerate(self.shown()):
             error = problem.severity == "error"
             kind = (
                 QStyle.StandardPixmap.SP_MessageBoxCritical
                 if error
                 else QStyle.StandardPixmap.SP_MessageBoxWarning
             )
-            item = QListWidgetItem(self.style().standardIcon(kind), problem_text(problem), self.list)
+            text = problem_text(problem)
+            if number < len(self._of_run):
+                text = f"Last run: {text}"
+            item = QListWidgetItem(self.style().standardIcon(kind), text, self.list)
             item.setData(_NODE, problem.node)
         self.mend.setVisible(bool(self._loose_wires()))
-        self._pages.setCurrentIndex(1 if problems else 0)
+        self._pages.setCurrentIndex(1 if self.shown() else 0)
 
     def _choose(self, item: QListWidgetItem) -> None:
         node = item.data(_NODE)

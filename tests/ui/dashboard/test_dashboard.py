@@ -8,6 +8,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
@@ -113,3 +115,58 @@ def test_a_new_run_starts_empty(dashboard: PerformanceDashboard) -> None:
     dashboard.begin(Targets())
     assert dashboard.fps_chart.points() == 0
     assert dashboard.device_chart.rows == {}
+
+
+LATENCY = LatencyStats(200, 60.0, 58.0, 65.0, 70.0, 80.0)
+SUMMARY = RunSummary(
+    frames_in=227,
+    frames_out=200,
+    frames_dropped=27,
+    frames_failed=0,
+    fps=31.0,
+    wall_s=7.0,
+    latency_ms=LATENCY,
+    devices=(
+        DeviceSummary("onnx:cpu", "onnx:cpu", "", False, 120, 0.6, 0.9, 18.0, LATENCY),
+        DeviceSummary("sim:ane", "sim:ane", "", True, 80, 0.4, 0.5, 13.0, LATENCY, failed="it died"),
+    ),
+    buffer_full_waits=0,
+    restarts=2,
+    out_of_order=0,
+    policy="adaptive",
+    simulated=True,
+)
+
+
+def test_a_run_that_is_over_shows_its_totals(dashboard: PerformanceDashboard) -> None:
+    dashboard.update_snapshot(SNAPSHOT)
+    dashboard.show_end(SUMMARY, "stopped")
+    figures = dashboard.figures
+    assert figures.state.text() == "stopped"
+    assert (figures.fps.number.text(), figures.latency.number.text()) == ("31.0", "70.0 ms")
+    assert figures.fps_target.text() == "met: at least 30 FPS"
+    assert figures.dropped.number.text() == "27"
+    assert figures.dropped.toolTip() == "24 in flight at Stop"  # 3 were dropped before
+    rows = dashboard.device_chart.rows
+    assert (rows["onnx:cpu"].state.text(), rows["sim:ane"].state.text()) == ("stopped", "failed")
+    assert rows["onnx:cpu"].detail.text() == "18.0 FPS · 60.0 ms · 120 frames"
+    assert "waiting" not in rows["sim:ane"].detail.text()
+    assert "31.0" in dashboard.fps_chart._newest.text()
+    assert "last" in dashboard.throughput_chart._newest.text()
+
+
+def test_a_run_in_which_nothing_ran_leaves_the_dashboard_empty(dashboard: PerformanceDashboard) -> None:
+    dashboard.show_end(None, "failed")
+    assert dashboard._pages.currentIndex() == 0
+
+
+def test_a_slow_device_does_not_flicker(dashboard: PerformanceDashboard) -> None:
+    for number, fps in enumerate((12.0, 8.0, 12.0, 8.0)):
+        device = replace(DEVICE, fps=fps)
+        dashboard.update_snapshot(replace(SNAPSHOT, elapsed_s=1 + number / 4, devices=(device,)))
+    assert dashboard.device_chart.rows["onnx:cpu"].detail.text().startswith("10.0 FPS")
+
+
+def test_a_phrase_is_told_once(dashboard: PerformanceDashboard) -> None:
+    dashboard.show_state("starting", "loading the model on every device")
+    assert dashboard.figures.status.text().casefold().count("loading") == 1
