@@ -83,7 +83,6 @@ class MainWindow(QMainWindow):
             self.stack.addWidget(self._workspace)
             for action in self._workspace.view_actions():
                 self._view_menu.addAction(action)
-            self._workspace.editor.refused.connect(lambda reason: self.messages.show_text(reason, "warn"))
         return self._workspace
 
     def show_start_page(self) -> None:
@@ -290,6 +289,7 @@ class MainWindow(QMainWindow):
         self.messages.hide()
         if not self.runs.busy:
             self.workspace.forget_run()
+            self._show_run_state("Ready", "")
         self.show_designer()
 
     def _show_error(self, error: InputError) -> None:

@@ -209,13 +209,15 @@ def test_a_node_is_dragged_from_the_palette_onto_the_canvas(window: MainWindow, 
     assert window.document.config.nodes == ()
 
 
-def test_a_wrong_wire_is_refused_in_the_message_bar(window: MainWindow, qtbot: QtBot) -> None:
+def test_a_wrong_wire_is_refused_once_on_the_canvas(window: MainWindow, qtbot: QtBot) -> None:
     window.files.new(chain())
     canvas = window.workspace.editor.canvas
     qtbot.waitUntil(lambda: not window.workspace.editor._fit_wanted)
-    drag(canvas, at(canvas, "source", "frame"), at(canvas, "inference", "tensor"))
-    qtbot.waitUntil(lambda: window.messages.text() != "")
-    assert "A frame output cannot go into this input" in window.messages.text()
+    with qtbot.waitSignal(window.workspace.editor.refused) as refused:
+        drag(canvas, at(canvas, "source", "frame"), at(canvas, "inference", "tensor"))
+    assert "A frame output cannot go into this input" in refused.args[0]
+    assert "Put a" in refused.args[0]
+    assert window.messages.text() == ""
     assert window.document.config == chain()
 
 

@@ -78,11 +78,13 @@ class ComparisonView(QWidget):
             strong = number if side.parallel else strong
         self.bars.show_bars(bars)
         self.sides.show_rows(rows, strong)
+        missing = any(None in (s.p50_ms, s.p95_ms, s.p99_ms) for s in result.sides)
         together = any(side.parallel for side in result.sides)
         rates = f"{percent(result.efficiency)} of all devices' rates added up"
         self.efficiency.setText(
             (f"Scaling efficiency: {rates}. " if together else "")
-            + "p50, p95 and p99 are latencies end to end; not reported: too few frames."
+            + "p50, p95 and p99 are latencies end to end"
+            + ("; not reported: too few frames." if missing else ".")
         )
 
 

@@ -100,7 +100,9 @@ class DeviceField(FieldEditor):
             if text not in self.boxes:
                 simulated = text.startswith("sim:")
                 self._row_for(
-                    text, "SIMULATED" if simulated else "added by hand" if known is not None else "", True
+                    text,
+                    "SIMULATED" if simulated else "named in this pipeline" if known is not None else "",
+                    True,
                 )
 
     def _row_for(self, text: str, remark: str, available: bool) -> None:

@@ -82,7 +82,12 @@ class PropertyPanel(QScrollArea):
     def _pipeline_form(self) -> Form:
         form = Form("Pipeline", "Select a node to edit it. These settings belong to the pipeline as a whole.")
         rows: list[tuple[str, str, str, FieldEditor]] = [
-            ("name", "Name", "Shown in the window's title and in reports.", TextField()),
+            (
+                "name",
+                "Name",
+                "Shown in reports and in the history; the window's title until there is a file.",
+                TextField(),
+            ),
             ("description", "Description", "What this pipeline is for.", LongTextField()),
         ]
         for name, title, unit in (
