@@ -158,7 +158,13 @@ def test_a_run_that_is_not_stored(cli) -> None:
 
 @pytest.mark.parametrize("sql", ["SELEC 1", "SELECT * FROM nothing", "DROP TABLE runs", "SELECT 1; SELECT 2"])
 def test_queries_that_cannot_be_answered(cli, sql: str) -> None:
-    assert_refused(cli("db", "query", sql, "--store", "s.duckdb", "--json"), 2, "sql")
+    assert_refused(cli("db", "query", sql, "--json"), 2, "sql")
+
+
+@pytest.mark.parametrize("command", [("info",), ("query", "SELECT 1"), ("check",)])
+def test_a_store_that_is_only_read_is_not_made(cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    assert_refused(cli("db", *command, "--store", tmp_path / "none.duckdb", "--json"), 2, "none.duckdb")
+    assert not (tmp_path / "none.duckdb").exists()
 
 
 def test_a_worker_that_dies_costs_no_frame(cli, quick: Path) -> None:

@@ -21,7 +21,7 @@ from cluster4npu.core.engine.messages import PreviewReady, Result, WorkerFailed
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
-from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.engine.ring import FREE, READING, READY, Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED
@@ -314,10 +314,13 @@ class Stream:
             + ("the run went on without it" if event.final else "it was started again")
         )
         frames = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
-        for suspect in frames[:1]:  # the one it worked on: the others had only been sent ahead
-            suspect.deaths += 1
-            if suspect.deaths >= MOST_DEATHS:
-                suspect.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+        for frame in frames:
+            row = self._ring.table[frame.slot]
+            if row["state"] == READING:  # begun: the others had only been sent ahead
+                frame.deaths += 1
+                if frame.deaths >= MOST_DEATHS:
+                    frame.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+            row["state"] = READY
         backlog = self._backlog.get(event.worker, deque())
         again = [f for f in frames if not f.error] + list(backlog)
         backlog.clear()
