@@ -92,6 +92,14 @@ def backend(key: str) -> Backend:
     return known[key]
 
 
+def is_simulated(text: str) -> bool:
+    """Tell whether a device id (as written) names a simulated device; False for what is no id."""
+    try:
+        return backend(DeviceId.parse(text).backend).simulated
+    except InputError:
+        return False
+
+
 def device_options(device: DeviceId) -> DeviceOptions:
     """Read a device id's options with its backend's own model; raises InputError naming the wrong one."""
     model = backend(device.backend).Options

@@ -48,7 +48,7 @@ class PerformanceDashboard(QWidget):
         charts = QHBoxLayout()
         charts.setSpacing(6)
         for chart in (self.fps_chart, self.latency_chart, self.throughput_chart, self.device_chart):
-            charts.addWidget(chart, 4 if chart is self.device_chart else 3)
+            charts.addWidget(chart, 4 if chart in (self.latency_chart, self.device_chart) else 3)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)

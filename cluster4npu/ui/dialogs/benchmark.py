@@ -126,7 +126,7 @@ class BenchmarkDialog(QDialog):
         self._cancel = cancel
         self._closing = False
         self.setup_step.show_problems([])
-        self.progress_step.begin()
+        self.progress_step.begin(devices)
         self._show_step(self.progress_step)
         self._work = Background(work, "benchmark")
         self._work.progressed.connect(self._progressed)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import BenchmarkProgress
+from cluster4npu.core.devices.registry import is_simulated
 from cluster4npu.ui.dialogs.benchmark_setup import duration
 from cluster4npu.ui.dialogs.errors import plain_label
 
@@ -18,6 +21,7 @@ class ProgressStep(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rate: float | None = None
+        self._simulated: set[str] = set()
         self.stage = plain_label()
         self.stage.setProperty("role", "heading")
         self.detail = plain_label()
@@ -47,8 +51,9 @@ class ProgressStep(QWidget):
         for label in (self.rate, self.rate_of, note):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
 
-    def begin(self) -> None:
-        """Go back to the start."""
+    def begin(self, devices: Iterable[str]) -> None:
+        """Go back to the start; what comes from simulated ones of these devices is marked."""
+        self._simulated = {device for device in devices if is_simulated(device)}
         self.bar.setValue(0)
         self._rate = None
         self.stage.setText("Starting")
@@ -64,7 +69,9 @@ class ProgressStep(QWidget):
         if progress.window_fps is not None and progress.window_fps != self._rate:
             self._rate = progress.window_fps  # told again with the next device, which it is not of
             self.rate.setText(f"{progress.window_fps:,.1f} frames/s")
-            self.rate_of.setText(f"last window, {progress.device or 'all devices together'}")
+            marked = progress.device in self._simulated if progress.device else bool(self._simulated)
+            whose = progress.device or "all devices together"
+            self.rate_of.setText(f"last window, {whose}{' (SIMULATED)' if marked else ''}")
 
     def show_stopping(self) -> None:
         """Say that a cancel was heard."""

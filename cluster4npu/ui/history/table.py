@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (126, 112, 82, 78, 74, 66, 90, 116)
+_WIDTHS = (124, 100, 80, 76, 74, 76, 98, 60)
 
 
 class RunsTable(QTableView):
