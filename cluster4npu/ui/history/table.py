@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (124, 100, 80, 76, 74, 76, 98, 60)
+_WIDTHS = (124, 100, 94, 76, 74, 76, 98, 48)
 
 
 class RunsTable(QTableView):
