@@ -32,6 +32,7 @@ from cluster4npu.core.scheduling.base import Policy, WorkerView
 LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
+_PORTIONS = 3  # a source refills the window in about so many goes
 _FAILURES_TOLD = 5
 _NEW_SHARE = 0.1  # of the latest service time in the running mean
 _READ_NS = 100_000  # quick frames are read together for so long, then the workers get theirs
@@ -193,7 +194,11 @@ class Stream:
         self.feeder.finish()
 
     def _offer(self) -> None:
-        while self._free and self._offered + len(self._order) < self._limit:
+        """Give free slots to the feeder: in portions, one wake-up each, unless a worker has nothing left to do."""
+        room = min(len(self._free), self._limit - self._offered - len(self._order))
+        if room < self._limit // _PORTIONS and not self._live and all(self._backlog.values()):
+            return
+        for _ in range(room):
             self._offered += 1
             self.feeder.offer(self._free.popleft())
         full = self._offered == 0 and not self.feeder.ended

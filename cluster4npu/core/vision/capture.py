@@ -40,10 +40,19 @@ def redact_url(text: str) -> str:
 
 
 class Capture:
-    """One opened capture. Frames come in two steps: `grab` decodes, `retrieve_into` converts into the slot."""
+    """One opened capture. Frames come in two steps: `grab` decodes, `retrieve_into` converts into the slot.
+
+    `threads` is the number of FFmpeg's decoding threads; 0 leaves it to FFmpeg, which takes one per core.
+    """
 
     def __init__(
-        self, target: str | int, *, ffmpeg: bool, open_timeout_ms: int = 0, read_timeout_ms: int = 0
+        self,
+        target: str | int,
+        *,
+        ffmpeg: bool,
+        open_timeout_ms: int = 0,
+        read_timeout_ms: int = 0,
+        threads: int = 0,
     ) -> None:
         cv2 = quiet_cv2()
         options: list[int] = []
@@ -51,6 +60,8 @@ class Capture:
             options += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_timeout_ms]
         if read_timeout_ms:
             options += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_timeout_ms]
+        if threads:
+            options += [cv2.CAP_PROP_N_THREADS, threads]
         api = cv2.CAP_FFMPEG if ffmpeg else cv2.CAP_ANY
         self._cv2 = cv2
         self._handle: Any = cv2.VideoCapture(target, api, options)

@@ -63,8 +63,11 @@ def reference(config: PipelineConfig, frames: int) -> np.ndarray:
         return means(run.results())
 
 
-def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_s: float):
-    """Run, calling `hit(pids of living workers)` again and again; return results, summary and what was told."""
+def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_s: float, deaths: int = 1):
+    """Run, calling `hit(pids of living workers)` again and again; return results, summary and what was told.
+
+    The run ends when all `deaths` of each hit have been told.
+    """
     results, told, next_hit, left = [], [], 0.0, times
     with Engine(config, options) as run:
         while not run.finished:
@@ -79,7 +82,7 @@ def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_
             if left and next_hit and time.monotonic() > next_hit:
                 left -= hit(living_workers(manager))
                 next_hit = time.monotonic() + pause_s
-            if left == 0 and len(told) >= times:  # noticed, and not only done
+            if left == 0 and len(told) >= times * deaths:  # noticed, and not only done
                 left = -1
                 run.stop(now=False)
             time.sleep(0.002)
@@ -137,7 +140,7 @@ def test_all_workers_killed_at_once(computing, kills):
         return 1
 
     options = RunOptions(calibration="never", results=True, target_fps=400)
-    results, summary, told = disturb(computing, options, kill_all, kills, 1.0)
+    results, summary, told = disturb(computing, options, kill_all, kills, 1.0, deaths=2)
     check(computing, results, summary)
     assert len(told) == 2 * kills
 
