@@ -85,11 +85,11 @@ def natural_window(rates: Mapping[str, float], slots: int) -> int:
     """Return how many frames shall be in the engine at once: enough for full speed, since more only wait.
 
     While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
-    twice its service time at the summed rate. On top comes what is sent ahead. Without rates: every slot.
+    twice its service time at the summed rate. On top comes what is sent ahead. A worker without a rate counts like the
+    slowest one: fresh memory costs time, and what the first frames show will tell (`Stream.retune`).
     """
-    measured = [rate for rate in rates.values() if rate > 0]
-    if not measured:
-        return slots
+    least = min((rate for rate in rates.values() if rate > 0), default=1.0)
+    measured = [rate or least for rate in rates.values()]
     ahead = sum(
         max(LEAST_IN_FLIGHT, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT)) for rate in measured
     )
@@ -120,8 +120,8 @@ class Stream:
         self.meter = meter
         self._live = source[0].live
         self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
-        self._free = deque(range(ring.layout.slots))
-        self._limit = self._bounded(options.window or natural_window(rates, ring.layout.slots))
+        self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
+        self._limit = self._bounded(options.window or natural_window(self._weights, ring.layout.slots))
         self._offered = 0
         self._order: deque[Frame] = deque()
         self._pending: deque[Frame] = deque()
@@ -200,7 +200,7 @@ class Stream:
             return
         for _ in range(room):
             self._offered += 1
-            self.feeder.offer(self._free.popleft())
+            self.feeder.offer(self._free.pop())
         full = self._offered == 0 and not self.feeder.ended
         if full and not self._full:
             self.meter.waits += 1
