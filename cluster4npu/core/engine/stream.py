@@ -255,7 +255,7 @@ class Stream:
     def retune(self) -> None:
         """Let as many frames in as the measured service times ask for, unless the user has bounded them."""
         alive = [self._active[key] for key in self._views]
-        if self._options.window is None and all(i in self._service_ns for i in alive):
+        if alive and self._options.window is None and all(i in self._service_ns for i in alive):
             rates = {str(i): 1e9 / self._service_ns[i] for i in alive}
             self._limit = self._bounded(natural_window(rates, self._ring.layout.slots))
 
