@@ -67,6 +67,11 @@ class Document(QObject):
         if modified:
             self.undo_stack.resetClean()
 
+    def restore(self, config: PipelineConfig, path: Path | None) -> None:
+        """Start on edits that were never saved; `path` is the file to which they belong, if any."""
+        self._start_with(config, path)
+        self.undo_stack.resetClean()
+
     def open(self, path: str | Path) -> None:
         """Open a file; raises InputError, and then the open pipeline stays as it is."""
         self._start_with(PipelineConfig.open(path), Path(path).resolve())

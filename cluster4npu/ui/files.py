@@ -13,6 +13,7 @@ from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.preferences import Preferences
+from cluster4npu.ui.recovery import Lost
 
 _FILTER = "Pipelines (*.json);;All files (*)"
 Button = QMessageBox.StandardButton
@@ -90,6 +91,14 @@ class FileControl(QObject):
             self.failed.emit(error)
             return False
         self._preferences.remember(path)
+        self.opened.emit()
+        return True
+
+    def recover(self, lost: Lost) -> bool:
+        """Go on with edits that a killed program had not saved."""
+        if not self.may_lose_edits():
+            return False
+        self._document.restore(lost.config, lost.path)
         self.opened.emit()
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +27,13 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import default_store_path
 from cluster4npu.ui import theme
 from cluster4npu.ui.actions import PAGES, Actions
+from cluster4npu.ui.autosave import Autosave
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.files import FileControl, display_name
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.preferences import Preferences
+from cluster4npu.ui.recovery import Lost, find_lost
+from cluster4npu.ui.recovery_bar import RecoveryBar
 from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from cluster4npu.ui.history.history import HistoryPage
     from cluster4npu.ui.workspace import Workspace
 
+_log = logging.getLogger(__name__)
 _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -52,6 +57,8 @@ class MainWindow(QMainWindow):
         self.preferences = Preferences()
         self.document = Document(parent=self)
         self.messages = MessageBar()
+        self.recovery = RecoveryBar()
+        self.autosave = Autosave(self.document, self)
         self.files = FileControl(self, self.document, self.preferences)
         self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
         self.start_page = StartPage()
@@ -69,6 +76,7 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         self.restoreGeometry(self.preferences.layout("window"))
         self.show_start_page()
+        self.recovery.offer(find_lost())
 
     # --- pages ---
 
@@ -190,6 +198,7 @@ class MainWindow(QMainWindow):
             leave = getattr(self.dialog, "leave", self.dialog.reject)  # the benchmark's dialog would ask
             leave()
         self.hide()
+        self._end_autosave()
         self.runs.shutdown()
         event.accept()
 
@@ -200,6 +209,7 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.recovery)
         layout.addWidget(self.messages)
         layout.addWidget(self.stack, 1)
         self.setCentralWidget(middle)
@@ -253,6 +263,9 @@ class MainWindow(QMainWindow):
         files.opened.connect(self._show_opened)
         files.saved.connect(lambda: self.statusBar().showMessage("Saved", 3000))
         files.failed.connect(self._show_error)
+        self.recovery.recover_asked.connect(self._recover)
+        self.recovery.discard_asked.connect(self._discard)
+        self.autosave.failed.connect(self._warn_of_autosave)
         self.document.undo_stack.cleanChanged.connect(self._update)
         self.document.config_changed.connect(self._update)
         self.document.path_changed.connect(self._update)
@@ -317,6 +330,35 @@ class MainWindow(QMainWindow):
             action.triggered.connect(lambda _=False, path=path: self.files.open(path))
         if menu.isEmpty():
             menu.addAction("None yet").setEnabled(False)
+
+    def _recover(self, lost: Lost) -> None:
+        if not self.files.recover(lost):
+            return
+        self.recovery.drop(lost)
+        try:
+            self.autosave.flush()  # before the old copy goes
+            lost.discard()
+        except OSError as error:
+            self._warn_of_autosave(error.strerror or str(error))
+
+    def _discard(self, lost: Lost) -> None:
+        try:
+            lost.discard()
+        except OSError as error:
+            self.messages.show_text(f"The copy {lost.copy} cannot be deleted: {error.strerror}.", "warn")
+        self.recovery.drop(lost)
+
+    def _warn_of_autosave(self, reason: str) -> None:
+        self.messages.show_text(
+            f"No copy of your unsaved edits can be kept: {reason}. Save the pipeline yourself.", "warn"
+        )
+
+    def _end_autosave(self) -> None:
+        """Leave a copy only when the program is ended from outside: then nobody was asked."""
+        try:
+            self.autosave.end(keep=self._unasked and self.document.is_modified())
+        except OSError as error:
+            _log.warning("unsaved edits are lost: %s", error)
 
     def _set_theme(self, mode: str) -> None:
         app = QApplication.instance()
