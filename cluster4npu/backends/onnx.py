@@ -1,4 +1,4 @@
-"""ONNX Runtime: any ONNX model with one image input, on the processor (and Core ML where wheel has it)."""
+"""ONNX Runtime: any ONNX model with one image input, on every execution provider that the installed wheel has."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from cluster4npu.backends import onnx_providers
+from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, provider_of
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores
+from cluster4npu.core.devices.detect import cpu_name, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
 from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.devices.truth import CPU as CPU_UNIT
+from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "coreml": "CoreMLExecutionProvider"}
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 
 
@@ -40,24 +43,13 @@ class OnnxBackend(Backend):
     Options: ClassVar[type[DeviceOptions]] = OnnxOptions
 
     def devices(self) -> list[DeviceInfo]:
-        found = [
-            DeviceInfo(
-                id="onnx:cpu",
-                name=cpu_name(),
-                kind="cpu",
-                backend=self.key,
-                memory_bytes=memory_bytes(),
-                precisions=("fp32", "fp16", "int8"),
-            )
-        ]
         try:
-            offered = _runtime().get_available_providers()
+            runtime = _runtime()
+            runtime.get_available_providers()
         except (ImportError, OSError) as error:
             reason = f"ONNX Runtime cannot be loaded: {error}"
             return [DeviceInfo("onnx:cpu", cpu_name(), "cpu", self.key, available=False, reason=reason)]
-        if _PROVIDERS["coreml"] in offered:
-            found.append(DeviceInfo("onnx:coreml", "Core ML", "npu", self.key, precisions=("fp32", "fp16")))
-        return found
+        return [info for provider in PROVIDERS for info in onnx_providers.describe(provider, runtime)]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         if device.unit != "cpu" or "threads" in dict(device.options):
@@ -73,12 +65,12 @@ class OnnxBackend(Backend):
                     f"'{device}' cannot be used",
                     field="devices",
                     found=info.reason if info else device.device,
-                    allowed=", ".join(known),
+                    allowed=", ".join(name for name, item in known.items() if item.available),
                     hint="`cluster4npu devices` lists what is here.",
                 )
             )
         if model is None:
-            return NullSession(device.unit)
+            return NullSession()
         return OnnxSession(model, device, options)
 
 
@@ -108,14 +100,16 @@ class OnnxSession(Session):
         settings.log_severity_level = 4  # errors come as exceptions
         # A waiting worker that spins takes the core from its neighbours.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = list(dict.fromkeys((_PROVIDERS[device.unit], _PROVIDERS["cpu"])))
+        settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         self._errors = _runtime_errors()
         try:
-            self._session: Any = runtime.InferenceSession(str(model), settings, providers=providers)
+            self._session: Any = runtime.InferenceSession(
+                str(model), settings, providers=_providers(runtime, settings, device), enable_fallback=0
+            )
         except self._errors as error:
             raise corrupt(model, str(error)) from error
         self.info = self._describe(model, sha256)
-        self.unit = ", ".join(self._session.get_providers())
+        self.unit, self.unit_detail = placement(self._session)
         self._binding, self._outputs = self._bind()
         self._bound_input = 0
 
@@ -180,6 +174,42 @@ class OnnxSession(Session):
         for item, array in zip(items, arrays, strict=True):
             binding.bind_output(item.name, "cpu", 0, array.dtype.type, list(array.shape), array.ctypes.data)
         return binding, arrays
+
+
+def _providers(runtime: Any, settings: Any, device: DeviceId) -> list[Any]:
+    """Return what the session may run on, the one that was asked for first and the processor last."""
+    found = provider_of(device)
+    if found is None:
+        raise ValueError(f"no provider for {device}")
+    provider, index = found
+    if provider.unit == "cpu":
+        return [CPU]
+    if provider.nvidia and hasattr(runtime, "preload_dlls"):
+        runtime.preload_dlls()  # CUDA and cuDNN out of their Python packages
+    if provider.unit == "directml":
+        settings.enable_mem_pattern = False
+    return [(provider.name, provider.options(index, "")), *provider.before, CPU]
+
+
+def placement(session: Any) -> tuple[str, str]:
+    """Return what the runtime gave the model's nodes to, as ("cuda + cpu", "118 nodes on cuda, 2 on cpu").
+
+    ("unknown", "") where it does not tell, except when the processor is all that it has left.
+    """
+    names = onnx_providers.unit_names()
+    try:
+        groups = session.get_provider_graph_assignment_info()
+    except (AttributeError, RuntimeError):  # an older ONNX Runtime
+        groups = ()
+    counts: dict[str, int] = {}
+    for group in groups:
+        unit = names.get(group.ep_name, group.ep_name)
+        counts[unit] = counts.get(unit, 0) + len(group.get_nodes())
+    if not counts:
+        return (CPU_UNIT if session.get_providers() == [CPU] else UNKNOWN), ""
+    ordered = sorted(counts, key=lambda unit: (unit == CPU_UNIT, -counts[unit]))
+    detail = ", ".join(f"{counts[u]} {'nodes ' if u == ordered[0] else ''}on {u}" for u in ordered)
+    return " + ".join(ordered), detail
 
 
 def _shape(dimensions: list[Any]) -> tuple[int | None, ...]:

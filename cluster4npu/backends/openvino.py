@@ -15,6 +15,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
 from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
@@ -68,7 +69,7 @@ class OpenVinoBackend(Backend):
                 )
             )
         if model is None:
-            return NullSession(device.unit)
+            return NullSession()
         return OpenVinoSession(model, device, options)
 
     def _missing(self, reason: str) -> DeviceInfo:
@@ -135,7 +136,8 @@ class OpenVinoSession(Session):
                     hint="Choose another device, for example onnx:cpu.",
                 )
             ) from error
-        self.unit = ", ".join(self._compiled.get_property("EXECUTION_DEVICES"))
+        used = self._compiled.get_property("EXECUTION_DEVICES")
+        self.unit = " + ".join(str(name).strip("()").lower().replace(".", ":") for name in used) or UNKNOWN
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         try:

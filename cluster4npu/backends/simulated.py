@@ -49,6 +49,9 @@ class SimulatedOptions(DeviceOptions):
         default=None, ge=1, description="The frame (from 1) at which its process dies."
     )
     hang_at: int | None = Field(default=None, ge=1, description="The frame (from 1) that it never finishes.")
+    runs_on: str | None = Field(
+        default=None, max_length=40, description="The unit that it says it runs on: cpu, to see a fallback."
+    )
 
 
 class SimulatedBackend(Backend):
@@ -107,7 +110,7 @@ class SimulatedSession(Session):
         self, model: Path | None, device: DeviceId, options: SimulatedOptions, service_s: float
     ) -> None:
         self.info = replace(NULL_MODEL, path="" if model is None else str(model))
-        self.unit = f"simulated {device.unit}"
+        self.unit = f"simulated {options.runs_on or device.unit}"
         self._options = options
         self._service_s = service_s
         self._random = random.Random(f"{options.seed}/{device.unit}/{device.replica}")

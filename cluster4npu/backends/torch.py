@@ -66,7 +66,7 @@ class TorchBackend(Backend):
                 )
             )
         if model is None:
-            return NullSession(device.unit)
+            return NullSession()
         return TorchSession(model, device, options)
 
     def _missing(self, reason: str) -> DeviceInfo:
@@ -110,7 +110,7 @@ class TorchSession(Session):
             self._torch.backends.cudnn.allow_tf32 = False
         self._program: Any = load_program(model, self._torch, device.unit)
         self.info = self._program.info
-        self.unit = f"PyTorch {device.unit}"
+        self.unit = device.unit  # PyTorch runs a program where it was put, or raises
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         if not self._fits(batch):

@@ -127,3 +127,16 @@ def test_paths_belong_to_the_pipelines_folder_and_outputs_to_ours(cli, tmp_path:
 
 def test_debug_and_json_may_stand_anywhere(cli, quick: Path) -> None:
     assert cli("run", "--json", "--no-store", "--frames", 3, quick, "--debug").json["frames_out"] == 3
+
+
+def test_a_fallback_is_told_and_stored(cli, quick: Path) -> None:
+    devices = "sim:gpu?ms=1&runs_on=cpu,sim:ane?ms=1"
+    done = cli("run", quick, "--frames", 40, "--devices", devices, "--store", "s.duckdb", "--json")
+    first, second = done.json["devices"]
+    assert (first["unit"], first["fell_back"]) == ("simulated cpu", True)
+    assert (second["unit"], second["fell_back"]) == ("simulated ane", False)
+    assert any("did not run on what was asked for" in text for text in done.json["warnings"])
+    rows = cli(
+        "db", "query", "SELECT id, unit FROM devices ORDER BY unit", "--store", "s.duckdb", "--json"
+    ).json
+    assert [row["unit"] for row in rows["rows"]] == ["simulated ane", "simulated cpu"]

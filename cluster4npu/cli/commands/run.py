@@ -18,7 +18,7 @@ from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
     from cluster4npu.cli.watching import Watched
-    from cluster4npu.core.metrics.summary import RunSummary
+    from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
     from cluster4npu.core.pipeline.config import PipelineConfig
 
 
@@ -130,6 +130,14 @@ def keep(path: Path, config: PipelineConfig, watched: Watched, console: Console)
     return run_id
 
 
+def _unit(device: DeviceSummary) -> str:
+    words = [device.unit]
+    words += ["SIMULATED"] if device.simulated else []
+    words += ["FELL BACK"] if device.fell_back else []
+    words += [f"FAILED: {device.failed}"] if device.failed else []
+    return " ".join(words)
+
+
 def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     """Return a summary for people."""
     latency = summary.latency_ms
@@ -146,7 +154,7 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     rows = [
         (
             d.id,
-            d.unit + (" SIMULATED" if d.simulated else "") + (f" FAILED: {d.failed}" if d.failed else ""),
+            _unit(d),
             d.frames,
             f"{d.share:.0%}",
             f"{d.busy:.0%}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.metrics.statistics import LatencyStats
 
 FASTER, SLOWER, NO_GAIN, NOT_COMPARED, INVALID = "faster", "slower", "no gain", "not compared", "invalid"
@@ -61,7 +62,12 @@ class WorkerFigures:
             "startup_ms",
             "first_inference_ms",
         )
-        return {**{name: getattr(self, name) for name in names}, "latency_ms": self.latency_ms.as_dict()}
+        figures = {name: getattr(self, name) for name in names}
+        return {
+            **figures,
+            "fell_back": fell_back(self.id, self.unit),
+            "latency_ms": self.latency_ms.as_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

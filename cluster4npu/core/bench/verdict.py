@@ -12,10 +12,11 @@ from cluster4npu.core.bench import statistics
 from cluster4npu.core.bench.legs import Leg, Window, windows
 from cluster4npu.core.bench.parity import Parity
 from cluster4npu.core.bench.pool import BenchmarkPool
-from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup
+from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup, WorkerFigures
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.bench.steps import Sides, rate
 from cluster4npu.core.bench.workers import worker_figures
+from cluster4npu.core.devices import truth
 from cluster4npu.core.metrics.statistics import LatencyStats
 
 
@@ -46,6 +47,7 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         reasons.append("the best single device changed while measuring")
     if not profile.conforms:
         reasons.append("profile too short")
+    workers = worker_figures(pool, sides.told, [b for _, b in pairs])
     return BenchmarkResult(
         scenario=options.scenario,
         profile=profile.name,
@@ -59,9 +61,9 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         speedup=speedup,
         efficiency=efficiency,
         simulated=pool.simulated,
-        workers=worker_figures(pool, sides.told, [b for _, b in pairs]),
+        workers=workers,
         invalid_reason="; ".join(reasons),
-        warnings=tuple(_warnings(session, checks, cut)),
+        warnings=(*_warnings(session, checks, cut), *_fallbacks(workers)),
         parity=_parity(pool, checks),
         seed=options.seed,
     )
@@ -117,6 +119,10 @@ def _warnings(session: Session, checks: Sequence[Parity], cut: dict[str, list[Wi
     if len(session.pool.real) > 1 and all(check.score is None for check in checks):
         found.append("The compared frames held nothing to compare: equal answers are not shown.")
     return found + [f"A frame failed: {text}" for text in session.failures[:3]]
+
+
+def _fallbacks(workers: Sequence[WorkerFigures]) -> list[str]:
+    return [truth.warning(w.id, w.unit) for w in workers if truth.fell_back(w.id, w.unit)]
 
 
 def _parity(pool: BenchmarkPool, checks: Sequence[Parity]) -> dict[str, Any]:

@@ -53,7 +53,10 @@ class Session(ABC):
     """A loaded model on one device, used by one thread of one process."""
 
     info: ModelInfo
-    unit: str = "unknown"  # which unit really runs it, as the runtime itself says
+    unit: str = (
+        "unknown"  # which unit really runs it, as the runtime itself says: "cpu", "cuda", "cuda + cpu"
+    )
+    unit_detail: str = ""  # how much runs where, in words: "118 nodes on cuda, 2 on cpu"
     needs_input: bool = True  # False: never looks at the batch, so that nobody has to prepare one
 
     @abstractmethod

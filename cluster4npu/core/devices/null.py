@@ -23,9 +23,10 @@ class NullSession(Session):
 
     needs_input = False
 
-    def __init__(self, unit: str) -> None:
+    unit = "no model"
+
+    def __init__(self) -> None:
         self.info = NULL_MODEL
-        self.unit = unit
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from cluster4npu.core.devices import truth
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Worker, WorkerPool
 from cluster4npu.core.engine.stream import Stream
@@ -37,7 +38,8 @@ def snapshot(
                 latency_ms=busy * 1e3 / frames if frames else None,
                 queue=stream.queue_of(worker.index),
                 restarts=worker.restarts,
-                unit=str(worker.report.get("unit", "unknown")),
+                unit=unit_of(worker),
+                fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
             )
         )
         count.reset_period()
@@ -67,6 +69,11 @@ def snapshot(
     )
 
 
+def unit_of(worker: Worker) -> str:
+    """Return what really runs the model in this worker, "unknown" before it has said."""
+    return str(worker.report.get("unit", truth.UNKNOWN))
+
+
 def _state(worker: Worker) -> str:
     return "busy" if worker.alive and worker.in_flight else worker.state
 
@@ -92,7 +99,7 @@ def summarize(
             DeviceSummary(
                 id=worker.member.id,
                 settled_id=worker.member.settled,
-                unit=str(worker.report.get("unit", "unknown")),
+                unit=unit_of(worker),
                 simulated=worker.member.simulated,
                 frames=count.frames,
                 share=count.frames / total if total else 0.0,
@@ -104,6 +111,8 @@ def summarize(
                 startup_ms=worker.report.get("startup_ms"),
                 first_inference_ms=worker.report.get("first_inference_ms"),
                 failed=worker.failure,
+                unit_detail=str(worker.report.get("unit_detail", "")),
+                fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
             )
         )
     return RunSummary(
@@ -120,7 +129,7 @@ def summarize(
         out_of_order=meter.out_of_order,
         policy=plan.stage.policy,
         simulated=plan.simulated,
-        warnings=tuple(stream.warnings),
+        warnings=(*stream.warnings, *(truth.warning(d.id, d.unit) for d in devices if d.fell_back)),
         failures=tuple(stream.failures),
         traces=meter.traces.array() if meter.traces is not None else None,
     )

@@ -139,6 +139,7 @@ class LoadedStage:
         first_ms, result_bytes = self._warm_up(spec)
         self.report: dict[str, Any] = {
             "unit": session.unit,
+            "unit_detail": session.unit_detail[:200],
             "sha256": session.info.sha256,
             "startup_ms": startup_ms,
             "first_inference_ms": first_ms,

@@ -20,6 +20,7 @@ class DeviceSnapshot:
     queue: int  # frames assigned to it and not finished
     restarts: int
     unit: str = "unknown"  # what really ran it, as the runtime says
+    fell_back: bool = False  # an accelerator was asked for, and the processor runs it all
 
 
 @dataclass(frozen=True, slots=True)

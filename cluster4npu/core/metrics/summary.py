@@ -28,6 +28,8 @@ class DeviceSummary:
     startup_ms: float | None = None
     first_inference_ms: float | None = None
     failed: str = ""
+    unit_detail: str = ""  # "118 nodes on cuda, 2 on cpu", where the runtime tells
+    fell_back: bool = False  # an accelerator was asked for, and the processor ran it all
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class RunSummary:
                     "latency_ms": d.latency_ms.as_dict(),
                     "fps": d.fps,
                     "unit": d.unit,
+                    "unit_detail": d.unit_detail,
+                    "fell_back": d.fell_back,
                     "simulated": d.simulated,
                     "weight": d.weight,
                     "restarts": d.restarts,

@@ -181,8 +181,14 @@ def _no_reader(model: Path | None) -> DeviceUnavailable:
 
 
 def default_devices(model: Path | None = None) -> tuple[str, ...]:
-    """Return the real devices of this machine that read such a model file: every accelerator, and the CPU once."""
+    """Return the real devices of this machine that read such a model file: every accelerator, and the CPU once.
+
+    Of several ids for one card (by its driver's name for it) only the first is taken.
+    """
     found = [d for d in registry.detect(model) if d.available and not d.simulated]
     cpus = sorted((d for d in found if d.kind == "cpu"), key=lambda d: d.backend != "onnx")
-    others = [d.id for d in found if d.kind != "cpu"]
-    return (*others, *(d.id for d in cpus[:1]))
+    others: dict[str, str] = {}
+    for device in found:
+        if device.kind != "cpu":
+            others.setdefault(device.hardware_id or device.id, device.id)
+    return (*others.values(), *(d.id for d in cpus[:1]))

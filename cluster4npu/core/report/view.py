@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.store.records import BENCHMARK, RUN, ResultRecord, RunRecord
 
 NOT_REPORTED = "not reported"
@@ -173,6 +174,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "Same answers", str(detail["parity"].get("state", NOT_REPORTED))
     for device in record.devices:
         label = " (SIMULATED)" if device.simulated else ""
+        label += ", not on what was asked for" if fell_back(device.id, device.unit) else ""
         yield f"Device {device.id}", f"{device.settled_id or device.id}, runs on {device.unit}{label}"
     yield "Model", f"{record.model.name} (SHA-256 {record.model.sha256})" if record.model else "none"
     yield "Pipeline digest", record.pipeline.digest

@@ -58,6 +58,10 @@ class DeviceRow(QWidget):
         self.name.setStyleSheet("font-weight: 600;")
         self.state = Chip()
         self.simulated = simulated_chip()
+        self.fallback = Chip()
+        self.fallback.setToolTip(
+            "Its runtime ran the whole model on the processor, not on what was asked for."
+        )
         self.share, self.busy = Bar(0), Bar(2)
         self.share_text, self.busy_text = _plain(""), _plain("")
         self.detail = ElidedLabel()
@@ -65,6 +69,7 @@ class DeviceRow(QWidget):
         head = QHBoxLayout()
         head.addWidget(self.name, 1)
         head.addWidget(self.simulated)
+        head.addWidget(self.fallback)
         head.addWidget(self.state)
         bars = QHBoxLayout()
         bars.setSpacing(6)
@@ -87,6 +92,7 @@ class DeviceRow(QWidget):
     def show_device(self, device: DeviceSnapshot) -> None:
         """Show the newest figures."""
         self.simulated.setVisible(device.simulated)
+        self.fallback.show_word("ON THE CPU" if device.fell_back else "", "warn")
         self.state.show_word(device.state, STATE_ROLES.get(device.state, "muted"))
         self.share.set_value(device.share)
         self.busy.set_value(device.busy)

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.store import RunRecord
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
@@ -72,6 +73,7 @@ def facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     """Return what is known of a run beside its figures, as titles and short values."""
     for device in record.devices:
         label = " (SIMULATED)" if device.simulated else ""
+        label += " (fell back to the CPU)" if fell_back(device.id, device.unit) else ""
         name = " \N{MIDDLE DOT} ".join(part for part in (device.name, device.unit) if part)
         yield f"Device {device.id}{label}", name or "no details"
     if record.model is not None:

@@ -48,7 +48,7 @@ class StickBackend(Backend):
         if info is None or not info.available:
             found = info.reason if info else f"plugged in: {', '.join(known)}"
             raise _unavailable(device, found, "Plug the stick in; `cluster4npu devices` lists what is here.")
-        return NullSession(device.unit) if model is None else StickSession(model, device)
+        return NullSession() if model is None else StickSession(model, device)
 
     def _info(self, index: int, *, available: bool = True, reason: str = "") -> DeviceInfo:
         name = "Imaginary NPU stick (computes on the processor)"

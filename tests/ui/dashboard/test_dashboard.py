@@ -14,7 +14,7 @@ from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
 
-DEVICE = DeviceSnapshot("onnx:cpu", "busy", False, 60, 0.6, 14.0, 0.93, 62.0, 2, 0, "CPUExecutionProvider")
+DEVICE = DeviceSnapshot("onnx:cpu", "busy", False, 60, 0.6, 14.0, 0.93, 62.0, 2, 0, "cpu")
 OTHER = DeviceSnapshot("sim:ane", "restarting", True, 40, 0.4, 10.0, 0.5, None, 0, 2)
 SNAPSHOT = MetricsSnapshot(
     elapsed_s=1.0,
@@ -170,3 +170,11 @@ def test_a_slow_device_does_not_flicker(dashboard: PerformanceDashboard) -> None
 def test_a_phrase_is_told_once(dashboard: PerformanceDashboard) -> None:
     dashboard.show_state("starting", "loading the model on every device")
     assert dashboard.figures.status.text().casefold().count("loading") == 1
+
+
+def test_an_accelerator_that_fell_back_is_flagged(dashboard: PerformanceDashboard) -> None:
+    fallen = replace(DEVICE, id="onnx:cuda:0", fell_back=True)
+    dashboard.update_snapshot(replace(SNAPSHOT, devices=(fallen, OTHER)))
+    rows = dashboard.device_chart.rows
+    assert rows["onnx:cuda:0"].fallback.text() == "ON THE CPU"
+    assert rows["sim:ane"].fallback.text() == ""
