@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,12 +15,19 @@ from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions,
 from cluster4npu.core.devices.detect import cpu_name, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
-from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
+from cluster4npu.core.devices.model_file import (
+    check_input,
+    check_outputs,
+    corrupt,
+    labels_from,
+    read_model_file,
+)
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.truth import CPU as CPU_UNIT
 from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
 
+_NUMBERS = re.compile(r"tensor\((?!string).*\)")  # not texts, sequences or maps
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 
 
@@ -150,6 +158,7 @@ class OnnxSession(Session):
     def _describe(self, model: Path, sha256: str) -> ModelInfo:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         check_input(model, {item.name: _shape(item.shape) for item in inputs})
+        check_outputs(model, {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)})
         metadata = self._session.get_modelmeta().custom_metadata_map
         return ModelInfo(
             path=str(model),

@@ -13,7 +13,13 @@ from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions,
 from cluster4npu.core.devices.detect import memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
-from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
+from cluster4npu.core.devices.model_file import (
+    check_input,
+    check_outputs,
+    corrupt,
+    labels_from,
+    read_model_file,
+)
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
@@ -164,6 +170,8 @@ class OpenVinoSession(Session):
 def _model_info(network: Any, model: Path, sha256: str) -> ModelInfo:
     shapes = {_name(item, i): _shape(item) for i, item in enumerate(network.inputs)}
     check_input(model, shapes)
+    kinds = {_name(o, i): str(o.element_type.get_type_name()) for i, o in enumerate(network.outputs)}
+    check_outputs(model, {name: kind for name, kind in kinds.items() if kind == "string"})
     ((input_name, input_shape),) = shapes.items()
     dtype = str(network.inputs[0].element_type.get_type_name())
     metadata = _metadata(network)

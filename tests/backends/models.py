@@ -119,3 +119,27 @@ def vector_input(path: Path) -> Path:
         [tensor("vector", [1, 32])],
         [tensor("result", [1, 32])],
     )
+
+
+def fails_on_light(path: Path, size: int = 16) -> Path:
+    """Computes a dark image, and fails on a bright one: it looks up an entry that is not there."""
+    nodes = [
+        helper.make_node("ReduceMax", ["image"], ["light"], keepdims=0),
+        helper.make_node("Mul", ["light", "twice"], ["doubled"]),
+        helper.make_node("Cast", ["doubled"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "index"], ["value"]),
+    ]
+    weights = {"table": np.zeros((1, 4), np.float32), "twice": np.float32(1.99)}
+    return _save(path, nodes, weights, [tensor("image", [1, 3, size, size])], [tensor("value", [4])])
+
+
+def text_output(path: Path, size: int = 16) -> Path:
+    """Gives a text beside its numbers."""
+    nodes = [
+        helper.make_node("Identity", ["image"], ["values"]),
+        helper.make_node("Identity", ["words"], ["text"]),
+    ]
+    shape = [1, 3, size, size]
+    text = helper.make_tensor_value_info("text", TensorProto.STRING, [1])
+    words = np.array(["a"], dtype=object)
+    return _save(path, nodes, {"words": words}, [tensor("image", shape)], [tensor("values", shape), text])

@@ -37,6 +37,8 @@ class Run(Command):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        from cluster4npu.core.engine.overload import OVERLOADS
+
         add_pipeline(parser)
         parser.add_argument(
             "--frames", type=number(int, unit="frames"), metavar="N", help="stop after N frames"
@@ -48,6 +50,17 @@ class Run(Command):
             "--devices", type=device_list, metavar="ID,ID", help="run on these, not the file's devices"
         )
         parser.add_argument("--policy", metavar="NAME", help="scheduling policy")
+        parser.add_argument(
+            "--target-fps",
+            type=number(float, unit="frames a second"),
+            metavar="F",
+            help="take at most F frames a second from the source",
+        )
+        parser.add_argument(
+            "--overload",
+            choices=OVERLOADS,
+            help="frames that nobody is free for: let the source wait, drop the oldest, or keep the newest only",
+        )
         parser.add_argument("--results", type=Path, metavar="FILE.jsonl", help="write every frame's results")
         parser.add_argument(
             "--trace", type=Path, metavar="FILE.json", help="write every frame's way (Chrome trace)"
@@ -71,6 +84,8 @@ class Run(Command):
         options = RunOptions(
             frames=args.frames,
             seconds=args.seconds,
+            target_fps=args.target_fps,
+            overload=args.overload,
             results_file=str(args.results.resolve()) if args.results else None,
             traces=args.trace is not None or not args.no_store,
         )

@@ -91,6 +91,17 @@ def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> Non
         )
 
 
+def check_outputs(path: Path, others: Mapping[str, str]) -> None:
+    """Refuse a model of whose outputs `others` (name and type) are no tensors of numbers; raises InputError."""
+    if others:
+        raise model_error(
+            "the model gives something other than numbers",
+            found=", ".join(f"output {name}: {kind}" for name, kind in others.items()) + f" in {path.name}",
+            allowed="outputs that are tensors of numbers",
+            hint="Cut the model off before its text or sequence outputs, or export it without them.",
+        )
+
+
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """Return a shape as people write it; "?" is a dimension that the model leaves open."""
     return " x ".join("?" if size is None else str(size) for size in shape) or "scalar"

@@ -29,9 +29,10 @@ from cluster4npu.core.engine.messages import (
     Stop,
     WantPreview,
 )
+from cluster4npu.core.engine.overload import OVERLOADS
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.signals import signals_held
-from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed, nearest
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
@@ -254,25 +255,33 @@ def _check(options: RunOptions) -> None:
         "frame_timeout_s": (options.frame_timeout_s, 0.05, 86_400),
     }
     for name, (value, low, high) in bounds.items():
-        if value is not None and not low <= value <= high:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not (number and low <= value <= high):
             raise InputError(
                 Problem(
-                    "out of bounds",
+                    "out of bounds" if number else "not a number",
                     field=name,
-                    found=str(value),
+                    found=repr(value),
                     allowed=f"{low} to {high}",
                     hint="Correct it.",
                 )
             )
-    if options.calibration not in ("auto", "always", "never"):
-        raise InputError(
-            Problem(
-                "unknown choice",
-                field="calibration",
-                found=options.calibration,
-                allowed="auto, always, never",
+    choices = {
+        "calibration": (options.calibration, ("auto", "always", "never")),
+        "overload": (options.overload, (None, *OVERLOADS)),
+    }
+    for name, (chosen, allowed) in choices.items():
+        if chosen not in allowed:
+            words = [word for word in allowed if word is not None]
+            raise InputError(
+                Problem(
+                    "unknown choice",
+                    field=name,
+                    found=str(chosen),
+                    allowed=", ".join(words),
+                    hint=nearest(str(chosen), words),
+                )
             )
-        )
 
 
 def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:

@@ -1,4 +1,4 @@
-"""Feeding: getting frames from a source into free slots, on time, and counting what a live source must drop."""
+"""Feeding: getting frames from a source into free slots, on time, and counting what had to be dropped."""
 
 from __future__ import annotations
 
@@ -26,11 +26,19 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """How much to read and how fast; None: no limit."""
+    """How much to read and how fast (None: no limit), and what happens when no slot is free for the next frame.
+
+    `overload`: "block" waits for one; "drop_oldest" and "latest" read on, and let a frame go for each that has no slot.
+    """
 
     frames: int | None = None
     fps: float | None = None
     loop: bool = False
+    overload: str = "block"
+
+    @property
+    def lossy(self) -> bool:
+        return self.overload != "block"
 
 
 class Feeder(ABC):
@@ -47,6 +55,7 @@ class Feeder(ABC):
         self._count = 0
         self._start_ns: int | None = None
         self._exhausted = False
+        self._stopped = False
         self.dropped = 0
         self.error: Cluster4NPUError | None = None
 
@@ -84,19 +93,11 @@ class Feeder(ABC):
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
         row = self._ring.table[slot]
         row["state"] = WRITING
-        try:
-            info = self._source.read_into(self._ring.frame(slot))
-            if info is None and self._plan.loop and self._count:
-                self._source.rewind()
-                info = self._source.read_into(self._ring.frame(slot))
-        except Cluster4NPUError as error:
-            self.error = error
-            info = None
-        except Exception as error:  # a decoder's own failure must end this run in order, not the process
-            self.error = RunFailed(
-                Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
-            )
-            info = None
+        info = self._fetch(slot)
+        while (
+            self._node.live and info is not None and time.monotonic_ns() < scheduled_ns and not self._stopped
+        ):
+            info = self._fetch(slot)  # paced: what a live source sends before its time goes by
         if info is None:
             self._exhausted = True
             return None
@@ -107,6 +108,23 @@ class Feeder(ABC):
         row["state"] = READY
         captured = time.monotonic_ns()
         return Filled(slot, info, captured if self._node.live else scheduled_ns, captured)
+
+    def _fetch(self, slot: int) -> FrameInfo | None:
+        """Read one frame, the first again after the last where that is wanted; None at the end or on an error."""
+        try:
+            info = self._source.read_into(self._ring.frame(slot))
+            if info is None and self._plan.loop and self._count:
+                self._source.rewind()
+                info = self._source.read_into(self._ring.frame(slot))
+        except Cluster4NPUError as error:
+            self.error = error
+            return None
+        except Exception as error:  # a decoder's own failure must end this run in order, not the process
+            self.error = RunFailed(
+                Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
+            )
+            return None
+        return info
 
 
 class InlineFeeder(Feeder):
@@ -147,7 +165,6 @@ class ThreadFeeder(Feeder):
         self._slots: list[int] = []
         self._ready: deque[Filled] = deque()
         self._changed = threading.Condition()
-        self._stopped = False
         self._over = False
         self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
         self._thread.start()
@@ -181,12 +198,12 @@ class ThreadFeeder(Feeder):
         slot = self._next_slot()
         while slot is not None:
             due = self._due_ns()
-            if self._plan.fps is not None and not self._sleep_until(due):
+            if self._plan.fps is not None and not self._node.live and not self._sleep_until(due):
                 break
             filled = self._read(slot, due)
             if filled is None or self._stopped:
                 break
-            if self._node.live and not self._slots and not self._exhausted:
+            if self._plan.lossy and not self._slots and not self._exhausted:
                 self.dropped += 1  # every slot is taken: the next frame replaces this one
                 continue
             self._ready.append(filled)
@@ -213,6 +230,6 @@ def make_feeder(
     node: SourceNode, source: Source, ring: Ring, plan: FeedPlan, wake: Callable[[], None]
 ) -> InlineFeeder | ThreadFeeder:
     """Return the feeder that suits the source."""
-    if node.may_block:
+    if node.may_block or plan.lossy:
         return ThreadFeeder(node, source, ring, plan, wake)
     return InlineFeeder(node, source, ring, plan)

@@ -12,7 +12,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
-from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder
+from cluster4npu.core.engine.feeder import ThreadFeeder
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import (
     Failed,
@@ -27,6 +27,7 @@ from cluster4npu.core.engine.messages import (
     StateChanged,
 )
 from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.overload import LATEST, feed_plan
 from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
@@ -60,6 +61,8 @@ def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connectio
         manager.close_sinks()
         event = Finished(manager.summary())
     except Cluster4NPUError as error:
+        if manager.stream is not None:
+            manager.stream.abandon()
         event = Failed(error, manager.summary() if manager.stream else None)
     except Exception:  # a fault of ours: tell it with its trace, and clean up like after any other end
         hint = "Please report this with the text above."
@@ -83,7 +86,6 @@ class Manager:
         self._sinks: list[SinkThread] = []
         self._rating: Rating | None = None
         self._host = HostMeter()
-        self._dropped = 0
         self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
 
@@ -260,14 +262,16 @@ class Manager:
         rates, left_out = self._rating.rates(active)
         if rates:
             active = [i for i in active if self._pool.workers[i].member.settled in rates]
+        loop = self._options.loop
+        if loop is None:
+            loop = bool(getattr(self._source[0].params, "loop", False)) or self._options.hold
+        feed = feed_plan(self._source[0], self._source[1].spec, self._options, segment, loop=loop)
+        in_flight = self._options.in_flight or (1 if feed.overload == LATEST else None)
         self._source[1].rewind()
         batch: list[Result] = []
         collect = (
             collected.append if collected is not None else batch.append if self._options.results else None
         )
-        loop = self._options.loop
-        if loop is None:
-            loop = bool(getattr(self._source[0].params, "loop", False)) or self._options.hold
         self.stream = Stream(
             self._hub,
             self._pool,
@@ -280,15 +284,15 @@ class Manager:
             self._preview,
             Meter(len(self._pool.workers), traces=self._options.traces),
             StreamOptions(
-                FeedPlan(segment.frames, segment.target_fps, loop),
+                feed,
                 segment.seconds,
                 segment.window,
-                self._options.in_flight,
+                in_flight,
                 collect,
+                bounded_end=not self._options.hold,
             ),
         )
         self.stream.warnings.extend(left_out)
-        self._dropped = 0
         self._state("running")
         self._loop(self.stream, batch)
         self._report(self.stream, "stopped" if not self._options.hold else "holding")
@@ -300,7 +304,7 @@ class Manager:
             going = stream.step(next_report)
             stop = self._hub.stop_asked
             if stop is not None and stop.now:
-                self._dropped = stream.abandon()
+                stream.abandon()
                 going = False
             elif stop is not None:
                 stream.drain()
@@ -319,18 +323,13 @@ class Manager:
     def _check_sinks(self, stream: Stream) -> None:
         for sink in self._sinks:
             if sink.error is not None:
-                self._dropped = stream.abandon()
                 raise sink.error
 
     def _report(self, stream: Stream, state: str) -> None:
         assert self._pool is not None and self._ring is not None
         self._host.update([os.getpid(), *self._pids()])
         slots = self._ring.layout.slots
-        self._hub.tell(
-            MetricsUpdated(
-                snapshot(stream, self._pool, self._host, state, slots, self._dropped, self._goal())
-            )
-        )
+        self._hub.tell(MetricsUpdated(snapshot(stream, self._pool, self._host, state, slots, self._goal())))
 
     def _goal(self) -> int | None:
         """Return how many frames will come in all, where that is known."""
@@ -358,4 +357,4 @@ class Manager:
     def summary(self) -> RunSummary:
         """Return the figures of the last segment."""
         calibration = self._rating.last() if self._rating else {}
-        return summarize(self._plan, self.stream, self._pool, self._dropped, calibration)
+        return summarize(self._plan, self.stream, self._pool, calibration)

@@ -21,8 +21,10 @@ class RunOptions:
 
     `devices` and `policy` replace those of the inference node. `calibration` is "auto" (measured once, then cached),
     "always" or "never" (equal weights). `window` bounds the frames in the whole engine at once (1: single-stream).
-    `target_fps` paces the source. `results` streams every frame's results to the handle; `traces` keeps every
-    frame's stamps for the summary. `hold` loads everything and then waits for `Run.measure`.
+    `target_fps` paces the source; `overload` ("block", "drop_oldest" or "latest") says what happens to its frames when
+    nobody is free for them; both replace what the source node says. `results` streams every frame's results to the
+    handle; `traces` keeps every frame's stamps for the summary. `hold` loads everything and then waits for
+    `Run.measure`.
     """
 
     devices: tuple[str, ...] | None = None
@@ -30,6 +32,7 @@ class RunOptions:
     frames: int | None = None
     seconds: float | None = None
     target_fps: float | None = None
+    overload: str | None = None  # None: as the source node says
     window: int | None = None
     loop: bool | None = None  # None: as the source node says
     calibration: str = "auto"

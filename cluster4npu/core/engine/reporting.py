@@ -17,7 +17,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 
 def snapshot(
-    stream: Stream, pool: WorkerPool, host: HostMeter, state: str, slots: int, dropped: int, goal: int | None
+    stream: Stream, pool: WorkerPool, host: HostMeter, state: str, slots: int, goal: int | None
 ) -> MetricsSnapshot:
     """Return the figures of this moment and begin the next period."""
     meter = stream.meter
@@ -43,13 +43,14 @@ def snapshot(
             )
         )
         count.reset_period()
+    frames_in, dropped = stream.frames_in_and_dropped()
     p50, p95, p99 = period.latency_ranks_ms
     return MetricsSnapshot(
         elapsed_s=(time.monotonic_ns() - meter.start_ns) / 1e9,
         state=state,
-        frames_in=stream.frames_in,
+        frames_in=frames_in,
         frames_out=meter.out,
-        frames_dropped=stream.feeder.dropped + dropped,
+        frames_dropped=dropped,
         frames_failed=meter.failed,
         in_flight=stream.in_engine,
         fps=period.fps,
@@ -82,7 +83,6 @@ def summarize(
     plan: ExecutionPlan,
     stream: Stream | None,
     pool: WorkerPool | None,
-    dropped: int,
     calibration: Mapping[str, DeviceCalibration],
 ) -> RunSummary:
     """Return how a segment ended; all zero when nothing had begun."""
@@ -91,6 +91,7 @@ def summarize(
         return RunSummary(0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, plan.stage.policy, plan.simulated)
     meter = stream.meter
     wall = (meter.last_ns - meter.start_ns) / 1e9
+    frames_in, dropped = stream.frames_in_and_dropped()
     total = sum(d.frames for d in meter.devices)
     devices = []
     for worker, count in zip(pool.workers, meter.devices, strict=True):
@@ -116,9 +117,9 @@ def summarize(
             )
         )
     return RunSummary(
-        frames_in=stream.frames_in,
+        frames_in=frames_in,
         frames_out=meter.out,
-        frames_dropped=stream.feeder.dropped + dropped,
+        frames_dropped=dropped,
         frames_failed=meter.failed,
         fps=meter.out / wall if wall else 0.0,
         wall_s=wall,

@@ -2,7 +2,8 @@
 
     free slot -> feeder -> pending -> a worker's backlog -> in flight -> finished -> delivered in order -> free slot
 
-A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed.
+A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed. Where the
+source may not wait (`FeedPlan.overload`), frames that no worker has yet are dropped for newer ones, and counted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cluster4npu.core.engine.feeder import FeedPlan, Filled, make_feeder
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.messages import PreviewReady, Result, WorkerFailed
 from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.ring import FREE, READING, READY, Ring
@@ -31,6 +33,8 @@ from cluster4npu.core.scheduling.base import Policy, WorkerView
 
 LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
+DRAIN_GRACE_S = 2.0  # beyond what the frames in flight should take, when a run is to end
+MOST_FAILURES = 32  # without any success: then it is no use going on
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _PORTIONS = 3  # a source refills the window in about so many goes
 _FAILURES_TOLD = 5
@@ -79,6 +83,7 @@ class StreamOptions:
     window: int | None
     in_flight: int | None
     collect: Callable[[Result], None] | None
+    bounded_end: bool = True  # a drain drops what takes far longer than it should
 
 
 def natural_window(rates: Mapping[str, float], slots: int) -> int:
@@ -118,7 +123,7 @@ class Stream:
         self._policy, self._weights = policy, rates or dict.fromkeys(self._active, 1.0)
         self._route, self._preview, self._options = route, preview, options
         self.meter = meter
-        self._live = source[0].live
+        self._lossy = options.feed.lossy
         self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
         self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
         self._limit = self._bounded(options.window or natural_window(self._weights, ring.layout.slots))
@@ -134,6 +139,8 @@ class Stream:
         self._last_id = -1
         self._full = False
         self._draining = False
+        self._patience_ns: int | None = None  # until when a drain waits for what is in flight
+        self._dropped = 0
         self.failures: list[str] = []
         self.warnings: list[str] = []
         self._set_alive()
@@ -141,9 +148,10 @@ class Stream:
 
     # ---- figures for snapshots
 
-    @property
-    def frames_in(self) -> int:
-        return self._next_id + self.feeder.dropped
+    def frames_in_and_dropped(self) -> tuple[int, int]:
+        """Return both counts of one moment: the feeder's thread may be dropping right now."""
+        replaced = self.feeder.dropped
+        return self._next_id + replaced, self._dropped + replaced
 
     @property
     def in_engine(self) -> int:
@@ -169,6 +177,9 @@ class Stream:
         self._deliver()
         self._offer()
         self._take_frames()
+        if self._lossy:
+            self._let_go()
+            self._offer()
         self._assign()
         if self._policy.steals:
             self._steal()
@@ -180,6 +191,8 @@ class Stream:
         times = [latest_s] + [t for t in (due, self._pool.next_due_s()) if t is not None]
         if self._options.seconds is not None and not self._draining:
             times.append(self.meter.start_ns / 1e9 + self._options.seconds)
+        if self._patience_ns is not None:
+            times.append(self._patience_ns / 1e9)
         return max(0.0, min(times) - time.monotonic())
 
     def _check_time(self) -> None:
@@ -187,16 +200,26 @@ class Stream:
         over = seconds is not None and time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9
         if over and not self._draining:
             self.drain()
+        if self._patience_ns is not None and time.monotonic_ns() > self._patience_ns:
+            self.warnings.append(f"{len(self._order)} frames were not finished in time and were dropped")
+            self.abandon()
 
     def drain(self) -> None:
-        """Take no further frame; what is in flight is finished."""
+        """Take no further frame; what is in flight is finished, but a worker that hangs is not waited for."""
+        if self._draining:
+            return
         self._draining = True
         self.feeder.finish()
+        if self._options.bounded_end:
+            needed_ns = max(
+                (self.queue_of(i) * self._service_ns.get(i, 0.0) for i in self._active.values()), default=0.0
+            )
+            self._patience_ns = time.monotonic_ns() + int(DRAIN_GRACE_S * 1e9 + 2 * needed_ns)
 
     def _offer(self) -> None:
         """Give free slots to the feeder: in portions, one wake-up each, unless a worker has nothing left to do."""
         room = min(len(self._free), self._limit - self._offered - len(self._order))
-        if room < self._limit // _PORTIONS and not self._live and all(self._backlog.values()):
+        if room < self._limit // _PORTIONS and not self._lossy and all(self._backlog.values()):
             return
         for _ in range(room):
             self._offered += 1
@@ -219,6 +242,28 @@ class Stream:
             self._pending.append(frame)
             if time.monotonic_ns() >= until:
                 break  # hand on what was read, and look at the workers
+
+    def _let_go(self) -> None:
+        """Drop what no worker has: all but the newest, or the oldest ones until the source has a slot ahead."""
+        latest = self._options.feed.overload == LATEST
+        waiting = [*self._pending, *(f for backlog in self._backlog.values() for f in backlog)]
+        waiting.sort(key=lambda f: f.frame_id)
+        for frame in waiting[:-1]:
+            if not latest and (self._offered > 1 or len(self._order) + self._offered < self._limit):
+                return
+            self._drop(frame)
+
+    def _drop(self, frame: Frame) -> None:
+        if frame.worker == _NOBODY:
+            self._pending.remove(frame)
+        else:
+            self._backlog[frame.worker].remove(frame)
+            self._views[self._pool.workers[frame.worker].member.settled].waiting -= 1
+        self._order.remove(frame)
+        self._dropped += 1
+        self._trace(frame, STATUS_DROPPED, time.monotonic_ns())
+        self._ring.table[frame.slot]["state"] = FREE
+        self._free.append(frame.slot)
 
     def _assign(self) -> None:
         while self._pending:
@@ -260,8 +305,8 @@ class Stream:
             self._limit = self._bounded(natural_window(rates, self._ring.layout.slots))
 
     def _bounded(self, window: int) -> int:
-        """Return how many slots may be in use: a live source has one of its own to read into."""
-        return min(self._ring.layout.slots, window + (1 if self._live else 0))
+        """Return how many slots may be in use: a source that may not wait has two of its own to read into."""
+        return min(self._ring.layout.slots, window + (2 if self._lossy else 0))
 
     def _dispatch(self) -> None:
         for index, backlog in self._backlog.items():
@@ -351,6 +396,15 @@ class Stream:
             )
         )
 
+    def _all_fail(self) -> RunFailed:
+        return RunFailed(
+            Problem(
+                f"each of the first {self.meter.failed} frames failed",
+                found="; ".join(self.failures[:2]),
+                hint="Look at the first reason: the model, or what is around it, does not fit the frames.",
+            )
+        )
+
     # ---- delivery
 
     def _deliver(self) -> None:
@@ -372,6 +426,8 @@ class Stream:
             self.meter.failed += 1
             if len(self.failures) < _FAILURES_TOLD:
                 self.failures.append(f"frame {frame.frame_id}: {frame.error}")
+            if self.meter.failed >= MOST_FAILURES and not self.meter.out:
+                raise self._all_fail()
         else:
             self.meter.delivered(frame.worker, latency_ms, info.height * info.width * 3, now)
         self._trace(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
@@ -429,16 +485,15 @@ class Stream:
                 )
             )
 
-    def abandon(self) -> int:
-        """Count everything that is still on its way as dropped; return how many frames that were."""
+    def abandon(self) -> None:
+        """Count everything that is still on its way as dropped."""
         self.feeder.finish()
         while (filled := self.feeder.take()) is not None:
             frame = Frame(filled.slot, self._next_id, 0, filled)
             self._next_id += 1
             self._order.append(frame)
-        left = len(self._order)
+        self._dropped += len(self._order)
         now = time.monotonic_ns()
         for frame in self._order:
             self._trace(frame, STATUS_DROPPED, now)
         self._order.clear()
-        return left

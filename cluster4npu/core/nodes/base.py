@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -75,6 +75,27 @@ def param(
         description=description,
         json_schema_extra={name: value for name, value in extra.items() if value},
         **bounds,
+    )
+
+
+class SourceParams(NodeParams):
+    """Parameters of every source: how fast it is read, and what happens when that is too fast for the devices."""
+
+    target_fps: float | None = param(
+        None,
+        title="Pace",
+        description="At most so many frames a second are taken; empty: as many as come.",
+        unit="frames/s",
+        advanced=True,
+        ge=0.001,
+        le=100_000,
+    )
+    overload: Literal["auto", "block", "drop_oldest", "latest"] = param(
+        "auto",
+        title="When too fast",
+        description="What happens to frames that nobody is free for: block makes the source wait, drop_oldest lets the "
+        "frame go that waits longest, latest keeps only the newest. auto: live sources drop_oldest, others block.",
+        advanced=True,
     )
 
 
@@ -170,7 +191,7 @@ class Source(Protocol):
 
 
 class SourceNode(Node):
-    """A node that opens a source. `live` sources cannot wait: when all slots are full their frames are dropped.
+    """A node that opens a source. `live` sources cannot wait: unless told to block, what nobody is free for is dropped.
 
     `may_block`: reading can take long (disk, camera, network), so that it gets a thread of its own.
     """
@@ -178,6 +199,7 @@ class SourceNode(Node):
     place = Place.SOURCE
     live: ClassVar[bool] = False
     may_block: ClassVar[bool] = True
+    Params = SourceParams
 
     @abstractmethod
     def open(self) -> Source:

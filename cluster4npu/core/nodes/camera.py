@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes.base import NodeParams, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.nodes.live import LiveSource, ready
 from cluster4npu.core.vision.capture import Capture
 
@@ -21,7 +21,7 @@ class Camera(SourceNode):
     live = True
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(NodeParams):
+    class Params(SourceParams):
         index: int = param(
             0, title="Camera", description="Number of the camera; the first one is 0.", ge=0, le=99
         )

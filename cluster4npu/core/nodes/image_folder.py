@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, NodeParams, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.vision.capture import quiet_cv2
 
@@ -28,7 +28,7 @@ class ImageFolder(SourceNode):
     description = "Reads the images of a folder in natural order (2.png before 10.png)."
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(NodeParams):
+    class Params(SourceParams):
         path: str = param(
             "",
             title="Folder",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes.base import NodeParams, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.nodes.live import LiveSource, ready
 from cluster4npu.core.vision.capture import Capture, redact_url
 
@@ -25,7 +25,7 @@ class Rtsp(SourceNode):
     live = True
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(NodeParams):
+    class Params(SourceParams):
         # Without bounds: pydantic's own messages would quote the URL, password and all.
         url: str = param(
             "", title="URL", description="rtsp://HOST/PATH, where needed with USER:PASSWORD@ before the host."

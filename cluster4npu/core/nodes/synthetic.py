@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, NodeParams, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, SourceParams, param
 
 _TILE = 8  # pixels along the edge of one tile of the pattern
 _PERIOD = 64  # rows after which the pattern repeats, so that it can scroll without a seam
@@ -23,7 +23,7 @@ class Synthetic(SourceNode):
     description = "Makes a moving pattern: for trying devices and policies without any file."
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(NodeParams):
+    class Params(SourceParams):
         width: int = param(640, title="Width", description="Width of a frame.", unit="px", ge=16, le=8192)
         height: int = param(480, title="Height", description="Height of a frame.", unit="px", ge=16, le=8192)
         fps: float | None = param(

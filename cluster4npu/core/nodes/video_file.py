@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, NodeParams, Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.vision.capture import Capture
 
@@ -32,7 +32,7 @@ class VideoFile(SourceNode):
     description = "Reads the frames of a video file (MP4, AVI, MOV, MKV ...)."
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(NodeParams):
+    class Params(SourceParams):
         path: str = param(
             "",
             title="File",

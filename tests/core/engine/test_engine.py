@@ -177,7 +177,10 @@ def test_a_pipeline_with_problems_is_refused_before_anything_starts(make_pipelin
     ("options", "field"),
     [
         (RunOptions(frames=0), "frames"),
+        (RunOptions(frames="x"), "frames"),
+        (RunOptions(seconds=True), "seconds"),
         (RunOptions(in_flight=0), "in_flight"),
+        (RunOptions(overload="drop"), "overload"),
         (RunOptions(calibration="maybe"), "calibration"),
         (RunOptions(policy="smoth"), "policy"),
         (RunOptions(devices=("tpu:1",)), "devices"),

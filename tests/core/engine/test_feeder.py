@@ -11,7 +11,7 @@ import pytest
 from cluster4npu.core.engine.feeder import FeedPlan, InlineFeeder, ThreadFeeder
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import RunFailed
-from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, NodeParams, SourceNode
+from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, SourceNode, SourceParams
 
 
 class Counting:
@@ -46,7 +46,7 @@ class Node(SourceNode):
     title = category = description = "test"
 
     def __init__(self, live: bool = False) -> None:
-        super().__init__("source", NodeParams())
+        super().__init__("source", SourceParams())
         self.live = live  # type: ignore[misc]
 
     def open(self) -> Counting:
@@ -110,7 +110,7 @@ class TestBoth:
 def test_live_source_drops_and_counts_when_no_slot_is_free(ring):
     source = Counting(None)
     source.gate = threading.Semaphore(0)
-    live = feeder("thread", ring, source, FeedPlan(), live=True)
+    live = feeder("thread", ring, source, FeedPlan(overload="drop_oldest"), live=True)
     live.offer(0)
     live.offer(1)
     source.gate.release(
@@ -125,3 +125,20 @@ def test_live_source_drops_and_counts_when_no_slot_is_free(ring):
     live.finish()
     source.gate.release()
     assert live.join(5)
+
+
+def test_a_live_source_is_paced_by_letting_frames_go_by(ring):
+    source = Counting(None)
+    source.gate = threading.Semaphore(0)
+    live = feeder("thread", ring, source, FeedPlan(frames=3, fps=20), live=True)
+    start = time.monotonic()
+    seen = []
+    while not live.ended:
+        live.offer(0)
+        while (filled := live.take()) is None:
+            source.gate.release()
+            threading.Event().wait(0.005)
+        seen.append(int(ring.frame(filled.slot)[0]))
+    assert time.monotonic() - start >= 0.1
+    assert seen[0] == 0 and seen[1] > 1 and seen[2] > seen[1] + 1
+    assert live.dropped == 0
