@@ -28,8 +28,10 @@ from cluster4npu.core.settings import default_store_path
 from cluster4npu.ui import theme
 from cluster4npu.ui.actions import PAGES, Actions
 from cluster4npu.ui.autosave import Autosave
+from cluster4npu.ui.dialogs.comparison import Comparison
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.files import FileControl, display_name
+from cluster4npu.ui.last_benchmark import LastBenchmark
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.recovery import Lost, find_lost
@@ -38,7 +40,7 @@ from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 
 if TYPE_CHECKING:
-    from cluster4npu.core.bench import Profile
+    from cluster4npu.core.bench import BenchmarkResult, Profile
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
     from cluster4npu.ui.history.history import HistoryPage
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
         self.files = FileControl(self, self.document, self.preferences)
         self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
         self.start_page = StartPage()
+        self.last_benchmark = LastBenchmark(self.store, self)
         self._workspace: Workspace | None = None
         self._history: HistoryPage | None = None
         self.dialog: QDialog | None = None
@@ -88,6 +91,7 @@ class MainWindow(QMainWindow):
 
             self._workspace = Workspace(self.document, self.preferences)
             self._workspace.preview.wanted.connect(self.runs.bridge.show_preview)
+            self.last_benchmark.found.connect(self._workspace.dashboard.compare.show_comparison)
             self.stack.addWidget(self._workspace)
             for action in self._workspace.view_actions():
                 self._view_menu.addAction(action)
@@ -134,6 +138,7 @@ class MainWindow(QMainWindow):
 
         dialog = BenchmarkDialog(self.document.config, self.store, self, profile=profile)
         dialog.history_requested.connect(self.show_history)
+        dialog.benchmark_finished.connect(self._show_benchmark_result)
         self._open_dialog(dialog)
         return dialog
 
@@ -303,7 +308,13 @@ class MainWindow(QMainWindow):
         if not self.runs.busy:
             self.workspace.forget_run()
             self._show_run_state("Ready", "")
+        self.last_benchmark.look(self.document.config)
         self.show_designer()
+
+    def _show_benchmark_result(self, result: BenchmarkResult) -> None:
+        compare = self.workspace.dashboard.compare
+        compare.show_comparison(Comparison.of(result.as_dict()))
+        self.workspace.dashboard.show_compare()
 
     def _show_error(self, error: InputError) -> None:
         self.messages.show_problems(error.problems)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.metrics.alerts import AlertRule
 from cluster4npu.core.settings import data_dir
 
 MAX_RECENT = 12
@@ -14,7 +17,7 @@ _LAYOUT_VERSION = 1
 
 
 class Preferences:
-    """Recent files, theme, and the places of window and panels."""
+    """Recent files, theme, alerts, and the places of window and panels."""
 
     def __init__(self) -> None:
         self._settings = QSettings(str(data_dir() / "window.ini"), QSettings.Format.IniFormat)
@@ -22,13 +25,7 @@ class Preferences:
     @property
     def recent(self) -> list[Path]:
         """Return the files that were opened or saved, newest first; some may be gone."""
-        try:
-            entries = json.loads(str(self._settings.value("recent", "[]")))
-        except ValueError:
-            return []
-        return (
-            [Path(entry) for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
-        )
+        return [Path(entry) for entry in self._list("recent") if isinstance(entry, str)]
 
     def remember(self, path: Path) -> None:
         """Put a file at the top of the recent ones."""
@@ -46,6 +43,19 @@ class Preferences:
     def theme(self, mode: str) -> None:
         self._settings.setValue("theme", mode)
 
+    @property
+    def alert_rules(self) -> list[AlertRule]:
+        """Return the user's alerts; entries that are none are left out."""
+        rules = []
+        for entry in self._list("alerts"):
+            with contextlib.suppress(InputError):  # a file that was edited by hand must not stop the window
+                rules.append(AlertRule.of(entry))
+        return rules
+
+    @alert_rules.setter
+    def alert_rules(self, rules: list[AlertRule]) -> None:
+        self._settings.setValue("alerts", json.dumps([rule.as_dict() for rule in rules]))
+
     def layout(self, name: str) -> QByteArray:
         """Return what was kept of a window's layout under this name; empty when nothing fits this version."""
         value = self._settings.value(f"layout{_LAYOUT_VERSION}/{name}")
@@ -58,6 +68,13 @@ class Preferences:
     def sync(self) -> None:
         """Write the file now."""
         self._settings.sync()
+
+    def _list(self, name: str) -> list[object]:
+        try:
+            entries = json.loads(str(self._settings.value(name, "[]")))
+        except ValueError:
+            return []
+        return entries if isinstance(entries, list) else []
 
     def _set_recent(self, paths: list[Path]) -> None:
         self._settings.setValue("recent", json.dumps([str(path) for path in paths]))

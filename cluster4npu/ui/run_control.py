@@ -101,9 +101,7 @@ class RunControl(QObject):
         self._workspace().show_started(started)
 
     def _show_calibrated(self, event: Calibrated) -> None:
-        weights = ", ".join(f"{d.id} {d.weight:.0%}" for d in event.devices)
-        how = "as measured earlier" if event.cached else "measured now"
-        self._workspace().dashboard.show_note(f"Calibrated ({how}): {weights}")
+        self._workspace().dashboard.show_calibrated(event)
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()

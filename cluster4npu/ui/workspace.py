@@ -66,6 +66,9 @@ class Workspace(QMainWindow):
         self.editor.node_selected.connect(self.properties.show_node)
         self.node_palette.node_activated.connect(self.editor.add_node)
         self.problems.node_chosen.connect(self.editor.select_node)
+        alerts = self.dashboard.alerts
+        alerts.set_user_rules(preferences.alert_rules)
+        alerts.rules_edited.connect(lambda rules: setattr(preferences, "alert_rules", rules))
         document.problems_changed.connect(lambda _: self._count_problems())
 
     def view_actions(self) -> list[QAction]:
@@ -86,6 +89,7 @@ class Workspace(QMainWindow):
         self.end_problems()
         self.preview.clear()
         self.dashboard.clear()
+        self.dashboard.compare.forget()
         self.editor.set_node_badges({})
 
     def end_problems(self) -> None:
@@ -100,12 +104,13 @@ class Workspace(QMainWindow):
     def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Show the newest measurements, on the dashboard and at the inference nodes."""
         self.dashboard.update_snapshot(snapshot)
-        nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
-        self.editor.set_node_badges({node: f"{figure(self.dashboard.fps)} FPS" for node in nodes})
+        self._show_badges(self.dashboard.fps)
 
     def end_run(self, summary: RunSummary | None, how: str, problems: Sequence[Problem] = ()) -> None:
         """Show how the run ended: "finished", "stopped" or "failed", then with its problems."""
         self.dashboard.show_end(summary, how)
+        if summary is not None and summary.frames_out:
+            self._show_badges(summary.fps)
         self.preview.end(how, problems[0].text() if problems else "")
         self.problems.show_run_problems(problems)
         self._count_problems()
@@ -161,6 +166,10 @@ class Workspace(QMainWindow):
         self.resizeDocks(
             [docks["Preview"], docks["Properties"]], [preview, height - preview], Qt.Orientation.Vertical
         )
+
+    def _show_badges(self, fps: float) -> None:
+        nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
+        self.editor.set_node_badges({node: f"{figure(fps)} FPS" for node in nodes})
 
     def _count_problems(self) -> None:
         count = len(self.problems.shown())

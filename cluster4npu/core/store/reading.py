@@ -101,6 +101,15 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
     )
 
 
+def latest(opened: duckdb.DuckDBPyConnection, kind: str, pipeline_digest: str) -> RunRecord | None:
+    """Return the newest run of a kind of one pipeline, or None."""
+    found = opened.execute(
+        "SELECT id FROM runs WHERE kind = ? AND pipeline_digest = ? ORDER BY created_at DESC, id DESC LIMIT 1",
+        [kind, pipeline_digest],
+    ).fetchone()
+    return run(opened, found[0]) if found is not None else None
+
+
 def samples(opened: duckdb.DuckDBPyConnection, run_id: str, path: Path) -> np.ndarray:
     """Return a run's samples as a SAMPLE array, checked against the row count and checksum saved with it."""
     names = SAMPLE.names or ()

@@ -71,6 +71,10 @@ class Store:
         """
         return self.reading(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
 
+    def latest(self, kind: str, pipeline_digest: str) -> RunRecord | None:
+        """Return the newest run of this kind of the pipeline with this digest, without samples, or None."""
+        return self.reading(lambda opened: reading.latest(opened, kind, pipeline_digest))
+
     def segments(self, run_id: str) -> tuple[SegmentRecord, ...]:
         """Return a run's segments with their samples; raises as `run` and `samples` do."""
         samples = self.samples(run_id)

@@ -1,43 +1,54 @@
-"""A chart of a few values over the last minute, cheap enough to run beside the engine."""
+"""A chart of a few values over time, cheap enough to run beside the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
+from cluster4npu.ui.dashboard.series import CAPACITY, SeriesStore
 
 WINDOW_S = 60.0
+LEAST_S = 0.5  # the shortest stretch that one can zoom to
 REDRAW_MS = 50
-_CAPACITY = 1024
+KEYS = "Keys: + and - zoom, Left and Right move, Home shows the whole run, End follows the newest."
 
 
 class _SecondsAxis(pg.AxisItem):
-    """Time since the run began; the unit stands at the last number, which saves a line for it."""
+    """Time since the run began; the unit stands at each number, which saves a line for it."""
 
     def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
-        texts = [f"{value:g}" for value in values]
-        return [*texts[:-1], f"{texts[-1]} s"] if texts else []
+        return [f"{value:g} s" for value in values]
 
 
 class LiveChart(QWidget):
     """Lines over time, newest at the right. None is a gap in the line, and "not reported" in the header.
 
-    `series` names the lines; `unit` stands on the axis and behind the newest values.
+    `series` names the lines; `unit` stands on the axis and behind the newest values. With `band` the room between
+    the first line and the last is filled. Wheel and mouse zoom and move along the time; `End` follows again.
     """
 
-    def __init__(self, title: str, unit: str, series: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        unit: str,
+        series: Sequence[str],
+        parent: QWidget | None = None,
+        *,
+        band: bool = False,
+        capacity: int = CAPACITY,
+    ) -> None:
         super().__init__(parent)
         self.title, self.unit, self.series = title, unit, tuple(series)
-        self._times = np.empty(_CAPACITY)
-        self._values = np.full((len(self.series), _CAPACITY), np.nan)
-        self._count = 0
+        self.store = SeriesStore(len(self.series), capacity)
+        self.following, self.paused = True, False
         self._ended: tuple[float | None, ...] | None = None
         self._header = QLabel(title)
         self._header.setProperty("role", "subheading")
@@ -45,64 +56,157 @@ class LiveChart(QWidget):
         self._newest.setTextFormat(Qt.TextFormat.RichText)
         self._newest.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._newest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.menu_button = ExportButton(self, title, self.table)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": _SecondsAxis("bottom")})
         self._make_plot()
         self._curves = [self.plot.plot(connect="finite") for _ in self.series]
+        self._band = _band(self.plot, self._curves) if band else None
+        self._lay_out()
+        self._make_menu()
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(REDRAW_MS)
+        self._redraw.timeout.connect(self._draw)
+        self.plot.getViewBox().sigRangeChangedManually.connect(self._moved_by_hand)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(f"Chart: {title} in {unit}")
+        theme.changes().changed.connect(self._dress)
+        self._dress()
+
+    # --- what is shown ---
+
+    def append(self, time_s: float, *values: float | None) -> None:
+        """Add the newest value of each line; drawn within 50 ms, and at most 20 times a second."""
+        self.store.append(time_s, values)
+        self._draw_soon()
+
+    def extend(self, times_s: np.ndarray, values: np.ndarray) -> None:
+        """Add many points at once: times (n,), values (lines, n)."""
+        self.store.extend(times_s, values)
+        self._draw_soon()
+
+    def show_end(self, *totals: float | None) -> None:
+        """Show these values of the whole run in the header; without any the newest stay there."""
+        self._ended = totals or None
+        self._draw()
+
+    def clear(self) -> None:
+        """Forget every value."""
+        self.store.clear()
+        self._ended, self.following = None, True
+        self._draw()
+
+    def newest(self) -> tuple[float | None, ...]:
+        """Return the newest value of each line; None where it was not reported."""
+        if not self.store.count:
+            return tuple(None for _ in self.series)
+        return tuple(None if np.isnan(v) else float(v) for v in self.store.values[:, -1])
+
+    def points(self, line: int = 0) -> int:
+        """Return how many reported values the line holds."""
+        return int(np.isfinite(self.store.values[line]).sum())
+
+    def table(self) -> Table:
+        """Return everything that is kept as a table, for CSV."""
+        names = [f"{self.title.lower()} {name} ({self.unit})" for name in self.series]
+        return ["time (s)", *names], self._rows()
+
+    def _rows(self) -> Iterable[list[float | None]]:
+        for time_s, *values in zip(self.store.times, *self.store.values, strict=True):
+            yield [round(float(time_s), 6), *(None if np.isnan(v) else float(v) for v in values)]
+
+    # --- what part of the time is seen ---
+
+    def set_paused(self, paused: bool) -> None:
+        """Keep the picture as it is, and go on recording; off: follow the newest again."""
+        self.paused = paused
+        if paused:
+            self.following = False
+        else:
+            self.follow()
+
+    def follow(self) -> None:
+        """Show the newest minute from now on."""
+        self.following = True
+        self._draw()
+
+    def show_all(self) -> None:
+        """Show everything that is kept."""
+        times = self.store.times
+        if len(times):
+            self.show_range(float(times[0]), float(times[-1]))
+
+    def show_range(self, start_s: float, end_s: float) -> None:
+        """Show this stretch and stay there."""
+        self.following = False
+        self.plot.setXRange(start_s, max(end_s, start_s + LEAST_S), padding=0)
+        self._draw()
+
+    def zoom(self, factor: float) -> None:
+        """Show a stretch that is `factor` times as long, around the same middle."""
+        low, high = self.plot.viewRange()[0]
+        half = max((high - low) * factor, LEAST_S) / 2
+        self.show_range((low + high) / 2 - half, (low + high) / 2 + half)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        low, high = self.plot.viewRange()[0]
+        step = (high - low) / 4
+        match event.key():
+            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
+                self.zoom(0.5)
+            case Qt.Key.Key_Minus:
+                self.zoom(2.0)
+            case Qt.Key.Key_Left:
+                self.show_range(low - step, high - step)
+            case Qt.Key.Key_Right:
+                self.show_range(low + step, high + step)
+            case Qt.Key.Key_Home:
+                self.show_all()
+            case Qt.Key.Key_End:
+                self.follow()
+            case _:
+                super().keyPressEvent(event)
+
+    def _moved_by_hand(self) -> None:
+        self.following = False
+        self._draw_soon()
+
+    # --- inside ---
+
+    def _lay_out(self) -> None:
         head = QHBoxLayout()
+        head.setSpacing(4)
         head.addWidget(self._header)
         head.addWidget(self._newest, 1)
+        head.addWidget(self.menu_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.plot, 1)
-        self._redraw = QTimer(self)
-        self._redraw.setSingleShot(True)
-        self._redraw.setInterval(REDRAW_MS)
-        self._redraw.timeout.connect(self._draw)
-        theme.changes().changed.connect(self._dress)
-        self._dress()
+        self.plot.setToolTip(KEYS)
 
-    def append(self, time_s: float, *values: float | None) -> None:
-        """Add the newest value of each line; drawn within 50 ms, and at most 20 times a second."""
-        if self._count == _CAPACITY:
-            half = _CAPACITY // 2
-            self._times[:half] = self._times[half:]
-            self._values[:, :half] = self._values[:, half:]
-            self._count = half
-        self._times[self._count] = time_s
-        self._values[:, self._count] = [np.nan if v is None else v for v in values]
-        self._count += 1
-        if not self._redraw.isActive():
-            self._redraw.start()
-
-    def show_end(self, *totals: float | None) -> None:
-        """Show these values of the whole run in the header; without any, say that the newest are the last ones."""
-        self._ended = totals
-        self._draw()
-
-    def clear(self) -> None:
-        """Forget every value."""
-        self._count, self._ended = 0, None
-        self._draw()
-
-    def newest(self) -> tuple[float | None, ...]:
-        """Return the newest value of each line; None where it was not reported."""
-        if not self._count:
-            return tuple(None for _ in self.series)
-        column = self._values[:, self._count - 1]
-        return tuple(None if np.isnan(v) else float(v) for v in column)
-
-    def points(self, line: int = 0) -> int:
-        """Return how many reported values the line holds."""
-        return int(np.isfinite(self._values[line, : self._count]).sum())
+    def _make_menu(self) -> None:
+        menu = self.menu_button.menu()
+        first = menu.actions()[0]
+        for text, slot in (
+            ("Follow the newest", self.follow),
+            ("Show the whole run", self.show_all),
+            ("Zoom in", lambda: self.zoom(0.5)),
+            ("Zoom out", lambda: self.zoom(2.0)),
+        ):
+            action = menu.addAction(text)
+            action.triggered.connect(lambda _=False, slot=slot: slot())
+            menu.insertAction(first, action)
+        menu.insertSeparator(first)
 
     def _make_plot(self) -> None:
-        self.plot.setMouseEnabled(False, False)
+        self.plot.setMouseEnabled(True, False)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setMinimumSize(100, 70)
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys are ours
         item = self.plot.getPlotItem()
         item.getAxis("left").setWidth(52)
         item.showGrid(y=True, alpha=0.15)
@@ -111,48 +215,61 @@ class LiveChart(QWidget):
             item.getAxis(axis).setStyle(maxTickLevel=0)
         item.setLabel("left", self.unit)
 
+    def _draw_soon(self) -> None:
+        if not self._redraw.isActive() and self.isVisible():
+            self._redraw.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._draw_soon()  # nothing was drawn while it was behind another tab
+
     def _draw(self) -> None:
-        self._show_newest()
-        if not self._count:
+        if not self.paused:
+            self._show_newest()
+        if not self.store.count:
             for curve in self._curves:
                 curve.setData([], [])
             self.plot.setXRange(0, WINDOW_S, padding=0)
             return
-        times = self._times[: self._count]
-        first = int(np.searchsorted(times, times[-1] - WINDOW_S))
-        shown = self._values[:, first : self._count]
+        if self.following:
+            first, end = float(self.store.times[0]), float(self.store.times[-1])
+            end = max(end, max(first, end - WINDOW_S) + 10.0)
+            self.plot.setXRange(max(0.0, end - WINDOW_S), end, padding=0)
+        low, high = self.plot.viewRange()[0]
+        times, shown = self.store.seen(low, high, max(self.plot.width(), 100))
         for curve, values in zip(self._curves, shown, strict=True):
             alone = int(np.isfinite(values).sum()) == 1  # no line goes through one point
-            curve.setData(times[first:], values, symbol="o" if alone else None, symbolSize=6)
-        end = max(float(times[-1]), float(times[first]) + 10.0)
-        self.plot.setXRange(max(0.0, end - WINDOW_S), end, padding=0)
+            curve.setData(times, values, symbol="o" if alone else None, symbolSize=6)
         finite = shown[np.isfinite(shown)]
-        self.plot.setYRange(0.0, max(float(finite.max()) * 1.15, 1e-6) if finite.size else 1.0, padding=0)
+        self.plot.setYRange(0.0, (float(finite.max()) * 1.15 if finite.size else 0.0) or 1.0, padding=0)
 
     def _show_newest(self) -> None:
-        if not self._count:
+        if not self.store.count:
             self._newest.setText("")
             return
         values = self._ended or self.newest()
         if all(value is None for value in values):
             self._newest.setText(NOT_REPORTED)
             return
+        whole = self._parts(values, named=len(self.series) > 1)
+        short = self._parts(values, named=False)
+        unit = f"&nbsp;{self.unit}"
+        for text in (whole + unit, whole, short + unit, short):  # the first that fits
+            self._newest.setText(text)
+            if self._newest.sizeHint().width() <= self._room():
+                break
+
+    def _parts(self, values: Sequence[float | None], *, named: bool) -> str:
         parts = []
         for index, (name, value) in enumerate(zip(self.series, values, strict=True)):
-            text = NOT_REPORTED if value is None else figure(value)
-            label = f"{name}&nbsp;" if len(self.series) > 1 else ""
+            counted = self.unit == "frames" and value is not None
+            text = f"{value:.0f}" if counted else NOT_REPORTED if value is None else figure(value)
+            label = f"{name}&nbsp;" if named else ""
             parts.append(f'<span style="color:{theme.colors().line(index)}">{label}<b>{text}</b></span>')
-        self._write(parts)
-        while len(parts) > 1 and self._newest.sizeHint().width() > self._room():
-            parts.pop(0 if len(parts) > 2 else -1)  # the middle one is what is judged
-            self._write(parts)
-
-    def _write(self, parts: Sequence[str]) -> None:
-        last = "last&nbsp;" if self._ended == () else ""
-        self._newest.setText(last + " &nbsp;".join(parts) + f"&nbsp;{self.unit}")
+        return " &nbsp;".join(parts)
 
     def _room(self) -> int:
-        return self.width() - self._header.sizeHint().width() - 14
+        return self.width() - self._header.sizeHint().width() - self.menu_button.sizeHint().width() - 18
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -169,4 +286,16 @@ class LiveChart(QWidget):
             curve.setPen(pg.mkPen(c.line(index), width=2))
             curve.setSymbolPen(None)
             curve.setSymbolBrush(c.line(index))
+        if self._band is not None:
+            fill = QColor(c.line(0))
+            fill.setAlpha(50)
+            self._band.setBrush(fill)
         self._draw()
+
+
+def _band(plot: pg.PlotWidget, curves: Sequence[pg.PlotDataItem]) -> pg.FillBetweenItem:
+    """Fill the room between the first and the last line."""
+    item = pg.FillBetweenItem(curves[0].curve, curves[-1].curve)
+    item.setZValue(-10)
+    plot.addItem(item)
+    return item

@@ -6,15 +6,30 @@ from collections import deque
 from dataclasses import replace
 from statistics import mean
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QStackedWidget,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from cluster4npu.core.engine.messages import Calibrated
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui.dashboard.alerts import AlertsPanel
 from cluster4npu.ui.dashboard.chart import LiveChart
+from cluster4npu.ui.dashboard.compare import ComparePanel
 from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
 from cluster4npu.ui.dashboard.figures import Figures
+from cluster4npu.ui.dashboard.load import LoadPanel
+from cluster4npu.ui.dashboard.speedup import SpeedupWidget
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
 _SMOOTHED_S = 1.0
@@ -30,30 +45,32 @@ _WORDS = {
 
 
 class PerformanceDashboard(QWidget):
-    """Shows `MetricsSnapshot`s as they come; knows nothing of the engine."""
+    """Shows `MetricsSnapshot`s as they come; knows nothing of the engine. `paused` tells of the Pause button."""
+
+    paused = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.fps_chart = LiveChart("Frames", "FPS", ["fps"])
-        self.latency_chart = LiveChart("Latency", "ms", ["p50", "p95", "p99"])
+        self.latency_chart = LiveChart("Latency", "ms", ["p50", "p95", "p99"], band=True)
         self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
         self.device_chart = DeviceUtilizationChart()
+        self.load, self.compare, self.alerts = LoadPanel(), ComparePanel(), AlertsPanel()
         self.figures = Figures()
-        self._pages = QStackedWidget()
+        self.live_charts = (self.fps_chart, self.latency_chart, self.throughput_chart, *self.load.charts)
+        self.pause_button = self._make_pause()
+        self.tabs = self._make_tabs()
+        page = QWidget()
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(6, 2, 6, 4)
+        layout.setSpacing(2)
+        layout.addWidget(self.figures)
+        layout.addWidget(self.tabs, 1)
         empty = QLabel(IDLE)
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         empty.setWordWrap(True)
         empty.setProperty("role", "muted")
-        page = QWidget()
-        charts = QHBoxLayout()
-        charts.setSpacing(6)
-        for chart in (self.fps_chart, self.latency_chart, self.throughput_chart, self.device_chart):
-            charts.addWidget(chart, 4 if chart in (self.latency_chart, self.device_chart) else 3)
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(4)
-        layout.addWidget(self.figures)
-        layout.addLayout(charts, 1)
+        self._pages = QStackedWidget()
         self._pages.addWidget(empty)
         self._pages.addWidget(_scrolled(page))
         outer = QVBoxLayout(self)
@@ -65,21 +82,54 @@ class PerformanceDashboard(QWidget):
         self._recent: deque[MetricsSnapshot] = deque()
 
     @property
+    def speedup_display(self) -> SpeedupWidget:
+        """Return the large number of the last benchmark."""
+        return self.compare.speedup_display
+
+    @property
     def fps(self) -> float:
         """Return the frames per second of the last second; single periods hold too few frames to be read."""
         return mean(s.fps for s in self._recent) if self._recent else 0.0
 
     def begin(self, targets: Targets) -> None:
         """Empty everything for a new run, whose figures are checked against these targets."""
+        self.pause_button.setChecked(False)
         for chart in (self.fps_chart, self.latency_chart, self.throughput_chart):
             chart.clear()
+        self.load.clear()
         self.device_chart.clear()
+        self.compare.begin()
+        self.alerts.begin(targets)
         self.figures.set_targets(targets)
         self._last_s, self._note, self._dropped = -1.0, "", 0
         self._recent.clear()
         self._rates.clear()
         self._pages.setCurrentIndex(1)
         self.show_state("starting")
+
+    def show_live(self) -> None:
+        """Bring the page of the run and its first charts to the front."""
+        self._pages.setCurrentIndex(1)
+        self.tabs.setCurrentIndex(0)
+
+    def show_compare(self) -> None:
+        """Bring single against parallel to the front."""
+        self._pages.setCurrentIndex(1)
+        self.tabs.setCurrentWidget(self.compare)
+
+    def show_calibrated(self, event: Calibrated) -> None:
+        """Say what calibration measured."""
+        weights = ", ".join(f"{d.id} {d.weight:.0%}" for d in event.devices)
+        how = "as measured earlier" if event.cached else "measured now"
+        self._note = f"Calibrated ({how}): {weights}"
+        self.compare.show_calibrated(event)
+
+    def set_paused(self, paused: bool) -> None:
+        """Keep the charts as they are, to be looked at; what comes meanwhile is recorded."""
+        for chart in self.live_charts:
+            chart.set_paused(paused)
+        self.pause_button.setText("▶ Resume" if paused else "❚❚ Pause")
+        self.paused.emit(paused)
 
     def clear(self) -> None:
         """Go back to the state before the first run."""
@@ -102,20 +152,15 @@ class PerformanceDashboard(QWidget):
             words = f"{how.capitalize()}. The figures are the last ones that came."
         self.figures.show_state(how, words)
         self.device_chart.show_end(summary.devices if summary is not None else ())
-        self.throughput_chart.show_end()
+        self.alerts.end()
         if summary is None:
-            self.fps_chart.show_end()
-            self.latency_chart.show_end()
             return
         latency = summary.latency_ms
         self.fps_chart.show_end(summary.fps)
         self.latency_chart.show_end(latency.p50, latency.p95, latency.p99)
+        self.throughput_chart.show_end(self._mean_throughput())
         at_stop = summary.frames_dropped - self._dropped if how == "stopped" else 0
         self.figures.show_summary(summary, at_stop)
-
-    def show_note(self, text: str) -> None:
-        """Say this beside the state while the pipeline runs."""
-        self._note = text
 
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Take the newest measurements; while calibrating only the devices are shown."""
@@ -134,6 +179,13 @@ class PerformanceDashboard(QWidget):
             now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
         )
         self.throughput_chart.append(now, mean(s.throughput_mb_s for s in self._recent or [snapshot]))
+        self.load.update_snapshot(snapshot)
+        self.compare.show_fps(self.fps)
+        self.alerts.update_snapshot(snapshot)
+
+    def _mean_throughput(self) -> float | None:
+        values = self.throughput_chart.store.values
+        return float(values.mean()) if values.size else None
 
     def _smoothed(self, snapshot: MetricsSnapshot) -> tuple[DeviceSnapshot, ...]:
         """Return the devices with their rates over the last two seconds."""
@@ -147,6 +199,42 @@ class PerformanceDashboard(QWidget):
         for device in (d for s in self._rates for d in s.devices):
             rates.setdefault(device.id, []).append(device.fps)
         return tuple(replace(d, fps=mean(rates[d.id])) for d in snapshot.devices)
+
+    def _make_tabs(self) -> QTabWidget:
+        live = QWidget()
+        row = QHBoxLayout(live)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        for chart in (self.fps_chart, self.latency_chart, self.throughput_chart, self.device_chart):
+            row.addWidget(chart, 4 if chart in (self.latency_chart, self.device_chart) else 3)
+        tabs = QTabWidget()
+        tabs.setDocumentMode(True)
+        tabs.setCornerWidget(self.pause_button)
+        for widget, title in (
+            (live, "Live"),
+            (self.load, "Load"),
+            (self.compare, "Single and parallel"),
+            (self.alerts, "Alerts"),
+        ):
+            tabs.addTab(widget, title)
+        self.alerts.changed.connect(self._count_alerts)
+        return tabs
+
+    def _make_pause(self) -> QToolButton:
+        button = QToolButton()
+        button.setText("❚❚ Pause")
+        button.setCheckable(True)
+        button.setAutoRaise(True)
+        button.setShortcut("Ctrl+P")
+        button.setToolTip("Keep the charts still to look at them; the run and its recording go on (Ctrl+P)")
+        button.setAccessibleName("Pause the charts")
+        button.toggled.connect(self.set_paused)
+        return button
+
+    def _count_alerts(self, active: int) -> None:
+        self.tabs.setTabText(self.tabs.indexOf(self.alerts), f"▲ Alerts ({active})" if active else "Alerts")
+        rules = [rule.text() for rule in self.alerts.monitor.active if rule.origin == "user"]
+        self.figures.show_alerts(sorted(rules))  # a target that is missed has its own words there
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

@@ -13,6 +13,7 @@ from cluster4npu.core.metrics.summary import DeviceSummary
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
+from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
 STATE_ROLES = {"ready": "ok", "busy": "ok", "starting": "accent", "restarting": "warn", "failed": "fail"}
@@ -141,9 +142,13 @@ class DeviceUtilizationChart(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
-        layout.addWidget(title)
+        head = QHBoxLayout()
+        head.addWidget(title, 1)
+        head.addWidget(ExportButton(self, "Devices", self.table))
+        layout.addLayout(head)
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
+        self.setAccessibleName("Devices: share of the frames and how busy each is")
 
     def update_devices(self, devices: Sequence[DeviceSnapshot]) -> None:
         """Show these devices and no others."""
@@ -163,6 +168,21 @@ class DeviceUtilizationChart(QFrame):
 
     def clear(self) -> None:
         self.update_devices(())
+
+    def table(self) -> Table:
+        """Return what the rows show as a table, for CSV."""
+        rows = [
+            (
+                id,
+                row.state.text(),
+                row.share.value,
+                row.busy.value,
+                row.detail.text(),
+                not row.simulated.isHidden(),
+            )
+            for id, row in self.rows.items()
+        ]
+        return ["device", "state", "share (0..1)", "busy (0..1)", "figures", "simulated"], rows
 
 
 def _plain(text: str) -> QLabel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -51,7 +53,7 @@ class Figures(QWidget):
         self.status.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.state, self.simulated = Chip(), simulated_chip()
         self.simulated.hide()
-        self.fps_target, self.latency_target = ElidedChip(), ElidedChip()
+        self.fps_target, self.latency_target, self.alert = ElidedChip(), ElidedChip(), ElidedChip()
         self._targets = Targets()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
@@ -61,7 +63,7 @@ class Figures(QWidget):
         right.setSpacing(4)
         right.addStretch()
         right.addLayout(_row(self.status, self.simulated, self.state))
-        right.addLayout(_row(self.fps_target, self.latency_target))
+        right.addLayout(_row(self.alert, self.fps_target, self.latency_target))
         layout.addLayout(right, 1)
 
     def set_targets(self, targets: Targets) -> None:
@@ -70,6 +72,11 @@ class Figures(QWidget):
         self._explain_dropped(0, 0)
         self.fps_target.show_word("", "muted")
         self.latency_target.show_word("", "muted")
+
+    def show_alerts(self, rules: Sequence[str]) -> None:
+        """Say which alerts are active: the first in words, the others counted."""
+        more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+        self.alert.show_word(f"▲ {rules[0]}{more}" if rules else "", "fail")
 
     def show_state(self, state: str, words: str) -> None:
         """Say what the engine does now."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.errors import InputError
 from cluster4npu.ui.dashboard.chart import LiveChart
+from cluster4npu.ui.dashboard.export import save
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 
 
@@ -37,11 +45,9 @@ def test_only_unreported_values_are_told_once(chart: LiveChart) -> None:
     assert drawn(chart) == NOT_REPORTED
 
 
-def test_a_long_run_needs_no_more_memory_and_keeps_the_newest(chart: LiveChart) -> None:
-    size = chart._values.nbytes
+def test_the_newest_minute_is_followed(chart: LiveChart) -> None:
     for number in range(5000):
         chart.append(number * 0.25, float(number), 1.0)
-    assert chart._values.nbytes == size
     assert chart.newest() == (4999.0, 1.0)
     drawn(chart)
     low, high = chart.plot.viewRange()[0]
@@ -49,11 +55,83 @@ def test_a_long_run_needs_no_more_memory_and_keeps_the_newest(chart: LiveChart) 
 
 
 def test_many_values_at_once_are_drawn_once(chart: LiveChart, qtbot: QtBot) -> None:
+    chart.show()
+    qtbot.waitExposed(chart)
+    qtbot.waitUntil(lambda: not chart._redraw.isActive())
     draws: list[None] = []
     chart._redraw.timeout.connect(lambda: draws.append(None))
     for number in range(200):
         chart.append(number * 0.01, 1.0, 2.0)
     qtbot.waitUntil(lambda: len(draws) == 1)
+
+
+def test_keys_zoom_move_show_all_and_follow_again(chart: LiveChart, qtbot: QtBot) -> None:
+    chart.extend(np.arange(0.0, 600.0, 0.25), np.ones((2, 2400), np.float32))
+    drawn(chart)
+    qtbot.keyClick(chart, Qt.Key.Key_Home)
+    assert chart.plot.viewRange()[0] == pytest.approx([0.0, 599.75])
+    qtbot.keyClick(chart, Qt.Key.Key_Plus)
+    assert chart.plot.viewRange()[0] == pytest.approx([149.9375, 449.8125])
+    qtbot.keyClick(chart, Qt.Key.Key_Right)
+    low, _high = chart.plot.viewRange()[0]
+    assert low > 220
+    chart.append(700.0, 1.0, 1.0)
+    drawn(chart)
+    assert chart.plot.viewRange()[0][0] == low  # what is looked at stays
+    qtbot.keyClick(chart, Qt.Key.Key_End)
+    assert chart.plot.viewRange()[0][1] == pytest.approx(700.0)
+
+
+def test_a_paused_chart_records_and_shows_it_afterwards(chart: LiveChart) -> None:
+    chart.append(0.0, 1.0, 2.0)
+    drawn(chart)
+    chart.set_paused(True)
+    chart.append(300.0, 5.0, 6.0)
+    assert "5.0" not in drawn(chart)
+    chart.set_paused(False)
+    assert "5.0" in drawn(chart)
+    assert chart.plot.viewRange()[0][1] == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".csv"])
+def test_a_chart_is_saved_in_every_format(chart: LiveChart, tmp_path: Path, suffix: str) -> None:
+    chart.resize(400, 200)
+    chart.show()
+    chart.append(0.0, 1.5, None)
+    path = tmp_path / f"chart{suffix}"
+    assert chart.menu_button.write(path)
+    data = path.read_bytes()
+    match suffix:
+        case ".png":
+            assert QImage(str(path)).width() == 2 * chart.width()
+        case ".svg":
+            assert b"<svg" in data and b"</svg>" in data
+        case _:
+            assert data.decode().splitlines() == ["time (s),latency p50 (ms),latency p95 (ms)", "0.0,1.5,"]
+
+
+@pytest.mark.parametrize("name", ["chart.gif", "no-such-folder/chart.png", "no-such-folder/chart.csv"])
+def test_a_chart_that_cannot_be_saved_is_told(chart: LiveChart, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError):
+        save(chart, chart.table, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_million_points_are_drawn_within_a_frame(chart: LiveChart, qtbot: QtBot) -> None:
+    chart.resize(1200, 300)
+    chart.show()
+    qtbot.waitExposed(chart)
+    times = np.linspace(0.0, 10_000.0, 1_000_000)
+    chart.extend(times, np.random.default_rng(1).random((2, len(times)), np.float32))
+    chart.show_all()
+    spent = []
+    for number in range(30):
+        before = time.perf_counter()
+        chart.append(10_000.0 + number, 0.5, 0.5)
+        chart._draw()
+        chart.plot.viewport().repaint()
+        spent.append(time.perf_counter() - before)
+    assert min(spent) < 1 / 60  # the least: other work on the machine only adds
 
 
 def test_clear_forgets_everything(chart: LiveChart) -> None:

@@ -1,0 +1,92 @@
+"""What the open window costs: FPS of a run with every chart live, over the same run without a window.
+
+    python -m benchmarks.window_cost [--pairs 5] [--seconds 10]
+
+Each pair is two new processes, in turns first: one runs the bundled example headless, one runs it in the main window
+with dashboard, preview, overlay and timeline. Both calibrate beforehand. The figure is the median of the pairs' ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.common import machine, median, tell
+
+REACH = 0.98
+
+
+def options(seconds: float) -> object:
+    """Return how both sides run."""
+    from cluster4npu import RunOptions
+
+    return RunOptions(seconds=seconds, loop=True, traces=True)
+
+
+def headless(seconds: float) -> float:
+    """Run without a window and return the FPS."""
+    from cluster4npu import Engine, PipelineConfig
+    from cluster4npu.core.settings import assets_dir
+
+    with Engine(PipelineConfig.open(assets_dir() / "example.json"), options(seconds)) as run:  # type: ignore[arg-type]
+        return run.wait().fps
+
+
+def windowed(seconds: float) -> float:
+    """Run in the window and return the FPS."""
+    from cluster4npu.core.settings import assets_dir
+    from cluster4npu.ui.app import make_application
+    from cluster4npu.ui.main_window import IntegratedPipelineDashboard
+    from cluster4npu.ui.render import wait_for
+
+    make_application()
+    window = IntegratedPipelineDashboard()
+    window.resize(1440, 900)
+    window.show()
+    window.files.open(assets_dir() / "example.json")
+    window.runs.run(options(seconds))  # type: ignore[arg-type]
+    wait_for(lambda: not window.runs.busy, seconds + 60)
+    summary = window.runs.summary
+    window.runs.shutdown()
+    assert summary is not None, window.messages.text()
+    return summary.fps
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--side", choices=("headless", "windowed"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side:
+        fps = headless(given.seconds) if given.side == "headless" else windowed(given.seconds)
+        print(json.dumps({"fps": fps}), flush=True)
+        os._exit(0)
+    print(f"# {machine()}")
+    ratios = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        env = {"QT_QPA_PLATFORM": "offscreen", **os.environ, "CLUSTER4NPU_DATA": data}
+
+        def side(name: str, seconds: float) -> float:
+            command = [sys.executable, "-m", "benchmarks.window_cost"]
+            command += ["--side", name, "--seconds", str(seconds)]
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+            return float(json.loads(done.stdout.splitlines()[-1])["fps"])
+
+        side("headless", 1.0)  # calibrates, and fills the file cache
+        for number in range(given.pairs):
+            order = ("headless", "windowed") if number % 2 == 0 else ("windowed", "headless")
+            fps = {name: side(name, given.seconds) for name in order}
+            ratios.append(fps["windowed"] / fps["headless"])
+    pairs = [round(r, 3) for r in ratios]
+    return 0 if tell("window_cost", median(ratios), REACH, pairs=pairs) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
