@@ -52,6 +52,10 @@ class SimulatedOptions(DeviceOptions):
     runs_on: str | None = Field(
         default=None, max_length=40, description="The unit that it says it runs on: cpu, to see a fallback."
     )
+    check: bool = Field(
+        default=False,
+        description="Compare the numbers at both ends of a frame, as the synthetic source's stamps.",
+    )
 
 
 class SimulatedBackend(Backend):
@@ -114,16 +118,19 @@ class SimulatedSession(Session):
         self._options = options
         self._service_s = service_s
         self._random = random.Random(f"{options.seed}/{device.unit}/{device.replica}")
+        self._may_misbehave = {None} != {options.fail_at, options.die_at, options.hang_at}
         self._frame = 0
         self._finish = float("-inf")
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Take the service time and return []; `batch` is not looked at."""
+        """Take the service time and return []; `batch` is the frame, at which only `check` looks."""
         self._frame += 1
-        self._misbehave()
-        service = self._next_service_s()
-        if service > 0:
-            self._finish = self._start() + service
+        if self._may_misbehave:
+            self._misbehave()
+        if self._options.check:
+            _compare_stamps(batch)
+        if self._service_s > 0:
+            self._finish = self._start() + self._next_service_s()
             while (left := self._finish - time.monotonic()) > 0:
                 time.sleep(left)
         return []
@@ -158,3 +165,13 @@ class SimulatedSession(Session):
             os._exit(1)
         if self._frame == self._options.hang_at:
             threading.Event().wait()
+
+
+def _compare_stamps(frame: np.ndarray) -> None:
+    """Read the numbers at both ends of a frame; raises RunFailed when another frame has been written over it."""
+    flat = frame.reshape(-1)
+    first, last = flat[:8].tobytes(), flat[-8:].tobytes()
+    if first != last:
+        raise RunFailed(
+            Problem("the frame is torn", found=f"{first.hex()} at its begin, {last.hex()} at its end")
+        )

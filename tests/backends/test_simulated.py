@@ -169,3 +169,16 @@ def test_it_hangs_where_it_is_told_to() -> None:
     thread.start()
     thread.join(0.2)
     assert thread.is_alive()
+
+
+def test_check_refuses_a_torn_frame() -> None:
+    session = registry.backend("sim").load(
+        None,
+        DeviceId.parse("sim:x?ms=0&check=true"),
+        registry.device_options(DeviceId.parse("sim:x?ms=0&check=true")),
+    )
+    frame = np.zeros((16, 16, 3), np.uint8)
+    assert session.infer(frame) == []
+    frame[0, 0] = 1
+    with pytest.raises(RunFailed, match="torn"):
+        session.infer(frame)

@@ -57,14 +57,14 @@ class Session(ABC):
         "unknown"  # which unit really runs it, as the runtime itself says: "cpu", "cuda", "cuda + cpu"
     )
     unit_detail: str = ""  # how much runs where, in words: "118 nodes on cuda, 2 on cpu"
-    needs_input: bool = True  # False: never looks at the batch, so that nobody has to prepare one
+    needs_input: bool = True  # False: takes the frame as it is, so that nobody has to prepare a batch
 
     @abstractmethod
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run the model on `batch` (N x 3 x H x W, the model's dtype, borrowed) and return its outputs.
 
-        `batch` is empty (0 x 0) where the session does not need it. The arrays returned stay valid until the next
-        call. Simulated sessions return []. Raises RunFailed.
+        `batch` is the frame itself (H x W x 3 uint8) where the session needs no input. The arrays returned stay
+        valid until the next call. Simulated sessions return []. Raises RunFailed.
         """
 
     def close(self) -> None:  # noqa: B027 - most sessions have nothing to let go of

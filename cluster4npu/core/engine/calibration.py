@@ -30,7 +30,6 @@ class Calibrator:
         self._ring = ring
         self._slots = list(slots)
         self._in_flight = in_flight
-        self._generation = 0
 
     def run(
         self, active: Sequence[int], progress: Callable[[str], None]
@@ -76,12 +75,13 @@ class Calibrator:
         while busy:
             for event in self._hub.pump(0.1):
                 if isinstance(event, Completed):
-                    finished[event.worker].append(event.done.finished_ns)
+                    finished[event.worker] += [done.finished_ns for done in event.dones]
                     # A worker may have answered and died since: its answers come before the news of its death.
                     if over or self._hub.stop_asked or not self._pool.workers[event.worker].alive:
-                        busy -= 1
+                        busy -= len(event.dones)
                     else:
-                        self._give(event.worker, event.done.slot)
+                        for done in event.dones:
+                            self._give(event.worker, done.slot)
                 elif isinstance(event, Lost):
                     busy -= self._lose(event, finished)
             for lost in self._pool.tick():
@@ -102,9 +102,7 @@ class Calibrator:
         return len(lost.slots)
 
     def _give(self, index: int, slot: int) -> None:
-        self._generation += 1
-        self._ring.table[slot]["generation"] = self._generation & 0xFFFFFFFF
-        self._pool.give(index, [Work(slot, self._generation & 0xFFFFFFFF, -1)])
+        self._pool.give(index, [Work(slot, self._ring.identify(slot, -1), -1)])
 
 
 def _rate(finished_ns: Sequence[int]) -> float:

@@ -8,14 +8,14 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from cluster4npu.core.engine.ring import READY, WRITING, Ring
+from cluster4npu.core.engine.ring import WRITING, Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameInfo, Source, SourceNode
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(NamedTuple):
     """A slot with a new frame. `scheduled_ns`: when the frame was due (paced) or its turn came."""
 
     slot: int
@@ -91,6 +91,7 @@ class Feeder(ABC):
 
     def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
+<<<<<<< HEAD
         row = self._ring.table[slot]
         row["state"] = WRITING
         info = self._fetch(slot)
@@ -98,14 +99,29 @@ class Feeder(ABC):
             self._node.live and info is not None and time.monotonic_ns() < scheduled_ns and not self._stopped
         ):
             info = self._fetch(slot)  # paced: what a live source sends before its time goes by
+=======
+        self._ring.set_state(slot, WRITING)
+        try:
+            info = self._source.read_into(self._ring.frame(slot))
+            if info is None and self._plan.loop and self._count:
+                self._source.rewind()
+                info = self._source.read_into(self._ring.frame(slot))
+        except Cluster4NPUError as error:
+            self.error = error
+            info = None
+        except Exception as error:  # a decoder's own failure must end this run in order, not the process
+            self.error = RunFailed(
+                Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
+            )
+            info = None
+>>>>>>> 124bafb (Hand frames over in batches, without objects and NumPy records for each)
         if info is None:
             self._exhausted = True
             return None
         self._count += 1
         if self._plan.frames is not None and self._count >= self._plan.frames:
             self._exhausted = True
-        row["height"], row["width"] = info.height, info.width
-        row["state"] = READY
+        self._ring.set_filled(slot, info.height, info.width)
         captured = time.monotonic_ns()
         return Filled(slot, info, captured if self._node.live else scheduled_ns, captured)
 
@@ -141,7 +157,7 @@ class InlineFeeder(Feeder):
         if self._exhausted or not self._slots:
             return None
         due = self._due_ns()
-        if due > time.monotonic_ns():
+        if self._plan.fps is not None and due > time.monotonic_ns():
             return None
         filled = self._read(self._slots[-1], due)
         if filled is not None:

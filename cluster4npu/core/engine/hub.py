@@ -43,10 +43,10 @@ class Hub:
             self._rung = True
             self._bell.send_bytes(b"!")
 
-    def pump(self, timeout_s: float | None) -> list[PoolEvent]:
-        """Wait, take the app's commands, and return what happened in the pool."""
+    def pump(self, timeout_s: float | None, awake_ns: int = 0) -> list[PoolEvent]:
+        """Wait (awake for the first `awake_ns`), take the app's commands, and return what happened in the pool."""
         events: list[PoolEvent] = []
-        for key in self.waiter.wait(timeout_s):
+        for key in self.waiter.wait(timeout_s, awake_ns):
             if key == "app":
                 self._take_command()
             elif key == "bell":

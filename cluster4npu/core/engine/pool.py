@@ -43,10 +43,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The worker is done with one slot."""
+    """The worker is done with these slots."""
 
     worker: int
-    done: Done
+    dones: list[Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +172,18 @@ class WorkerPool:
         except (EOFError, OSError):
             self._waiter.remove(f"talk:{worker.index}")
             return False
-        overdue = time.monotonic_ns() + self._timeout_ns
+        dones = []
         for record in records:
             if isinstance(record, Done):
                 if worker.in_flight.pop(record.slot, None) is not None:
-                    worker.finished += 1
-                    events.append(Completed(worker.index, record))
-                if worker.in_flight:  # progress: the next one's time begins now
-                    worker.in_flight[next(iter(worker.in_flight))] = overdue
+                    dones.append(record)
             elif isinstance(record, Control):
                 events.extend(self._control(worker, record))
+        if dones:
+            worker.finished += len(dones)
+            events.append(Completed(worker.index, dones))
+            if worker.in_flight:  # progress: the next one's time begins now
+                worker.in_flight[next(iter(worker.in_flight))] = time.monotonic_ns() + self._timeout_ns
         return True
 
     def _control(self, worker: Worker, record: Control) -> Iterator[PoolEvent]:

@@ -90,6 +90,7 @@ def summarize(
     if stream is None or pool is None:
         return RunSummary(0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, plan.stage.policy, plan.simulated)
     meter = stream.meter
+    meter.settle()
     wall = (meter.last_ns - meter.start_ns) / 1e9
     frames_in, dropped = stream.frames_in_and_dropped()
     total = sum(d.frames for d in meter.devices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,13 @@ SLOT = np.dtype(
         ("state", np.uint32),
         ("height", np.int32),
         ("width", np.int32),
-        ("result_bytes", np.int64),
     ]
 )
+
+# The same row in words of 32 bits, for what is written once a frame: a field of a NumPy record takes ten times as long.
+_WORDS = SLOT.itemsize // 4
+_GENERATION, _STATE, _HEIGHT, _WIDTH = range(2, 6)
+_IDENTITY = struct.Struct("=qI")  # frame_id, generation
 
 _PAGE = 4096
 
@@ -50,6 +55,7 @@ class Ring:
         self.layout = layout
         self._block = block
         self.table: np.ndarray = np.frombuffer(block.memory, SLOT, layout.slots)
+        self._words = memoryview(block.memory)[: layout.slots * SLOT.itemsize].cast("I")
         at = _aligned(layout.slots * SLOT.itemsize)
         self._results = []
         for _ in range(layout.slots):
@@ -59,6 +65,7 @@ class Ring:
         for _ in range(layout.slots):
             self._frames.append(np.frombuffer(block.memory, np.uint8, layout.frame_bytes, at))
             at += _aligned(layout.frame_bytes)
+        self._images = [frame[:0].reshape(0, 0, 3) for frame in self._frames]  # the views made last
 
     @classmethod
     def create(cls, slots: int, frame_bytes: int, result_bytes: int) -> Ring:
@@ -80,9 +87,34 @@ class Ring:
 
     def image(self, slot: int) -> np.ndarray:
         """Return the slot's frame as H x W x 3 uint8 BGR, borrowed as long as the caller owns the slot."""
-        row = self.table[slot]
-        height, width = int(row["height"]), int(row["width"])
-        return self._frames[slot][: height * width * 3].reshape(height, width, 3)
+        at = slot * _WORDS
+        shape = (self._words[at + _HEIGHT], self._words[at + _WIDTH], 3)
+        image = self._images[slot]
+        if image.shape != shape:
+            image = self._frames[slot][: shape[0] * shape[1] * 3].reshape(shape)
+            self._images[slot] = image
+        return image
+
+    def set_state(self, slot: int, state: int) -> None:
+        """Tell what the slot is used for; only its owner may."""
+        self._words[slot * _WORDS + _STATE] = state
+
+    def state(self, slot: int) -> int:
+        """Return what the slot is used for."""
+        return self._words[slot * _WORDS + _STATE]
+
+    def set_filled(self, slot: int, height: int, width: int) -> None:
+        """Tell that a frame of this size is in the slot."""
+        at = slot * _WORDS
+        self._words[at + _HEIGHT] = height
+        self._words[at + _WIDTH] = width
+        self._words[at + _STATE] = READY
+
+    def identify(self, slot: int, frame_id: int) -> int:
+        """Say which frame is in the slot; return the generation of this use of it."""
+        generation = (self._words[slot * _WORDS + _GENERATION] + 1) & 0xFFFFFFFF
+        _IDENTITY.pack_into(self._block.memory, slot * SLOT.itemsize, frame_id, generation)
+        return generation
 
     def result(self, slot: int) -> memoryview:
         """Return the slot's result area."""

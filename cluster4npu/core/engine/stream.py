@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster4npu.core.engine import codec
-from cluster4npu.core.engine.channel import Done, Work
+from cluster4npu.core.engine.channel import AWAKE_NS, Done, Work
 from cluster4npu.core.engine.feeder import FeedPlan, Filled, make_feeder
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.messages import PreviewReady, Result, WorkerFailed
@@ -45,7 +45,7 @@ _NOBODY = -1
 
 @dataclass(slots=True)
 class Frame:
-    """One frame on its way. Times are monotonic ns; `result_bytes` is None until it is finished."""
+    """One frame on its way. Times are monotonic ns; `over` when it is finished, or will never be."""
 
     slot: int
     frame_id: int
@@ -56,13 +56,10 @@ class Frame:
     started_ns: int = 0
     inferred_ns: int = 0
     finished_ns: int = 0
-    result_bytes: int | None = None
+    result_bytes: int = 0
     deaths: int = 0
     error: str = ""
-
-    @property
-    def over(self) -> bool:
-        return self.result_bytes is not None or bool(self.error)
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +166,7 @@ class Stream:
 
     def step(self, latest_s: float) -> bool:
         """Wait until something happens (at most until `latest_s`, monotonic) and carry it on; False when over."""
-        for event in self._hub.pump(self._timeout(latest_s)):
+        for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if self._expects_soon() else 0):
             self._take_event(event)
         for event in self._pool.tick():
             self._take_event(event)
@@ -194,6 +191,10 @@ class Stream:
         if self._patience_ns is not None:
             times.append(self._patience_ns / 1e9)
         return max(0.0, min(times) - time.monotonic())
+
+    def _expects_soon(self) -> bool:
+        """Tell whether the next answer is likely to come before this process could go to sleep and wake up."""
+        return bool(self._in_flight) and min(self._service_ns.values(), default=AWAKE_NS) < AWAKE_NS
 
     def _check_time(self) -> None:
         seconds = self._options.seconds
@@ -230,17 +231,16 @@ class Stream:
         self._full = full
 
     def _take_frames(self) -> None:
+        """Number the frames that the source has filled, for so long that the workers need not wait for it."""
         until = time.monotonic_ns() + _READ_NS
+        identify, order, pending = self._ring.identify, self._order, self._pending
         while (filled := self.feeder.take()) is not None:
             self._offered -= 1
-            row = self._ring.table[filled.slot]
-            generation = (int(row["generation"]) + 1) & 0xFFFFFFFF
-            row["generation"], row["frame_id"] = generation, self._next_id
-            frame = Frame(filled.slot, self._next_id, generation, filled)
+            frame = Frame(filled.slot, self._next_id, identify(filled.slot, self._next_id), filled)
             self._next_id += 1
-            self._order.append(frame)
-            self._pending.append(frame)
-            if time.monotonic_ns() >= until:
+            order.append(frame)
+            pending.append(frame)
+            if filled.captured_ns >= until:
                 break  # hand on what was read, and look at the workers
 
     def _let_go(self) -> None:
@@ -315,43 +315,43 @@ class Stream:
             if room <= 0:
                 continue
             now = time.monotonic_ns()
-            works = []
-            for _ in range(room):
-                frame = backlog.popleft()
+            frames = [backlog.popleft() for _ in range(room)]
+            for frame in frames:
                 frame.queued_ns = now
                 self._in_flight[frame.slot] = frame
-                works.append(Work(frame.slot, frame.generation, frame.frame_id))
-            self._pool.give(index, works)
+            self._pool.give(index, [Work(f.slot, f.generation, f.frame_id) for f in frames])
 
     # ---- what the pool tells
 
     def _take_event(self, event: PoolEvent) -> None:
         if isinstance(event, Completed):
-            self._finish(event.worker, event.done)
+            self._finish(event.worker, event.dones)
         elif isinstance(event, Lost):
             self._lose(event)
         elif isinstance(event, Ready):
             self._set_alive()
 
-    def _finish(self, index: int, done: Done) -> None:
-        frame = self._in_flight.get(done.slot)
-        if frame is None or frame.generation != done.generation:
-            return  # an answer to an earlier use of the slot
-        del self._in_flight[done.slot]
-        frame.started_ns, frame.inferred_ns, frame.finished_ns = (
-            done.started_ns,
-            done.inferred_ns,
-            done.finished_ns,
-        )
-        frame.error = done.error
-        frame.result_bytes = done.result_bytes
+    def _finish(self, index: int, dones: Sequence[Done]) -> None:
+        """Take a worker's answers, oldest first."""
         key = self._pool.workers[index].member.settled
-        self._views[key].waiting -= 1
-        spent = max(done.finished_ns - done.started_ns, 1)
-        self._policy.finished(key, spent / 1e9)
-        mean = self._service_ns.get(index, spent)
-        self._service_ns[index] = mean + _NEW_SHARE * (spent - mean)
-        self.meter.finished(index, done.started_ns, done.finished_ns)
+        frames, busy_ns, spent = 0, 0, 0
+        for done in dones:
+            frame = self._in_flight.get(done.slot)
+            if frame is None or frame.generation != done.generation:
+                continue  # an answer to an earlier use of the slot
+            del self._in_flight[done.slot]
+            _, _, _, started, frame.inferred_ns, finished, frame.result_bytes, frame.error = done
+            frame.started_ns, frame.finished_ns, frame.over = started, finished, True
+            spent = max(finished - started, 1)
+            frames += 1
+            busy_ns += spent
+            self._policy.finished(key, spent / 1e9)
+        if not frames:
+            return
+        self._views[key].waiting -= frames
+        self.meter.finished(index, frames, busy_ns)
+        mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
+        self._service_ns[index] = mean + new * (busy_ns / frames - mean)
         if self._options.in_flight is None:
             enough = AHEAD_NS // spent
             self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
@@ -365,12 +365,12 @@ class Stream:
         )
         frames = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
         for frame in frames:
-            row = self._ring.table[frame.slot]
-            if row["state"] == READING:  # begun: the others had only been sent ahead
+            if self._ring.state(frame.slot) == READING:  # begun: the others had only been sent ahead
                 frame.deaths += 1
                 if frame.deaths >= MOST_DEATHS:
                     frame.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
-            row["state"] = READY
+                    frame.over = True
+            self._ring.set_state(frame.slot, READY)
         backlog = self._backlog.get(event.worker, deque())
         again = [f for f in frames if not f.error] + list(backlog)
         backlog.clear()
@@ -408,32 +408,30 @@ class Stream:
     # ---- delivery
 
     def _deliver(self) -> None:
-        while self._order and self._order[0].over:
-            if not all(sink.has_room() for sink, _ in self._route.sinks):
+        order, sinks = self._order, self._route.sinks
+        while order and order[0].over:
+            if sinks and not all(sink.has_room() for sink, _ in sinks):
                 return
-            frame = self._order.popleft()
+            frame = order.popleft()
             self._hand_on(frame)
-            self._ring.table[frame.slot]["state"] = FREE
+            self._ring.set_state(frame.slot, FREE)
             self._free.append(frame.slot)
 
     def _hand_on(self, frame: Frame) -> None:
         now = time.monotonic_ns()
-        latency_ms = (now - frame.filled.scheduled_ns) / 1e6
         self.meter.out_of_order += frame.frame_id <= self._last_id
         self._last_id = frame.frame_id
         info = frame.filled.info
         if frame.error:
-            self.meter.failed += 1
             if len(self.failures) < _FAILURES_TOLD:
                 self.failures.append(f"frame {frame.frame_id}: {frame.error}")
             if self.meter.failed >= MOST_FAILURES and not self.meter.out:
                 raise self._all_fail()
         else:
-            self.meter.delivered(frame.worker, latency_ms, info.height * info.width * 3, now)
-        self._trace(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
-        wish = self._hub.preview_wish
-        if self._route.sinks or self._options.collect or wish:
-            self._hand_out(frame, latency_ms)
+            self.meter.bytes += info.height * info.width * 3
+        self._end(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
+        if self._route.sinks or self._options.collect or self._hub.preview_wish:
+            self._hand_out(frame, (now - frame.filled.scheduled_ns) / 1e6)
 
     def _hand_out(self, frame: Frame, latency_ms: float) -> None:
         """Decode the results, for whoever has asked for them."""
@@ -468,22 +466,20 @@ class Stream:
             height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)
             self._hub.tell(PreviewReady(frame.frame_id, height, width, scale, values))
 
-    def _trace(self, frame: Frame, status: int, now: int) -> None:
-        if self.meter.traces is not None:
-            self.meter.traces.append(
-                (
-                    frame.frame_id,
-                    frame.worker,
-                    status,
-                    frame.filled.scheduled_ns,
-                    frame.filled.captured_ns,
-                    frame.queued_ns,
-                    frame.started_ns,
-                    frame.inferred_ns,
-                    frame.finished_ns,
-                    now,
-                )
-            )
+    def _end(self, frame: Frame, status: int, now: int) -> None:
+        _, _, scheduled_ns, captured_ns = frame.filled
+        self.meter.ended(
+            frame.frame_id,
+            frame.worker,
+            status,
+            scheduled_ns,
+            captured_ns,
+            frame.queued_ns,
+            frame.started_ns,
+            frame.inferred_ns,
+            frame.finished_ns,
+            now,
+        )
 
     def abandon(self) -> None:
         """Count everything that is still on its way as dropped."""
@@ -495,5 +491,5 @@ class Stream:
         self._dropped += len(self._order)
         now = time.monotonic_ns()
         for frame in self._order:
-            self._trace(frame, STATUS_DROPPED, now)
+            self._end(frame, STATUS_DROPPED, now)
         self._order.clear()

@@ -17,7 +17,7 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
-from cluster4npu.core.engine.channel import Channel, Control, Done, Record, Work
+from cluster4npu.core.engine.channel import AWAKE_NS, Channel, Control, Done, Record, Work
 from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
@@ -26,7 +26,6 @@ from cluster4npu.core.nodes.values import Outputs, Tensor
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 
-_NO_BATCH = np.empty((0, 0), np.float32)
 _MOST_PROBLEM_TEXT = 600
 _TOGETHER_NS = 200_000  # answers wait for each other so long at most
 
@@ -82,22 +81,28 @@ def _serve(stage: LoadedStage, channel: Channel) -> None:
     """Work until told to quit. Answers to quick frames are sent together, as long as more of them are at hand."""
     ring: Ring | None = None
     answers: list[Record] = []
+    quick = False
     while True:
+        if quick:
+            channel.stay_awake(AWAKE_NS)
         records = channel.receive()
-        begun = time.monotonic_ns()
+        begun = now = time.monotonic_ns()
         for record in records:
             if isinstance(record, Work) and ring is not None:
-                answers.append(stage.work(ring, record))
+                done = stage.work(ring, record)
+                answers.append(done)
+                now = done.finished_ns
+                quick = now - done.started_ns < AWAKE_NS
             elif isinstance(record, Control) and record.kind == "attach":
                 ring = Ring.attach(RingLayout(**record.data))
                 answers.append(Control("ready", {}))
             else:
                 stage.session.close()
                 return
-            if time.monotonic_ns() - begun > _TOGETHER_NS:
+            if now - begun > _TOGETHER_NS:
                 channel.send(answers)
                 answers.clear()
-                begun = time.monotonic_ns()
+                begun = now
         if answers:
             channel.send(answers)
             answers.clear()
@@ -127,6 +132,7 @@ class LoadedStage:
         self._exports = plan.stage.exports
         self._source = f"{plan.source}.frame"
         self._model = plan.stage.node_id
+        self._outputs = f"{self._model}.outputs"
         before, after = (
             [self._step(graph, node_id) for node_id in ids] for ids in (plan.stage.before, plan.stage.after)
         )
@@ -193,9 +199,9 @@ class LoadedStage:
         if self.session.needs_input:
             tensor: Tensor = values[self._tensor]
             arrays = self.session.infer(tensor.data)
-            values[f"{self._model}.outputs"] = Outputs(arrays, tensor.geometry)
+            values[self._outputs] = Outputs(arrays, tensor.geometry)
         else:
-            values[f"{self._model}.outputs"] = Outputs(self.session.infer(_NO_BATCH))
+            values[self._outputs] = Outputs(self.session.infer(image))
         inferred_ns = time.monotonic_ns()
         _run(self._after, values)
         return values, inferred_ns
@@ -203,14 +209,14 @@ class LoadedStage:
     def work(self, ring: Ring, record: Work) -> Done:
         """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised."""
         started = time.monotonic_ns()
-        row = ring.table[record.slot]
-        row["state"] = READING
+        slot, generation, frame_id = record
+        ring.set_state(slot, READING)
         inferred = used = 0
         error = ""
         try:
-            values, inferred = self.compute(ring.image(record.slot))
+            values, inferred = self.compute(ring.image(slot))
             if self._exports:
-                used = codec.encode(values, self._exports, ring.result(record.slot))
+                used = codec.encode(values, self._exports, ring.result(slot))
         except Cluster4NPUError as problem:
             error = str(problem)
         except codec.ResultTooLarge as problem:
@@ -219,10 +225,8 @@ class LoadedStage:
             Exception
         ) as problem:  # a runtime's or a third party's own: this frame fails, the worker goes on
             error = f"{type(problem).__name__}: {problem}"
-        row["result_bytes"] = used
-        row["state"] = DONE
-        finished = time.monotonic_ns()
-        return Done(record.slot, record.generation, record.frame_id, started, inferred, finished, used, error)
+        ring.set_state(slot, DONE)
+        return Done(slot, generation, frame_id, started, inferred, time.monotonic_ns(), used, error)
 
 
 def _run(steps: list[tuple[WorkerNode, dict[str, str]]], values: dict[str, Any]) -> None:

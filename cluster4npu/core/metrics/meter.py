@@ -1,20 +1,22 @@
-"""Counting while a segment runs: every delivered frame goes through `Meter.count` once."""
+"""Counting while a segment runs: every frame that ends goes through `Meter.ended` once."""
 
 from __future__ import annotations
 
 import contextlib
+import struct
 import time
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
 
+from cluster4npu.core.metrics.samples import Samples
 from cluster4npu.core.metrics.statistics import LatencyStats
-from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED, STATUS_FAILED
 
-_CHUNK = 4096
+_CHUNK = 4096  # frames
+_ROW = struct.Struct("=qhB7q")  # FRAME_TRACE
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class DeviceCount:
 
     frames: int = 0
     busy_ns: int = 0
-    service_ms: array[float] = field(default_factory=lambda: array("f"))
+    service_ms: Samples = field(default_factory=Samples)
     period_frames: int = 0
     period_busy_ns: int = 0
 
@@ -39,83 +41,128 @@ class TraceLog:
 
     def __init__(self) -> None:
         self._chunks: list[np.ndarray] = []
-        self._used = _CHUNK
 
-    def append(self, row: tuple[int, ...]) -> None:
-        """Add one FRAME_TRACE row."""
-        if self._used == _CHUNK:
-            self._chunks.append(np.empty(_CHUNK, FRAME_TRACE))
-            self._used = 0
-        self._chunks[-1][self._used] = row
-        self._used += 1
+    def append(self, rows: np.ndarray) -> None:
+        """Add FRAME_TRACE rows; the log keeps them."""
+        self._chunks.append(rows)
 
     def array(self) -> np.ndarray:
         """Return all rows as one array."""
-        if not self._chunks:
-            return np.empty(0, FRAME_TRACE)
-        return np.concatenate([*self._chunks[:-1], self._chunks[-1][: self._used]])
+        return np.concatenate(self._chunks) if self._chunks else np.empty(0, FRAME_TRACE)
 
 
 class Meter:
-    """The figures of one segment."""
+    """The figures of one segment.
+
+    A frame costs one row of stamps; the rows are counted together, by `settle`: when a chunk of them is full, and
+    before anybody reads the figures.
+    """
 
     def __init__(self, workers: int, *, traces: bool) -> None:
         self.start_ns = time.monotonic_ns()
         self.last_ns = self.start_ns
         self.out = self.failed = self.waits = self.out_of_order = 0
         self.bytes = 0
-        self.latency_ms: array[float] = array("f")
+        self.latency_ms = Samples()
         self.devices = [DeviceCount() for _ in range(workers)]
         self.traces = TraceLog() if traces else None
+        self._rows = bytearray(_CHUNK * FRAME_TRACE.itemsize)
+        self._used = 0
         self._period_ns = self.start_ns
         self._period_out = self._period_bytes = 0
-        self._period_latency: list[float] = []
+        self._period_latency: list[np.ndarray] = []
 
-    def finished(self, worker: int, started_ns: int, finished_ns: int) -> None:
-        """Count one frame that a worker has finished."""
+    def finished(self, worker: int, frames: int, busy_ns: int) -> None:
+        """Count frames that a worker has finished, and how long it took for them together."""
         device = self.devices[worker]
-        spent = finished_ns - started_ns
-        device.busy_ns += spent
-        device.service_ms.append(spent / 1e6)
-        device.period_frames += 1
-        device.period_busy_ns += spent
+        device.busy_ns += busy_ns
+        device.period_frames += frames
+        device.period_busy_ns += busy_ns
 
-    def delivered(self, worker: int, latency_ms: float, nbytes: int, now_ns: int) -> None:
-        """Count one frame of this worker that was handed on in order."""
-        self.out += 1
-        self.devices[worker].frames += 1
-        self.bytes += nbytes
-        self.last_ns = now_ns
-        self.latency_ms.append(latency_ms)
-        self._period_out += 1
-        self._period_bytes += nbytes
+    def ended(
+        self,
+        frame_id: int,
+        worker: int,
+        status: int,
+        scheduled_ns: int,
+        captured_ns: int,
+        queued_ns: int,
+        started_ns: int,
+        inferred_ns: int,
+        finished_ns: int,
+        delivered_ns: int,
+    ) -> None:
+        """Keep the stamps of one frame that was handed on (or failed, or was dropped): a FRAME_TRACE row."""
+        _ROW.pack_into(
+            self._rows,
+            self._used,
+            frame_id,
+            worker,
+            status,
+            scheduled_ns,
+            captured_ns,
+            queued_ns,
+            started_ns,
+            inferred_ns,
+            finished_ns,
+            delivered_ns,
+        )
+        self._used += _ROW.size
+        if self._used == len(self._rows):
+            self.settle()
+
+    def settle(self) -> None:
+        """Count the frames that have ended since the last time."""
+        if not self._used:
+            return
+        rows = np.frombuffer(bytes(memoryview(self._rows)[: self._used]), FRAME_TRACE)
+        self._used = 0
+        if self.traces is not None:
+            self.traces.append(rows)
+        self.failed += int((rows["status"] == STATUS_FAILED).sum())
+        rows = rows[rows["status"] == STATUS_DELIVERED]
+        if not rows.size:
+            return
+        self.out += rows.size
+        self._period_out += rows.size
+        self.last_ns = int(rows["delivered_ns"][-1])
+        latency_ms = (rows["delivered_ns"] - rows["scheduled_ns"]) / 1e6
+        self.latency_ms.add(latency_ms)
         self._period_latency.append(latency_ms)
+        service_ms = (rows["finished_ns"] - rows["started_ns"]) / 1e6
+        for index, device in enumerate(self.devices):
+            own = rows["worker"] == index
+            device.frames += int(own.sum())
+            device.service_ms.add(service_ms[own])
 
     def period(self) -> Period:
         """Return the rates since the last call and begin the next period. (Reset the devices' part yourself.)"""
+        self.settle()
         now = time.monotonic_ns()
         seconds = max((now - self._period_ns) / 1e9, 1e-9)
-        values = np.asarray(self._period_latency)
+        values = np.concatenate(self._period_latency) if self._period_latency else np.empty(0)
         ranks = [float(v) for v in np.percentile(values, [50, 95, 99])] if values.size else [None] * 3
         result = Period(
             seconds=seconds,
             fps=self._period_out / seconds,
-            mb_s=self._period_bytes / seconds / 1e6,
+            mb_s=(self.bytes - self._period_bytes) / seconds / 1e6,
             latency_mean_ms=float(values.mean()) if values.size else None,
             latency_ranks_ms=tuple(ranks),
         )
-        self._period_ns = now
-        self._period_out = self._period_bytes = 0
+        self._period_ns, self._period_bytes = now, self.bytes
+        self._period_out = 0
         self._period_latency.clear()
         return result
 
     def latency(self) -> LatencyStats:
         """Return the end-to-end latency of the whole segment."""
-        return LatencyStats.of(np.frombuffer(self.latency_ms, np.float32))
+        self.settle()
+        return self.latency_ms.stats()
 
     def service(self, worker: int) -> LatencyStats:
         """Return a worker's service time over the whole segment."""
-        return LatencyStats.of(np.frombuffer(self.devices[worker].service_ms, np.float32))
+        self.settle()
+        return self.devices[worker].service_ms.stats()
 
 
 @dataclass(frozen=True, slots=True)

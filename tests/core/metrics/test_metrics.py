@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cluster4npu.core.metrics.meter import Meter, TraceLog
+from cluster4npu.core.metrics.samples import Samples
 from cluster4npu.core.metrics.statistics import SAMPLE_FLOOR, LatencyStats
 from cluster4npu.core.metrics.traces import (
     FRAME_TRACE,
@@ -40,8 +41,10 @@ def test_no_samples_means_not_reported():
 def test_trace_log_keeps_every_row_over_its_chunks():
     log = TraceLog()
     assert len(log.array()) == 0
-    for i in range(10_000):
-        log.append((i, 0, 0, *([i] * 7)))
+    for start in range(0, 10_000, 1000):
+        rows = np.zeros(1000, FRAME_TRACE)
+        rows["frame_id"] = np.arange(start, start + 1000)
+        log.append(rows)
     assert (log.array()["frame_id"] == np.arange(10_000)).all()
 
 
@@ -55,11 +58,31 @@ def test_latencies_leave_failed_frames_out():
 
 
 def test_meter_counts_devices_and_periods():
-    meter = Meter(2, traces=False)
-    meter.finished(1, 0, 4_000_000)
-    meter.delivered(1, 10.0, 300, meter.start_ns + 10_000_000)
+    meter = Meter(2, traces=True)
+    meter.finished(1, 1, 4_000_000)
+    meter.ended(7, 1, STATUS_DELIVERED, 0, 0, 0, 2_000_000, 5_000_000, 6_000_000, 10_000_000)
+    meter.ended(8, 0, STATUS_FAILED, 0, 0, 0, 0, 0, 0, 11_000_000)
     period = meter.period()
     assert period.fps > 0 and period.latency_mean_ms == 10.0
     assert meter.period().latency_mean_ms is None
     assert meter.devices[1].frames == 1 and meter.service(1).mean == pytest.approx(4.0)
-    assert meter.out == 1 and meter.latency().n == 1
+    assert meter.out == 1 and meter.failed == 1 and meter.latency().n == 1
+    assert meter.traces is not None and meter.traces.array()["inferred_ns"].tolist() == [5_000_000, 0]
+
+
+def test_more_frames_than_a_chunk_are_all_counted():
+    meter = Meter(1, traces=True)
+    for i in range(10_000):
+        meter.ended(i, 0, STATUS_DELIVERED, 0, 0, 0, 0, 0, 1_000_000, 2_000_000)
+    assert meter.latency().n == meter.devices[0].frames == meter.out == 10_000
+    assert meter.traces is not None and (meter.traces.array()["frame_id"] == np.arange(10_000)).all()
+
+
+def test_samples_beyond_the_exact_ones_keep_their_percentiles_in_bounded_memory():
+    values = np.random.default_rng(0).lognormal(2.0, 1.0, 300_000)
+    samples = Samples()
+    for part in np.split(values, 100):
+        samples.add(part)
+    told, exact = samples.stats().as_dict(), LatencyStats.of(values).as_dict()
+    assert told == pytest.approx(exact, rel=0.003)
+    assert samples.stats().n == 300_000

@@ -59,3 +59,16 @@ def test_a_rate_is_kept_and_only_then_reading_waits() -> None:
 def test_bounds(params) -> None:
     with pytest.raises((ValueError, Cluster4NPUError)):
         make("synthetic", **params)
+
+
+def test_stamped_frames_hold_their_number_at_both_ends_and_are_otherwise_left_alone() -> None:
+    source = make("synthetic", width=16, height=16, pattern="stamp", frames=3).open()
+    slot = np.full(16 * 16 * 3, 7, np.uint8)
+    numbers = []
+    while source.read_into(slot) is not None:
+        assert slot[:8].tobytes() == slot[-8:].tobytes()
+        assert (slot[8:-8] == 7).all()
+        numbers.append(int.from_bytes(slot[:8].tobytes(), "little"))
+    assert numbers == [0, 1, 2]
+    source.rewind()
+    assert source.read_into(slot) is not None
