@@ -91,30 +91,12 @@ class Feeder(ABC):
 
     def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
-<<<<<<< HEAD
-        row = self._ring.table[slot]
-        row["state"] = WRITING
+        self._ring.set_state(slot, WRITING)
         info = self._fetch(slot)
         while (
             self._node.live and info is not None and time.monotonic_ns() < scheduled_ns and not self._stopped
         ):
             info = self._fetch(slot)  # paced: what a live source sends before its time goes by
-=======
-        self._ring.set_state(slot, WRITING)
-        try:
-            info = self._source.read_into(self._ring.frame(slot))
-            if info is None and self._plan.loop and self._count:
-                self._source.rewind()
-                info = self._source.read_into(self._ring.frame(slot))
-        except Cluster4NPUError as error:
-            self.error = error
-            info = None
-        except Exception as error:  # a decoder's own failure must end this run in order, not the process
-            self.error = RunFailed(
-                Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
-            )
-            info = None
->>>>>>> 124bafb (Hand frames over in batches, without objects and NumPy records for each)
         if info is None:
             self._exhausted = True
             return None
