@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("simulated_sum", "scheduling", "two_workers", "handover", "first_boxes", "window_cost")
+NAMES = ("simulated_sum", "scheduling", "two_workers", "handover", "first_boxes", "window_cost", "designer")
 
 
 def main() -> int:

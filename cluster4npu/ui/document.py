@@ -19,10 +19,12 @@ from cluster4npu.core.pipeline.config import (
     validation_problems,
 )
 from cluster4npu.core.pipeline.graph import find_problems, wire_problem
+from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, paste_into
 
 Position = tuple[float, float]
 _CHECK_AFTER_MS = 100
+_CHECK_HERE = 64  # nodes; more are checked on a thread
 
 
 class Document(QObject):
@@ -42,7 +44,8 @@ class Document(QObject):
         self._problems: list[Problem] = []
         self.undo_stack = QUndoStack(self)
         self._check_timer = QTimer(self, singleShot=True, interval=_CHECK_AFTER_MS)
-        self._check_timer.timeout.connect(self.check)
+        self._check_timer.timeout.connect(self._check_soon)
+        self._checking: Background | None = None
         self._check_timer.start()
 
     @property
@@ -203,9 +206,36 @@ class Document(QObject):
     def check(self) -> list[Problem]:
         """Check the pipeline now and return what is wrong with it."""
         self._check_timer.stop()
-        self._problems = find_problems(self._config)
-        self.problems_changed.emit(self._problems)
+        self._take(find_problems(self._config))
         return self._problems
+
+    def _check_soon(self) -> None:
+        """Check a large pipeline on a thread, so that the window does not wait for it."""
+        if len(self._config.nodes) <= _CHECK_HERE:
+            self.check()
+        elif self._checking is not None:
+            self._check_timer.start()
+        else:
+            config = self._config
+            self._checking = Background(lambda _report: find_problems(config), "check-pipeline")
+            self._checking.succeeded.connect(lambda found: self._checked(config, found))
+            self._checking.failed.connect(self._check_failed)
+            self._checking.start()
+
+    def _checked(self, config: PipelineConfig, found: object) -> None:
+        self._checking = None
+        if _meaning(config) == _meaning(self._config):
+            self._take(found)  # type: ignore[arg-type]
+        else:
+            self._check_timer.start()
+
+    def _check_failed(self, error: Exception) -> None:
+        self._checking = None
+        raise error
+
+    def _take(self, found: list[Problem]) -> None:
+        self._problems = found
+        self.problems_changed.emit(found)
 
     def _show(self, config: PipelineConfig) -> None:
         if _meaning(config) != _meaning(self._config):

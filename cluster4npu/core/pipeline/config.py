@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,19 +46,19 @@ class EdgeConfig(Record):
     source: str = Field(pattern=_PORT_PATTERN)
     target: str = Field(pattern=_PORT_PATTERN)
 
-    @property
+    @cached_property
     def source_node(self) -> str:
         return self.source.split(".")[0]
 
-    @property
+    @cached_property
     def source_port(self) -> str:
         return self.source.split(".")[1]
 
-    @property
+    @cached_property
     def target_node(self) -> str:
         return self.target.split(".")[0]
 
-    @property
+    @cached_property
     def target_port(self) -> str:
         return self.target.split(".")[1]
 

@@ -7,6 +7,7 @@ and scripted menus, is left out: the document is the only state, and every gestu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -16,7 +17,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeyEvent,
 )
-from PySide6.QtWidgets import QGraphicsSceneMouseEvent, QGraphicsView, QWidget
+from PySide6.QtWidgets import QGraphicsScene, QGraphicsSceneMouseEvent, QGraphicsView, QWidget
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
@@ -47,6 +48,9 @@ class Canvas(Camera):
         self.accept_connection_types: dict[str, object] = {}
         self.reject_connection_types: dict[str, object] = {}
         self.setCacheMode(QGraphicsView.CacheModeFlag.CacheNone)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
+        # Long wires lie in every leaf of a search tree: with 2,000 of them each change costs milliseconds.
+        self.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._config = PipelineConfig()
         self._shown: dict[str, NodeConfig] = {}
         self.items_by_id: dict[str, NodeItem] = {}
@@ -67,14 +71,9 @@ class Canvas(Camera):
         """Bring the picture in line with this config; what has not changed is not touched."""
         self._config = config
         signatures = _signatures(config)
-        for node_id in [n for n in self.items_by_id if self.items_by_id[n].signature != signatures.get(n)]:
+        for node_id in [n for n, item in self.items_by_id.items() if item.signature != signatures.get(n)]:
             self._drop_node(node_id)
-        for entry in config.nodes:
-            if entry.id not in self.items_by_id:
-                self._add_item(entry, signatures[entry.id])
-            elif self._shown[entry.id] != entry or self._was_dragged(entry):
-                self.items_by_id[entry.id].show_entry(entry)
-            self._shown[entry.id] = entry
+        self._show_nodes(config.nodes, signatures)
         wanted = dict.fromkeys(config.edges)
         for edge in [e for e, wire in self.wires.items() if e not in wanted or wire.scene() is None]:
             self._drop_wire(edge)
@@ -82,6 +81,25 @@ class Canvas(Camera):
             if edge not in self.wires:
                 self._add_wire(edge)
         self._hint.setVisible(not config.nodes)
+
+    def _show_nodes(self, nodes: Sequence[NodeConfig], signatures: Mapping[str, Signature]) -> None:
+        """Add and change items; wires of nodes that have moved are led once, at the end."""
+        moved: list[NodeItem] = []
+        for entry in nodes:
+            item = self.items_by_id.get(entry.id)
+            if item is None:
+                self._add_item(entry, signatures[entry.id])
+            elif entry is not self._shown[entry.id] or item.place != entry.position:
+                item.moves_in_batch = True
+                moved.append(item)
+                item.show_entry(entry)
+            self._shown[entry.id] = entry
+        led = {}
+        for item in moved:
+            item.moves_in_batch = False
+            led.update({id(wire): wire for dot in item.dots.values() for wire in dot.connected_pipes})
+        for wire in led.values():
+            wire.follow()
 
     def show_problems(self, problems: Iterable[Problem]) -> None:
         """Mark the nodes that have problems, and only those."""
@@ -106,7 +124,7 @@ class Canvas(Camera):
         """Take over the colours of the theme."""
         self._LIVE_PIPE.color = theme.rgb(theme.colors().accent)
         for wire in self.wires.values():
-            wire.set_pipe_styling()
+            wire.update()
         for item in self.items_by_id.values():
             item.update()
         self.viewport().update()
@@ -119,10 +137,11 @@ class Canvas(Camera):
         item.show_figure(self._figures.get(entry.id, ""))
 
     def _drop_node(self, node_id: str) -> None:
-        for edge in [e for e in self.wires if node_id in (e.source_node, e.target_node)]:
-            self._drop_wire(edge)
         del self._shown[node_id]
         item = self.items_by_id.pop(node_id)
+        for dot in item.dots.values():
+            for wire in list(dot.connected_pipes):
+                self._drop_wire(wire.edge)
         self._node_positions.pop(item, None)
         if self._start_port is not None and self._start_port.node is item:
             self.end_live_connection()
@@ -133,14 +152,14 @@ class Canvas(Camera):
         if source is None or target is None:
             return  # the file names a node that does not exist; the list of problems tells it
         start = source.dots[OUTPUT, edge.source_port]
-        wire = Wire(start.kind)
+        wire = Wire(edge, start.kind)
         self.scene().addItem(wire)
         end = target.dots[INPUT, edge.target_port]
         wire.set_connections(end, start)
-        wire.draw_path(end, start)
+        wire.follow()
         self.wires[edge] = wire
-        for dot in (start, end):
-            dot.update()
+        for item in (source, target):
+            item.update()
 
     def _drop_wire(self, edge: EdgeConfig) -> None:
         wire = self.wires.pop(edge)
@@ -148,12 +167,9 @@ class Canvas(Camera):
         for dot in ends:
             if wire in dot.connected_pipes:
                 dot.remove_pipe(wire)
-            dot.update()
+            dot.node.update()
         if wire.scene() is not None:
             self.scene().removeItem(wire)
-
-    def _was_dragged(self, entry: NodeConfig) -> bool:
-        return tuple(self.items_by_id[entry.id].xy_pos) != entry.position
 
     # --- selection ---
 
@@ -294,17 +310,22 @@ def _edge(one: PortDot, other: PortDot) -> EdgeConfig:
 
 def _signatures(config: PipelineConfig) -> dict[str, Signature]:
     """Return type and ports of each node: those of its type, and those that only a wire of the file names."""
-    types = node_types()
-    used: dict[tuple[str, str], dict[str, None]] = {}
+    result = {entry.id: _own_signature(entry.type) for entry in config.nodes}
     for edge in config.edges:
-        used.setdefault((edge.source_node, OUTPUT), {})[edge.source_port] = None
-        used.setdefault((edge.target_node, INPUT), {})[edge.target_port] = None
-    result = {}
-    for entry in config.nodes:
-        cls = types.get(entry.type)
-        inputs = dict.fromkeys(p.name for p in (cls.inputs if cls else ()))
-        outputs = dict.fromkeys(p.name for p in (cls.outputs if cls else ()))
-        inputs.update(used.get((entry.id, INPUT), {}))
-        outputs.update(used.get((entry.id, OUTPUT), {}))
-        result[entry.id] = (entry.type, tuple(inputs), tuple(outputs))
+        for node_id, port, side in (
+            (edge.source_node, edge.source_port, 2),
+            (edge.target_node, edge.target_port, 1),
+        ):
+            known = result.get(node_id)
+            if known is not None and port not in known[side]:
+                ports = (*known[side], port)
+                result[node_id] = (known[0], known[1], ports) if side == 2 else (known[0], ports, known[2])
     return result
+
+
+@cache
+def _own_signature(key: str) -> Signature:
+    cls = node_types().get(key)
+    if cls is None:
+        return key, (), ()
+    return key, tuple(p.name for p in cls.inputs), tuple(p.name for p in cls.outputs)

@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPainterPathStroker, QPen
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsPathItem,
+    QGraphicsSceneHoverEvent,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
 
 from cluster4npu.core.nodes.base import Port
+from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.qt_shim import PipeItem, PortItem, PortTypeEnum
+from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, PipeItem, PortItem, PortTypeEnum
 
 OUTPUT = PortTypeEnum.OUT.value
 INPUT = PortTypeEnum.IN.value
-_RADIUS = 6.0
+RADIUS = 6.0
 _WIRE_WIDTH = 2.5
 _TURN = 70.0  # pixels in which a long wire changes height
 _WIRE_REACH = 14.0  # how near to a wire a click must be
+_FAR = 0.35  # below this zoom a wire is a plain line
+_DOT = QRectF(0.0, 0.0, 26.0, 22.0)
+_NO_CACHE = QGraphicsItem.CacheMode.NoCache
 
 
 class PortDot(PortItem):
-    """One port of a node on the canvas; `port` None: a wire of the file names it, the node type does not."""
+    """One port of a node on the canvas; `port` None: a wire of the file names it, the node type does not.
+
+    Its node paints it: so Qt makes one call for a node and not one more for each port.
+    """
 
     def __init__(self, parent: QGraphicsItem, name: str, side: str, port: Port | None) -> None:
         super().__init__(parent)
+        self.setCacheMode(_NO_CACHE)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.port = port
         self.name = name
         self.port_type = side
@@ -43,41 +58,85 @@ class PortDot(PortItem):
         """Return NODE.PORT, as wires name it."""
         return f"{self.node.id}.{self.name}"
 
-    def boundingRect(self) -> QRectF:
-        return QRectF(0.0, 0.0, 26.0, 22.0)
+    @property
+    def center(self) -> QPointF:
+        """Return the middle of the dot in the scene."""
+        return QPointF(self.node.pos() + self.pos() + _DOT.center())
 
-    def paint(
-        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
-    ) -> None:
+    @property
+    def hovered(self) -> bool:
+        return bool(self._hovered)
+
+    @hovered.setter
+    def hovered(self, on: bool) -> None:
+        self._hovered = on
+        self.node.update()
+
+    def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        self.hovered = True
+
+    def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        self.hovered = False
+
+    def boundingRect(self) -> QRectF:
+        return _DOT
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        # The canvas moves many nodes at once, and then draws each wire once.
+        if (
+            change == QGraphicsItem.GraphicsItemChange.ItemScenePositionHasChanged
+            and not self.node.moves_in_batch
+        ):
+            for wire in self.connected_pipes:
+                wire.follow()
+        return value
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw the dot in the coordinates of its node."""
         c = theme.colors()
         color = QColor(c.port(self.kind)) if self.port else QColor(c.fail)
-        radius = _RADIUS + 1.5 if self.hovered else _RADIUS
+        radius = RADIUS + 1.5 if self._hovered else RADIUS
         painter.setPen(QPen(color, 2.0))
         optional = self.port is not None and not self.port.required
         filled = bool(self.connected_pipes) or self.port_type == OUTPUT or not optional
         painter.setBrush(color if filled else QColor(c.raised))
-        painter.drawEllipse(self.boundingRect().center(), radius, radius)
+        painter.drawEllipse(self.pos() + _DOT.center(), radius, radius)
 
 
 class Wire(PipeItem):
-    """One wire on the canvas, in the colour of what flows through it."""
+    """One wire on the canvas, in the colour of what flows through it.
 
-    def __init__(self, kind: str) -> None:
+    NodeGraphQt's own keeps a pixmap of its whole bounding rectangle, an arrow, and a pen whose every change
+    makes the scene sort it in again; with thousands of wires these are what holds the window up.
+    """
+
+    def __init__(self, edge: EdgeConfig, kind: str) -> None:
+        QGraphicsPathItem.__init__(self)
+        self.edge = edge
         self.kind = kind
-        super().__init__()
-        self.reset()
+        self._active = self._highlight = False
+        self._input_port: PortDot | None = None
+        self._output_port: PortDot | None = None
+        self._ends = QLineF()
+        self._outline: QPainterPath | None = None
+        self.setZValue(Z_VAL_PIPE)
+        self.setAcceptHoverEvents(True)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setPen(QPen(Qt.GlobalColor.black, _WIRE_WIDTH + 1.5))  # for the bounding rectangle only
 
     def set_pipe_styling(self, color: Any = None, width: float = 2, style: int = 0) -> None:
-        c = theme.colors()
-        lit = self._active or self._highlight or self.isSelected()
-        pen = QPen(QColor(c.accent if self.isSelected() else c.port(self.kind)))
-        pen.setWidthF(_WIRE_WIDTH + 1.5 if lit else _WIRE_WIDTH)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        self.setPen(pen)
-        self.setBrush(Qt.BrushStyle.NoBrush)
+        self.update()
 
-    def _draw_path_horizontal(self, start: PortDot, pos1: QPointF, pos2: QPointF, path: QPainterPath) -> None:
-        first, last = (pos1, pos2) if start.port_type == OUTPUT else (pos2, pos1)
+    def reset(self) -> None:
+        self._active = self._highlight = False
+        self.update()
+
+    def follow(self) -> None:
+        """Lead from the one port to the other."""
+        source, target = self._output_port, self._input_port
+        if source is None or target is None:
+            return
+        first, last = source.center, target.center
         run = last.x() - first.x()
         # A long wire changes height beside its source and then runs level, not slantwise behind other nodes.
         turn = QPointF(first.x() + _TURN, last.y()) if run > 2 * _TURN else last
@@ -85,19 +144,46 @@ class Wire(PipeItem):
         curve = QPainterPath(first)
         curve.cubicTo(first + QPointF(reach, 0.0), turn - QPointF(reach, 0.0), turn)
         curve.lineTo(last)
+        self._ends = QLineF(first, last)
+        self._outline = None
         self.setPath(curve)
 
-    def _draw_direction_pointer(self) -> None:
-        self._dir_pointer.setVisible(False)
+    def draw_path(self, start_port: Any, end_port: Any = None, cursor_pos: QPointF | None = None) -> None:
+        self.follow()
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        c = theme.colors()
+        chosen = self.isSelected()
+        color = QColor(c.accent if chosen else c.port(self.kind))
+        lit = chosen or self._active or self._highlight
+        source, target = self._output_port, self._input_port
+        if source is not None and target is not None and (source.node.faint or target.node.faint):
+            color.setAlpha(90)
+        if painter.worldTransform().m11() < _FAR and source is not None and target is not None:
+            pen = QPen(color, 2.0 if lit else 1.0)
+            pen.setCosmetic(True)
+            painter.setPen(pen)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.drawLine(self._ends)
+            return
+        pen = QPen(color, _WIRE_WIDTH + 1.5 if lit else _WIRE_WIDTH)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.drawPath(self.path())
 
     def shape(self) -> QPainterPath:
         # The default shape is the area that the curve encloses, so that clicks beside the wire would hit it.
-        stroker = QPainterPathStroker()
-        stroker.setWidth(_WIRE_REACH)
-        return stroker.createStroke(self.path())
+        if self._outline is None:
+            stroker = QPainterPathStroker()
+            stroker.setWidth(_WIRE_REACH)
+            self._outline = stroker.createStroke(self.path())
+        return self._outline
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        result = super().itemChange(change, value)
         if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
-            self.set_pipe_styling()
-        return result
+            self.update()
+        return value

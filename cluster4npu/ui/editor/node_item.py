@@ -24,12 +24,13 @@ from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import NodeConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
+from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import AbstractNodeItem
 
 _MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
 _PAD, _HEADER, _ROW, _LINE = 12.0, 44.0, 24.0, 18.0
 _RADIUS = 8.0
+FAR = 0.35  # below this zoom no text could be read
 _MAX_DEVICES = 4  # lines; the rest is counted
 
 Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
@@ -40,7 +41,11 @@ class NodeItem(AbstractNodeItem):
 
     def __init__(self, entry: NodeConfig, signature: Signature) -> None:
         super().__init__(entry.id)
+        self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
         self.id = entry.id
+        self.moves_in_batch = False  # the canvas leads the wires when all nodes are at their places
+        self.faint = False
+        self._rect = QRectF()
         self.cls: type[Node] | None = node_types().get(entry.type)
         self.signature = signature
         self.visible = True
@@ -48,29 +53,30 @@ class NodeItem(AbstractNodeItem):
         self._figure = ""
         self._lines: list[str] = []
         self.dots: dict[tuple[str, str], PortDot] = {}
+        self.inputs: list[PortDot] = []
+        self.outputs: list[PortDot] = []
         for side, names, known in (
             (INPUT, signature[1], self.cls.inputs if self.cls else ()),
             (OUTPUT, signature[2], self.cls.outputs if self.cls else ()),
         ):
             ports: dict[str, Port] = {p.name: p for p in known}
             for name in names:
-                self.dots[side, name] = PortDot(self, name, side, ports.get(name))
+                dot = self.dots[side, name] = PortDot(self, name, side, ports.get(name))
+                (self.inputs if side == INPUT else self.outputs).append(dot)
         self.show_entry(entry)
 
     @property
-    def inputs(self) -> list[PortDot]:
-        return [d for (side, _), d in self.dots.items() if side == INPUT]
-
-    @property
-    def outputs(self) -> list[PortDot]:
-        return [d for (side, _), d in self.dots.items() if side == OUTPUT]
+    def place(self) -> tuple[float, float]:
+        """Return where it stands (canvas pixels)."""
+        place = self.pos()
+        return place.x(), place.y()
 
     def show_entry(self, entry: NodeConfig) -> None:
         """Show this state of the node; it must have the same id and the same ports."""
         self.name = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
         self._lines = summary(entry, self.cls)
         self._lay_out()
-        if (self.pos().x(), self.pos().y()) != entry.position:
+        if self.place != entry.position:
             self.setPos(QPointF(*entry.position))
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
@@ -119,14 +125,19 @@ class NodeItem(AbstractNodeItem):
         told += [html.escape(line) for line in self._lines]
         told += [html.escape(f"{p.severity.capitalize()}: {p.message}. {p.hint}") for p in self._problems]
         self.setToolTip("<p>" + "<br>".join(told) + "</p>")
+        side = RADIUS + 3.0  # the dots stand out at both sides
+        self._rect = QRectF(-side, -2.0, self._width + 2 * side, self._height + 4.0)
         self.update()
 
     def boundingRect(self) -> QRectF:
-        return QRectF(-2.0, -2.0, self._width + 4.0, self._height + 4.0)
+        return self._rect
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
+        if painter.worldTransform().m11() < FAR:
+            self._paint_far(painter)
+            return
         c = theme.colors()
         bold, plain = _fonts()
         box = QRectF(0.0, 0.0, self._width, self._height)
@@ -156,10 +167,29 @@ class NodeItem(AbstractNodeItem):
         for text, color in lines:
             self._text(painter, plain, color, text, y, _LINE)
             y += _LINE
-        edge = c.accent if self.selected else state if word else c.border
-        painter.setPen(QPen(QColor(edge), 2.5 if self.selected else 2.0 if word else 1.0))
+        chosen = self.isSelected()
+        edge = c.accent if chosen else state if word else c.border
+        painter.setPen(QPen(QColor(edge), 2.5 if chosen else 2.0 if word else 1.0))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(outline)
+        for dot in self.dots.values():
+            dot.draw(painter)
+
+    def _paint_far(self, painter: QPainter) -> None:
+        """Paint what can be seen from far away: body, colour of the category, what is wrong, what is selected."""
+        c = theme.colors()
+        status = self.footer[1]
+        box = QRectF(0.0, 0.0, self._width, self._height)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.fillRect(box, QColor(c.raised))
+        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self._header_color()))
+        chosen = self.isSelected()
+        edge = c.accent if chosen else {"fail": c.fail, "warn": c.warn}.get(status, c.border)
+        pen = QPen(QColor(edge), 2.0 if chosen else 1.0)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box)
 
     def _header_color(self) -> str:
         return theme.colors().category(self.cls.category if self.cls else "")

@@ -20,6 +20,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui.document import Document
 
+_MOST = 100  # entries; nobody reads on, and each one takes time to lay out
 _NODE = Qt.ItemDataRole.UserRole
 
 
@@ -63,8 +64,9 @@ class ProblemsPanel(QWidget):
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         """Show these problems of the document, in their order."""
-        self._of_document = tuple(problems)
-        self._fill()
+        if tuple(problems) != self._of_document:
+            self._of_document = tuple(problems)
+            self._fill()
 
     def show_run_problems(self, problems: Sequence[Problem]) -> None:
         """Show also what ended the last run."""
@@ -77,7 +79,9 @@ class ProblemsPanel(QWidget):
 
     def _fill(self) -> None:
         self.list.clear()
-        for number, problem in enumerate(self.shown()):
+        self._pages.setCurrentIndex(1 if self.shown() else 0)
+        self.mend.setVisible(bool(self._loose_wires()))
+        for number, problem in enumerate(self.shown()[:_MOST]):
             error = problem.severity == "error"
             kind = (
                 QStyle.StandardPixmap.SP_MessageBoxCritical
@@ -89,8 +93,8 @@ class ProblemsPanel(QWidget):
                 text = f"Last run: {text}"
             item = QListWidgetItem(self.style().standardIcon(kind), text, self.list)
             item.setData(_NODE, problem.node)
-        self.mend.setVisible(bool(self._loose_wires()))
-        self._pages.setCurrentIndex(1 if self.shown() else 0)
+        if (more := len(self.shown()) - _MOST) > 0:
+            QListWidgetItem(f"And {more} more; mend these first.", self.list).setData(_NODE, "")
 
     def _choose(self, item: QListWidgetItem) -> None:
         node = item.data(_NODE)
