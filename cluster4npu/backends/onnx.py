@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from cluster4npu.backends import onnx_providers
+from cluster4npu.backends import onnx_precision, onnx_providers
 from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, provider_of
+from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.detect import cpu_name, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
@@ -40,6 +42,14 @@ class OnnxOptions(DeviceOptions):
         le=1024,
         description="Threads of one inference; by default the cores are shared out.",
     )
+    precision: Literal["fp32", "fp16", "int8"] | None = Field(
+        default=None,
+        description="What to compute in; by default what the model is made of. int8 is made from frames of the source.",
+    )
+    quantization: Literal["static", "dynamic"] = Field(
+        default="static",
+        description="How int8 is made: with ranges from the source's frames (static), or found anew in each frame.",
+    )
 
 
 class OnnxBackend(Backend):
@@ -64,6 +74,20 @@ class OnnxBackend(Backend):
             return device
         return device.with_option("threads", str(share_of_cores(pool)))
 
+    def why_not(self, device: DeviceId, precision: str) -> str:
+        if precision == "fp16" and device.unit == "cpu":
+            return "its fp16 would be converted to fp32 and back, which is slower and no other result"
+        return ""
+
+    def prepares(self, device: DeviceId) -> bool:
+        found, wanted = provider_of(device), precision.asked(device)
+        native = found is not None and wanted == "fp16" and found[0].native_fp16
+        return wanted in ("fp16", "int8") and not native
+
+    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
+        method = dict(device.options).get("quantization", "static")
+        return onnx_precision.prepare(model, precision.asked(device), batches, info.input_name, method)
+
     def load(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
         known = {info.id: info for info in self.devices()}
         info = known.get(device.device)
@@ -77,9 +101,13 @@ class OnnxBackend(Backend):
                     hint="`cluster4npu devices` lists what is here.",
                 )
             )
+        precision.require(self, device, info)
         if model is None:
             return NullSession()
-        return OnnxSession(model, device, options)
+        session = OnnxSession(model, device, options)
+        if self.prepares(device):
+            precision.require_prepared(session.origin, device, model)
+        return session
 
 
 def _runtime() -> Any:
@@ -160,9 +188,10 @@ class OnnxSession(Session):
         check_input(model, {item.name: _shape(item.shape) for item in inputs})
         check_outputs(model, {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)})
         metadata = self._session.get_modelmeta().custom_metadata_map
+        self.origin = precision.Origin.of(metadata)
         return ModelInfo(
             path=str(model),
-            sha256=sha256,
+            sha256=self.origin.sha256 or sha256,
             input_name=inputs[0].name,
             input_shape=_shape(inputs[0].shape),
             input_dtype=_DTYPES.get(inputs[0].type, inputs[0].type),
@@ -197,7 +226,7 @@ def _providers(runtime: Any, settings: Any, device: DeviceId) -> list[Any]:
         runtime.preload_dlls()  # CUDA and cuDNN out of their Python packages
     if provider.unit == "directml":
         settings.enable_mem_pattern = False
-    return [(provider.name, provider.options(index, "")), *provider.before, CPU]
+    return [(provider.name, provider.options(index, precision.asked(device))), *provider.before, CPU]
 
 
 def placement(session: Any) -> tuple[str, str]:

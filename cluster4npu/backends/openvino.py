@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from cluster4npu.backends import onnx_precision
+from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.detect import memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
@@ -25,6 +28,7 @@ from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PRECISIONS = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
 
 
@@ -33,6 +37,10 @@ class OpenVinoOptions(DeviceOptions):
 
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads of one inference; by default the cores are shared."
+    )
+    precision: Literal["fp32", "fp16", "bf16", "int8"] | None = Field(
+        default=None,
+        description="What to compute in; by default fp32. int8 is made from frames of the source.",
     )
 
 
@@ -60,6 +68,12 @@ class OpenVinoBackend(Backend):
             return device
         return device.with_option("threads", str(share_of_cores(pool)))
 
+    def prepares(self, device: DeviceId) -> bool:
+        return precision.asked(device) == "int8"
+
+    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
+        return onnx_precision.prepare(model, "int8", batches, info.input_name)
+
     def load(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
         known = {info.id: info for info in self.devices()}
         info = known.get(device.device)
@@ -74,9 +88,13 @@ class OpenVinoBackend(Backend):
                     hint=f"Install {self.extra}." if missing else "`cluster4npu devices` lists what is here.",
                 )
             )
+        precision.require(self, device, info)
         if model is None:
             return NullSession()
-        return OpenVinoSession(model, device, options)
+        session = OpenVinoSession(model, device, options)
+        if self.prepares(device):
+            precision.require_prepared(session.origin, device, model)
+        return session
 
     def _missing(self, reason: str) -> DeviceInfo:
         return DeviceInfo("openvino:cpu", "OpenVINO", "cpu", self.key, available=False, reason=reason)
@@ -120,7 +138,8 @@ class OpenVinoSession(Session):
             network = core.read_model(str(model))
         except RuntimeError as error:
             raise corrupt(model, _line(error)) from error
-        self.info = _model_info(network, model, sha256)
+        self.origin = precision.Origin.of(_metadata(network))
+        self.info = _model_info(network, model, self.origin.sha256 or sha256)
         target = device.unit.upper().replace(":", ".")
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if device.unit == "cpu":
@@ -128,8 +147,9 @@ class OpenVinoSession(Session):
             settings["NUM_STREAMS"] = 1
             # Pinned, the threads of several processes land on the same cores and share them.
             settings["ENABLE_CPU_PINNING"] = False
-            # Left alone, it computes in bfloat16 where it can: other results than every other device of the pool.
-            settings["INFERENCE_PRECISION_HINT"] = "f32"
+        if options.precision or not device.unit.startswith("npu"):  # an NPU may know no fp32
+            # Left alone, it computes in bfloat16 or fp16 where it can: other results than the rest of the pool.
+            settings["INFERENCE_PRECISION_HINT"] = _HINTS.get(options.precision or "fp32", "f32")
         try:
             self._compiled: Any = core.compile_model(network, target, settings)
             self._request: Any = self._compiled.create_infer_request()

@@ -143,3 +143,19 @@ def text_output(path: Path, size: int = 16) -> Path:
     text = helper.make_tensor_value_info("text", TensorProto.STRING, [1])
     words = np.array(["a"], dtype=object)
     return _save(path, nodes, {"words": words}, [tensor("image", shape)], [tensor("values", shape), text])
+
+
+def network(path: Path) -> Path:
+    """Two convolutions deep, so that rounding has something to add up; 1 x 3 x 32 x 32."""
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Conv", ["b", "w2"], ["values"], pads=[1, 1, 1, 1]),
+    ]
+    return _save(
+        path,
+        nodes,
+        {"w1": _weights(8, 3, 3, 3), "w2": _weights(4, 8, 3, 3, seed=1)},
+        [tensor("image", [1, 3, 32, 32])],
+        [tensor("values", [1, 4, 32, 32])],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -88,6 +89,23 @@ class Backend(ABC):
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         """Return the id with those options written out that depend on who else is in the pool (threads ...)."""
         return device
+
+    def why_not(self, device: DeviceId, precision: str) -> str:
+        """Return why this device does not compute in a precision that it does not list; "" where nobody knows."""
+        return ""
+
+    def prepares(self, device: DeviceId) -> bool:
+        """Tell whether `prepare` has to be called before `load`, with frames of the user's source."""
+        return False
+
+    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
+        """Return the file that `load` gets in place of `model`, made now or kept from an earlier time.
+
+        `info` is the model as `load` told it without options; `batches` are inputs of it from the user's own source.
+        Runs in a process of its own. Raises InputError when the model cannot be converted, DeviceUnavailable when a
+        tool is missing.
+        """
+        return model
 
     @abstractmethod
     def load(self, model: Path | None, device: DeviceId, options: Any) -> Session:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
@@ -157,6 +158,7 @@ def require_available(device: DeviceId) -> None:
     listed = {info.id: info for info in _devices(owner)}
     info = listed.get(device.device) or listed.get(f"{device.backend}:{_BROKEN_UNIT}")
     if info is not None and info.available:
+        precision.require(owner, device, info)
         return
     raise DeviceUnavailable(
         Problem(

@@ -29,6 +29,7 @@ from cluster4npu.core.engine.messages import (
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
 from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
+from cluster4npu.core.engine.preparing import prepared
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
@@ -187,7 +188,8 @@ class Manager:
         """Start the workers, size the ring by what they report, and let them map it."""
         assert self._source is not None
         spec = self._source[1].spec
-        pool = WorkerPool(self._plan, spec, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
+        plan = prepared(self._plan, self._source[1], self._hub)
+        pool = WorkerPool(plan, spec, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
         self._pool = self._hub.pool = pool
         pool.start()
         leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs

@@ -111,7 +111,8 @@ class WorkerPool:
     def _spawn(self, worker: Worker) -> None:
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
-        spec = WorkerSpec(self._plan, worker.member.settled, self._frames.height, self._frames.width)
+        member, frames = worker.member, self._frames
+        spec = WorkerSpec(self._plan, member.settled, frames.height, frames.width, member.model)
         process = context.Process(
             target=worker_main,
             args=(spec, theirs),

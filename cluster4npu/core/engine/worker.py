@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class WorkerSpec:
     device: str
     frame_height: int
     frame_width: int
+    model: Path | None = None  # the version in this device's precision; None: the stage's own file
 
 
 def leave_with_parent(grace_s: float = 0.0) -> None:
@@ -159,7 +161,7 @@ class LoadedStage:
         start = time.perf_counter()
         device = DeviceId.parse(spec.device)
         options = registry.device_options(device)
-        session = registry.backend(device.backend).load(spec.plan.stage.model, device, options)
+        session = registry.backend(device.backend).load(spec.model or spec.plan.stage.model, device, options)
         return cls(spec, session, (time.perf_counter() - start) * 1e3)
 
     @staticmethod

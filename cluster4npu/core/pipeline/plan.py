@@ -20,11 +20,15 @@ from cluster4npu.core.settings import resolve_path
 
 @dataclass(frozen=True, slots=True)
 class PoolMember:
-    """One worker of a pool: `id` as the user wrote it, `settled` with every option written out."""
+    """One worker of a pool: `id` as the user wrote it, `settled` with every option written out.
+
+    `model` is the file that it loads in place of the stage's, where its precision needs another one.
+    """
 
     id: str
     settled: str
     simulated: bool
+    model: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

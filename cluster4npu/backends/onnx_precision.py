@@ -1,0 +1,139 @@
+"""Versions of an ONNX model in another precision: int8 from frames of the user's own source, and fp16."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.devices.model_file import model_error, read_model_file
+from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, Batches, prepared_path
+from cluster4npu.core.errors import DeviceUnavailable, Problem
+
+EXTRA = "cluster4npu[quantize]"
+_RECIPE = "1"  # goes up when the same input shall give another file
+# Only these, which do nearly all the work: quantised as well, the last concatenation of a detector would give boxes
+# (hundreds of pixels) and scores (0 to 1) one scale of 256 steps, and no score would be left.
+_QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
+
+
+def prepare(model: Path, precision: str, batches: Batches, input_name: str, method: str = "static") -> Path:
+    """Return the file of `model` in "int8" or "fp16", made now or by an earlier call with equal input.
+
+    `batches` (each 1 x 3 x H x W, the model's dtype) are what int8 is calibrated with. Raises InputError for a model
+    that cannot be converted, DeviceUnavailable where the tools are not installed.
+    """
+    sha256 = read_model_file(model)
+    digest = hashlib.sha256(f"{sha256} {_RECIPE} {precision} {method} {version('onnxruntime')}".encode())
+    for batch in batches if precision == "int8" and method == "static" else ():
+        digest.update(np.ascontiguousarray(batch).data)
+    target = prepared_path(model, precision, digest.hexdigest())
+    if not target.exists():
+        onnx = _tools(precision)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="making-") as folder:
+            made = Path(folder) / "model.onnx"
+            try:
+                if precision == "fp16":
+                    _halve(onnx, model, made)
+                else:
+                    _quantize(onnx, model, made, batches, input_name, method)
+            except DeviceUnavailable:
+                raise
+            except (
+                Exception
+            ) as error:  # a converter's own, of any kind: it becomes one message about the model
+                raise _refused(model, precision, f"{type(error).__name__}: {error}") from error
+            _sign(onnx, made, precision, sha256)
+            made.replace(target)
+    return target
+
+
+def _tools(precision: str) -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise DeviceUnavailable(
+            Problem(
+                f"the tools that make {precision} versions of a model are not installed",
+                field="devices",
+                found=str(error),
+                hint=f"Install {EXTRA}, or leave the option out.",
+            )
+        ) from error
+    return onnx
+
+
+def _refused(model: Path, precision: str, reason: str) -> Exception:
+    return model_error(
+        f"the model cannot be converted to {precision}",
+        found=f"{model.name}: {' '.join(reason.split())}",
+        allowed="an fp32 model of ordinary operators",
+        hint="Leave the option out, or export the model in that precision yourself.",
+    )
+
+
+def _quantize(onnx: Any, model: Path, made: Path, batches: Batches, input_name: str, method: str) -> None:
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    if any("Linear" in node.op_type or "Integer" in node.op_type for node in onnx.load(model).graph.node):
+        raise _refused(model, "int8", "it is quantised already")
+    cleaned = made.with_name("cleaned.onnx")
+    quant_pre_process(str(model), str(cleaned), skip_symbolic_shape=True)
+    if method == "dynamic":
+        quantization.quantize_dynamic(
+            str(cleaned),
+            str(made),
+            op_types_to_quantize=_QUANTIZED,
+            weight_type=quantization.QuantType.QUInt8,
+        )
+        return
+    if not batches:
+        raise _refused(model, "int8", "the source gave no frame to calibrate with")
+    quantization.quantize_static(
+        str(cleaned),
+        str(made),
+        _reader(quantization, batches, input_name),
+        quant_format=quantization.QuantFormat.QDQ,
+        op_types_to_quantize=_QUANTIZED,
+        per_channel=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        calibrate_method=quantization.CalibrationMethod.MinMax,
+    )
+
+
+def _reader(quantization: Any, batches: Batches, input_name: str) -> Any:
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, unused-ignore]
+        """Hands the batches out one after the other."""
+
+        def __init__(self) -> None:
+            self._left: Iterator[np.ndarray] = iter(batches)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            batch = next(self._left, None)
+            return None if batch is None else {input_name: batch}
+
+    return Reader()
+
+
+def _halve(onnx: Any, model: Path, made: Path) -> None:
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(model), keep_io_types=True), made)
+
+
+def _sign(onnx: Any, made: Path, precision: str, sha256: str) -> None:
+    """Write into the file what it is and what it was made from."""
+    whole = onnx.load(made)
+    kept = {item.key: item.value for item in whole.metadata_props}
+    onnx.helper.set_model_props(whole, {**kept, MADE_IN: precision, MADE_FROM: sha256})
+    with contextlib.suppress(FileNotFoundError):
+        made.unlink()
+    onnx.save(whole, made)

@@ -1,0 +1,75 @@
+"""Precisions as options of devices (`onnx:cpu?precision=int8`): asked for by name, refused by name, never replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cluster4npu.core.devices.backend import Backend, DeviceInfo
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model_file import model_error
+from cluster4npu.core.errors import DeviceUnavailable, Problem
+from cluster4npu.core.settings import data_dir
+
+OPTION = "precision"
+# What a prepared model carries in its own metadata: the precision, and the SHA-256 of the file it was made from.
+MADE_IN, MADE_FROM = "cluster4npu.precision", "cluster4npu.made_from"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model file tells about itself: "" where it is no prepared one."""
+
+    precision: str = ""
+    sha256: str = ""
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, object]) -> Origin:
+        """Read it out of the model's metadata."""
+        return cls(str(metadata.get(MADE_IN, "")), str(metadata.get(MADE_FROM, "")))
+
+
+def asked(device: DeviceId) -> str:
+    """Return the precision in a device id, "" where it names none: the model is run as it is."""
+    return dict(device.options).get(OPTION, "")
+
+
+def require(backend: Backend, device: DeviceId, info: DeviceInfo) -> None:
+    """Raise DeviceUnavailable where this device does not compute in the precision that its id asks for."""
+    precision = asked(device)
+    if not precision or precision in info.precisions:
+        return
+    why = backend.why_not(device, precision)
+    raise DeviceUnavailable(
+        Problem(
+            f"'{device.device}' does not compute in {precision}" + (f": {why}" if why else ""),
+            field="devices",
+            found=str(device),
+            allowed=", ".join(info.precisions) or "the model as it is, without the option",
+            hint="Choose one of those, leave the option out, or choose another device.",
+        )
+    )
+
+
+def require_prepared(origin: Origin, device: DeviceId, model: Path) -> None:
+    """Raise InputError where `model` is not the version that the device's precision asks for."""
+    if origin.precision != asked(device):
+        raise model_error(
+            f"this file is not the {asked(device)} version of a model",
+            found=model.name,
+            allowed="a file that `Backend.prepare` has made",
+            hint="Run it in a pipeline, which makes the version from its source's frames, or leave the option out.",
+        )
+
+
+def prepared_path(model: Path, precision: str, digest: str) -> Path:
+    """Return where the version of a model in another precision is kept; `digest` (hex) is of all that it depends on."""
+    folder = data_dir() / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{model.stem[:60]}-{precision}-{digest[:16]}.onnx"
+
+
+Batches = Sequence[np.ndarray]

@@ -1,0 +1,184 @@
+"""Making the int8 and fp16 versions of a model that devices ask for, in a process of its own, before workers load."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.precision import OPTION, asked
+from cluster4npu.core.engine.hub import Hub, Stopped
+from cluster4npu.core.engine.messages import StateChanged
+from cluster4npu.core.engine.signals import leave_signals_to_the_app
+from cluster4npu.core.engine.worker import leave_with_parent
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.nodes.base import Source, WorkerNode
+from cluster4npu.core.pipeline.graph import Graph
+from cluster4npu.core.pipeline.plan import ExecutionPlan
+
+FRAMES = 32  # that int8 is calibrated with, spread over the source
+_MOST_BYTES = 256 << 20
+_MOST_READ = 600
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    plan: ExecutionPlan
+    devices: tuple[str, ...]
+    frames: tuple[np.ndarray, ...]
+
+
+def prepared(plan: ExecutionPlan, source: Source, hub: Hub) -> ExecutionPlan:
+    """Return the plan whose pool names the model file of each device; `source` is at its first frame again.
+
+    Raises Stopped, the error of a model that cannot be converted, RunFailed when the process does not end well.
+    """
+    model = plan.stage.model
+    wanted = [m for m in plan.stage.pool if model is not None and _prepares(m.settled)]
+    if not wanted:
+        return plan
+    names = ", ".join(sorted({asked(DeviceId.parse(m.settled)) for m in wanted}))
+    hub.tell(StateChanged("starting", f"making the {names} model from the source's frames"))
+    frames = _in_background(lambda: _sample(source), hub)
+    kinds = tuple(dict.fromkeys(m.settled for m in wanted))
+    found = _in_process(_Task(plan, kinds, tuple(frames)), hub)
+    pool = tuple(replace(m, model=found.get(m.settled)) for m in plan.stage.pool)
+    return replace(plan, stage=replace(plan.stage, pool=pool))
+
+
+def _prepares(settled: str) -> bool:
+    device = DeviceId.parse(settled)
+    return registry.backend(device.backend).prepares(device)
+
+
+def _sample(source: Source) -> list[np.ndarray]:
+    """Return frames (H x W x 3 BGR) spread over the source's first minutes, and rewind it."""
+    spec = source.spec
+    count = max(4, min(FRAMES, _MOST_BYTES // spec.nbytes))
+    step = max(1, min(spec.frames or count, _MOST_READ) // count)
+    slot = np.empty(spec.nbytes, np.uint8)
+    frames: list[np.ndarray] = []
+    number = 0
+    while len(frames) < count and (info := source.read_into(slot)) is not None:
+        if number % step == 0:
+            size = info.height * info.width * 3
+            frames.append(slot[:size].reshape(info.height, info.width, 3).copy())
+        number += 1
+    source.rewind()
+    return frames
+
+
+def _in_background(work: Callable[[], list[np.ndarray]], hub: Hub) -> list[np.ndarray]:
+    """Do this on a thread, since a camera may wait for ever, and listen to the user meanwhile."""
+    done: list[list[np.ndarray]] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except Exception as error:  # raised again below, on the manager's own thread
+            errors.append(error)
+        hub.wake()
+
+    threading.Thread(target=run, name="sample", daemon=True).start()
+    while not done and not errors:
+        hub.pump(None)
+        if hub.stop_asked is not None:
+            raise Stopped
+    if errors:
+        raise errors[0]
+    return done[0]
+
+
+def _in_process(task: _Task, hub: Hub) -> dict[str, Path]:
+    """Let a child process do the task, and end it when the user does not want to wait."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=prepare_main, args=(task, theirs), name="cluster4npu-prepare", daemon=True)
+    child.start()
+    theirs.close()
+    hub.waiter.add("prepare", ours)
+    answer: dict[str, Path] | Cluster4NPUError | None = None
+    try:
+        while not ours.poll(0):
+            hub.pump(1.0)
+            if hub.stop_asked is not None:
+                raise Stopped
+        answer = ours.recv()
+    except (EOFError, OSError):
+        pass  # told below, with its exit code
+    finally:
+        hub.waiter.remove("prepare")
+        child.join(1.0 if answer is not None else 0.0)
+        if child.is_alive():
+            child.kill()
+        child.join(5.0)
+        ours.close()
+    if isinstance(answer, Cluster4NPUError):
+        raise answer
+    if answer is None:
+        raise RunFailed(
+            Problem(
+                "the process that converts the model was ended from outside",
+                node=task.plan.stage.node_id,
+                field="devices",
+                found=f"exit code {child.exitcode}",
+                hint="Leave the precision out, or free some memory.",
+            )
+        )
+    return answer
+
+
+def prepare_main(task: _Task, connection: Connection) -> None:
+    """Prepare the model for every device of the task and send {settled id: file}, or the error."""
+    leave_signals_to_the_app()
+    leave_with_parent()
+    answer: dict[str, Path] | Cluster4NPUError
+    try:
+        answer = {device: _prepare(task, DeviceId.parse(device)) for device in task.devices}
+    except Cluster4NPUError as error:
+        first, *more = (replace(p, node=p.node or task.plan.stage.node_id) for p in error.problems)
+        answer = type(error)(first, *more)
+    connection.send(answer)
+    connection.close()
+
+
+def _prepare(task: _Task, device: DeviceId) -> Path:
+    model = task.plan.stage.model
+    assert model is not None
+    backend = registry.backend(device.backend)
+    plain = replace(device, options=tuple(o for o in device.options if o[0] not in (OPTION, "quantization")))
+    session = backend.load(model, plain, registry.device_options(plain))
+    batches = _batches(task, session.info)
+    session.close()
+    return backend.prepare(model, session.info, device, batches)
+
+
+def _batches(task: _Task, model: ModelInfo) -> Sequence[np.ndarray]:
+    """Take the frames through the nodes before the model, as a worker does."""
+    plan = task.plan
+    graph = Graph.build(plan.config)
+    steps = []
+    for node_id in plan.stage.before:
+        node = graph.nodes[node_id]
+        assert isinstance(node, WorkerNode)
+        node.bind(model)
+        steps.append(node)
+    wanted = ".".join(graph.wires[plan.stage.node_id]["tensor"])
+    found = []
+    for frame in task.frames:
+        values: dict[str, Any] = {f"{plan.source}.frame": frame}
+        for node in steps:
+            inputs = {port: values[f"{n}.{o}"] for port, (n, o) in graph.wires[node.id].items()}
+            values |= {f"{node.id}.{port}": value for port, value in node.process(inputs).items()}
+        found.append(values[wanted].data.copy())
+    return found

@@ -1,0 +1,134 @@
+"""Precisions of ONNX models: made from the user's frames, kept by hash, refused with a reason, never replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from cluster4npu import Engine, RunOptions
+from cluster4npu.backends import onnx_precision
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import DeviceUnavailable, InputError
+from cluster4npu.templates import PipelineTemplates
+from tests.backends import models
+
+INT8 = [
+    "onnx:cpu?precision=int8",
+    "onnx:cpu?precision=int8&quantization=dynamic",
+    "openvino:cpu?precision=int8",
+]
+HERE = {info.id for info in registry.detect() if info.available}
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+
+
+def batches(count: int = 4, seed: int = 0) -> list[np.ndarray]:
+    return list(np.random.default_rng(seed).random((count, 1, 3, 32, 32), np.float32))
+
+
+def load(text: str, model: Path) -> Session:
+    device = DeviceId.parse(text)
+    return registry.backend(device.backend).load(model, device, registry.device_options(device))
+
+
+def error_of(ours: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((ours - reference) ** 2) / np.mean(reference**2)))
+
+
+@pytest.mark.parametrize("text", INT8)
+def test_int8_is_another_file_with_nearly_the_same_answers(text: str, tmp_path: Path) -> None:
+    device = DeviceId.parse(text)
+    if device.device not in HERE:
+        pytest.skip(f"no {device.device} here")
+    model = models.network(tmp_path / "net.onnx")
+    plain = load(device.device, model)
+    backend = registry.backend(device.backend)
+    assert backend.prepares(device) and not backend.prepares(DeviceId.parse(device.device))
+    made = backend.prepare(model, plain.info, device, batches())
+    assert made.parent == tmp_path / "data" / "models"
+    kinds = {node.op_type for node in onnx.load(made).graph.node}
+    assert kinds & {"QuantizeLinear", "DynamicQuantizeLinear"}
+    session = load(text, made)
+    assert session.info.sha256 == plain.info.sha256  # the same model, in another precision
+    (frame,) = batches(1, seed=9)
+    reference = plain.infer(frame)[0].copy()
+    assert 0 < error_of(session.infer(frame)[0], reference) < 0.03
+
+
+def test_what_was_made_is_kept_and_made_anew_for_other_frames(tmp_path: Path) -> None:
+    model = models.network(tmp_path / "net.onnx")
+    first = onnx_precision.prepare(model, "int8", batches(), "image")
+    stamp = first.stat().st_mtime_ns
+    assert onnx_precision.prepare(model, "int8", batches(), "image") == first
+    assert first.stat().st_mtime_ns == stamp
+    assert onnx_precision.prepare(model, "int8", batches(seed=1), "image") != first
+    assert onnx_precision.prepare(model, "int8", [], "image", "dynamic") != first
+    assert {p.suffix for p in first.parent.iterdir()} == {".onnx"}
+
+
+def test_fp16_keeps_its_inputs_and_outputs(tmp_path: Path) -> None:
+    model = models.network(tmp_path / "net.onnx")
+    made = onnx_precision.prepare(model, "fp16", [], "image")
+    assert onnx.load(made).graph.initializer[0].data_type == onnx.TensorProto.FLOAT16
+    (frame,) = batches(1)
+    ours, reference = load("onnx:cpu", made).infer(frame)[0], load("onnx:cpu", model).infer(frame)[0]
+    assert ours.dtype == np.float32
+    assert 0 < error_of(ours, reference) < 2e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("onnx:cpu?precision=fp16", "converted to fp32 and back"),
+        ("openvino:cpu?precision=fp16", "does not compute in fp16"),
+    ],
+)
+def test_a_precision_that_a_device_does_not_have_is_refused(text: str, word: str, tmp_path: Path) -> None:
+    device = DeviceId.parse(text)
+    if device.device not in HERE:
+        pytest.skip(f"no {device.device} here")
+    if "fp16" in {p for i in registry.detect() if i.id == device.device for p in i.precisions}:
+        pytest.skip("this processor computes in fp16")
+    for refused in (
+        lambda: registry.require_available(device),
+        lambda: load(text, models.network(tmp_path / "net.onnx")),
+    ):
+        with pytest.raises(DeviceUnavailable, match=word) as caught:
+            refused()
+        assert caught.value.problems[0].allowed and caught.value.problems[0].hint
+
+
+def test_what_cannot_be_int8_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = models.network(tmp_path / "net.onnx")
+    with pytest.raises(InputError, match="int8 version"):
+        load("onnx:cpu?precision=int8", model)  # never the fp32 file in its place
+    with pytest.raises(InputError, match="no frame to calibrate"):
+        onnx_precision.prepare(model, "int8", [], "image")
+    made = onnx_precision.prepare(model, "int8", batches(), "image")
+    with pytest.raises(InputError, match="quantised already"):
+        onnx_precision.prepare(made, "int8", batches(), "image")
+    with pytest.raises(InputError, match="cannot be converted to int8"):
+        onnx_precision.prepare(model, "int8", [np.zeros((1, 3, 8, 8), np.float32)], "image")
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(DeviceUnavailable, match="quantize"):
+        onnx_precision.prepare(model, "int8", batches(seed=2), "image")
+
+
+def test_a_run_calibrates_with_its_own_source(tmp_path: Path) -> None:
+    model = models.detector(tmp_path / "net.onnx")
+    config = PipelineTemplates.get("simulated", devices=["onnx:cpu", "onnx:cpu?precision=int8"])
+    stage = next(node.id for node in config.nodes if node.type == "inference")
+    config = config.with_params("source", width=96, height=64).with_params(stage, model=str(model))
+    with Engine(config, RunOptions(frames=20, calibration="never")) as run:
+        summary = run.wait(60)
+    assert summary.frames_out == 20 and {d.unit for d in summary.devices} == {"cpu"}
+    (kept,) = (tmp_path / "data" / "models").iterdir()
+    assert kept.name.startswith("net-int8-")
