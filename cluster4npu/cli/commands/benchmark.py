@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console, figure, table
-from cluster4npu.cli.parsing import add_store, device_list
+from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
 from cluster4npu.core.settings import default_store_path
 
@@ -29,13 +29,36 @@ class Benchmark(Command):
     name = "benchmark"
     example = (
         "cluster4npu benchmark example --profile quick\n"
-        "cluster4npu benchmark simulated --against sim:gpu --json"
+        "cluster4npu benchmark simulated --against sim:gpu --json\n"
+        "cluster4npu benchmark simulated --scenario server --limit-ms 200"
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add_pipeline(parser)
         parser.add_argument(
-            "--scenario", default="offline", metavar="S", help="offline (default) or single-stream"
+            "--scenario",
+            default="offline",
+            metavar="S",
+            help="offline (default), single-stream, multi-stream, server or density",
+        )
+        parser.add_argument(
+            "--rate",
+            type=number(float, unit="frames/s"),
+            metavar="FPS",
+            help="of each camera (multi-stream, density; default 15), or of all arrivals (server; default: search "
+            "the highest)",
+        )
+        parser.add_argument(
+            "--streams",
+            type=number(int, unit="streams"),
+            metavar="N",
+            help="cameras (multi-stream; default 4)",
+        )
+        parser.add_argument(
+            "--limit-ms",
+            type=number(float, unit="ms"),
+            metavar="MS",
+            help="bound on the p99 latency (server, multi-stream, density; default 100)",
         )
         parser.add_argument(
             "--profile", default="quick", metavar="P", help="quick (default), standard or certified"
@@ -56,6 +79,9 @@ class Benchmark(Command):
             scenario=args.scenario,
             profile=args.profile,
             against=args.against,
+            rate=args.rate,
+            streams=int(args.streams) if args.streams is not None else None,
+            limit_ms=args.limit_ms,
             store=args.store or default_store_path(),
             command=shlex.join(["cluster4npu", *sys.argv[1:]]),
         )

@@ -1,6 +1,7 @@
 """Benchmarks: each device alone against all of them together, side by side in one run."""
 
 from cluster4npu.core.bench.benchmarker import BenchmarkCancelled, PerformanceBenchmarker
+from cluster4npu.core.bench.load import LoadFigures, SideLoad
 from cluster4npu.core.bench.options import (
     PROFILES,
     SCENARIOS,
@@ -18,10 +19,12 @@ __all__ = [
     "BenchmarkOptions",
     "BenchmarkProgress",
     "BenchmarkResult",
+    "LoadFigures",
     "PerformanceBenchmarker",
     "Profile",
     "Scenario",
     "SideFigures",
+    "SideLoad",
     "Speedup",
     "WorkerFigures",
 ]

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster4npu.core.bench.legs import Leg, windows
+from cluster4npu.core.bench.load_steps import measure_load, planned_load_s
+from cluster4npu.core.bench.load_verdict import make_load_result
 from cluster4npu.core.bench.options import BenchmarkOptions, BenchmarkProgress
 from cluster4npu.core.bench.pool import BenchmarkPool, make_benchmark_pool, single_pool
 from cluster4npu.core.bench.progress import Tracker
@@ -67,11 +69,14 @@ class PerformanceBenchmarker:
         if options.store is not None:
             Store(options.store).require_writable()  # now, not after ten minutes
         before = conditions()
-        tracker = Tracker(planned_s(pool, self._profile), progress or _ignore)
+        planned = planned_load_s if options.the_scenario().arrivals else planned_s
+        tracker = Tracker(planned(pool, options), progress or _ignore)
         with self._session(pipeline, pool, tracker, cancelled) as session:
             checks = check_parity(session)
-            sides = measure_sides(session)
-        result = make_result(pipeline.name, session, sides, checks)
+            if options.the_scenario().arrivals:
+                result = make_load_result(pipeline.name, session, measure_load(session), checks)
+            else:
+                result = make_result(pipeline.name, session, measure_sides(session), checks)
         result = replace(
             result, conditions={**before, "after": conditions()}, wall_s=time.monotonic() - begin
         )

@@ -5,27 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster4npu.core.engine.arrivals import CAMERAS, POISSON
 from cluster4npu.core.errors import InputError, Problem, nearest
 
 OFFLINE = "offline"
 SINGLE_STREAM = "single-stream"
+MULTI_STREAM = "multi-stream"
+SERVER = "server"
+DENSITY = "density"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How frames arrive. `window` bounds the frames under way in the whole engine (None: it does not)."""
+    """How frames arrive. `window` bounds the frames under way in the whole engine (None: it does not).
+
+    `arrivals` is the kind of schedule on which they come ("": none, as fast as the engine takes them); `streams`
+    tells that several streams are fed, of which the worst counts.
+    """
 
     name: str
     title: str
-    window: int | None
-    available: bool = True
+    window: int | None = None
+    arrivals: str = ""
+    streams: bool = False
 
 
 SCENARIOS = {
-    OFFLINE: Scenario(OFFLINE, "Offline: as fast as it goes (frames/s)", None),
+    OFFLINE: Scenario(OFFLINE, "Offline: as fast as it goes (frames/s)"),
     SINGLE_STREAM: Scenario(SINGLE_STREAM, "Single stream: the next frame on completion (latency)", 1),
-    "multi-stream": Scenario("multi-stream", "Multi-stream: several cameras at once", None, available=False),
-    "server": Scenario("server", "Server: frames arrive at a set rate", None, available=False),
+    MULTI_STREAM: Scenario(
+        MULTI_STREAM, "Multi-stream: several cameras at once (worst stream's p99)", None, CAMERAS, True
+    ),
+    SERVER: Scenario(SERVER, "Server: random arrivals (highest rate within the p99 limit)", None, POISSON),
+    DENSITY: Scenario(DENSITY, "Density: most cameras within the p99 limit", None, CAMERAS, True),
 }
 
 
@@ -87,6 +99,9 @@ class BenchmarkOptions:
     `devices` replaces the pipeline's own; `against` is the single device that is the baseline (None: the
     best). `store` is the file in which the result is kept (None: not kept). `profile` is a name, or a profile
     of one's own. `command` is kept with the result.
+
+    Where frames come on a schedule: `rate` is frames/s, of each stream where there are several (server: None
+    searches the highest), `streams` how many there are (multi-stream), and `limit_ms` bounds the p99 latency.
     """
 
     scenario: str = OFFLINE
@@ -96,6 +111,9 @@ class BenchmarkOptions:
     store: Path | None = None
     seed: int = 0
     policy: str | None = None
+    rate: float | None = None
+    streams: int | None = None
+    limit_ms: float | None = None
     command: str = field(default="", compare=False)
 
     def the_profile(self) -> Profile:
@@ -115,20 +133,44 @@ class BenchmarkOptions:
         return PROFILES[self.profile]
 
     def the_scenario(self) -> Scenario:
-        """Return the scenario; raises InputError naming those that can be measured."""
+        """Return the scenario; raises InputError naming those there are, or the option that it does not take."""
         scenario = SCENARIOS.get(self.scenario)
-        if scenario is not None and scenario.available:
-            return scenario
-        usable = [name for name, item in SCENARIOS.items() if item.available]
-        raise InputError(
-            Problem(
-                "unknown benchmark scenario" if scenario is None else "this scenario cannot be measured yet",
-                field="scenario",
-                found=self.scenario,
-                allowed=", ".join(usable),
-                hint=nearest(self.scenario, usable) or "Choose one of those.",
+        if scenario is None:
+            raise InputError(
+                Problem(
+                    "unknown benchmark scenario",
+                    field="scenario",
+                    found=self.scenario,
+                    allowed=", ".join(SCENARIOS),
+                    hint=nearest(self.scenario, SCENARIOS) or "Choose one of those.",
+                )
             )
-        )
+        for name, (value, takers, low, high) in self._loads().items():
+            if value is None:
+                continue
+            if self.scenario not in takers:
+                raise InputError(
+                    Problem(
+                        f"the scenario {self.scenario} takes no {name}",
+                        field=name,
+                        found=f"{value:g}",
+                        allowed=f"with {', '.join(takers)}",
+                        hint="Leave it out, or choose one of those scenarios.",
+                    )
+                )
+            if not low <= value <= high:
+                raise InputError(
+                    Problem("out of bounds", field=name, found=f"{value:g}", allowed=f"{low:g} to {high:g}")
+                )
+        return scenario
+
+    def _loads(self) -> dict[str, tuple[float | None, tuple[str, ...], float, float]]:
+        scheduled = tuple(name for name, scenario in SCENARIOS.items() if scenario.arrivals)
+        return {
+            "rate": (self.rate, scheduled, 0.1, 10_000),
+            "streams": (self.streams, (MULTI_STREAM,), 1, 10_000),
+            "limit_ms": (self.limit_ms, scheduled, 0.1, 600_000),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cluster4npu.core.bench.load import LoadFigures, load_explanation, load_headline
 from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.metrics.statistics import LatencyStats
 
@@ -116,6 +117,7 @@ class BenchmarkResult:
     seed: int = 0
     wall_s: float = 0.0
     run_id: str = ""
+    load: LoadFigures | None = None  # of a scenario in which frames come on a schedule
 
     @property
     def valid(self) -> bool:
@@ -133,6 +135,8 @@ class BenchmarkResult:
         """Return the one line that the user reads first. It does not say SIMULATED: see `simulated`."""
         if not self.valid:
             return f"INVALID: {self.invalid_reason}"
+        if self.load is not None and not self.load.searched:
+            return load_headline(self.load)
         if self.speedup is None:
             fps = self.single[self.best_single].fps if self.best_single else 0.0
             return f"{fps:.1f} FPS on one device"
@@ -141,13 +145,13 @@ class BenchmarkResult:
         return f"{times(self.speedup.ratio)} {'FASTER' if self.speedup.verdict == FASTER else 'SLOWER'}"
 
     def explanation(self) -> str:
-        """Return the line under the headline: against what, and how sure."""
+        """Return the line under the headline: against what, and how sure. An invalid result gets no ratio."""
+        if not self.valid:
+            return "This result is not a headline: the figures below are only for finding out why."
+        if self.load is not None:
+            return load_explanation(self.load, self.baseline, whole=self.speedup is not None)
         if self.speedup is None:
-            return (
-                "With one device there is nothing to compare."
-                if self.valid
-                else "This result is not a headline."
-            )
+            return "With one device there is nothing to compare."
         against = "your best single device" if self.baseline == self.best_single else "the device you chose"
         low, high = f"{self.speedup.low:.2f}", f"{self.speedup.high:.2f}"
         return f"{self.speedup.ratio:.2f}x of {against}, {self.baseline} (95% CI {low}-{high})"
@@ -181,6 +185,7 @@ class BenchmarkResult:
             "parity": self.parity,
             "seed": self.seed,
             "wall_s": self.wall_s,
+            "load": self.load.as_dict() if self.load else None,
         }
 
 

@@ -13,8 +13,10 @@ from cluster4npu.core.bench.legs import Leg, cut
 from cluster4npu.core.bench.options import BenchmarkOptions, Profile
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.progress import Tracker
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.engine import Engine, Run
 from cluster4npu.core.engine.messages import RunOptions, Segment, SegmentFinished
+from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.traces import FRAME_TRACE
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.records import SegmentRecord
@@ -64,12 +66,16 @@ class Session:
         """Return how long is measured."""
         return self.options.the_profile()
 
-    def measure(self, stage: str, devices: tuple[str, ...], seconds: float) -> Measured:
+    def measure(
+        self, stage: str, devices: tuple[str, ...], seconds: float, arrivals: Arrivals | None = None
+    ) -> Measured:
         """Measure about `seconds` on these workers (settled ids); raises Cancelled, and the engine's error.
 
         Adds the ramp that these devices had before, and makes it longer for devices so slow that too few
-        frames would count.
+        frames would count. Frames come as fast as they are taken, or on the schedule of `arrivals`.
         """
+        if arrivals is not None:
+            return self._scheduled(stage, devices, seconds, arrivals)
         profile = self.profile
         slow_s = _LEAST_FRAMES / self.rates[devices] if devices in self.rates else 0.0
         wanted = max(seconds, min(slow_s, _LONGEST_S))
@@ -83,6 +89,18 @@ class Session:
             self.tracker.measured(leg.fps)
         self._keep(stage, devices, traces, leg)
         _log.debug("%s %s: %.2f frames/s over %.2f s", stage, devices, leg.fps, leg.seconds)
+        return Measured(leg, told)
+
+    def _scheduled(
+        self, stage: str, devices: tuple[str, ...], seconds: float, arrivals: Arrivals
+    ) -> Measured:
+        """Measure on a schedule: who sets the pace is not the devices, so neither ramp nor rate is learnt."""
+        wanted = seconds + self.profile.ramp_s
+        told = self._segment(Segment(devices, seconds=wanted, arrivals=arrivals))
+        traces = _traces(told)
+        leg = cut(traces, self.profile.ramp_s)
+        self.tracker.measured(leg.fps)
+        self._keep(stage, devices, traces, leg)
         return Measured(leg, told)
 
     def survey(self, stage: str, devices: tuple[str, ...], seconds: float) -> Measured:
@@ -118,6 +136,14 @@ class Session:
         self.out_of_order += summary.out_of_order
         self.restarts = max(self.restarts, summary.restarts)  # counted since the engine was started
         self.failures += summary.failures
+        if summary.frames_failed and not summary.frames_out:
+            raise RunFailed(
+                Problem(
+                    f"every frame failed on {', '.join(segment.devices)}",
+                    found=summary.failures[0] if summary.failures else f"{summary.frames_failed} frames",
+                    hint="`cluster4npu run` with that device tells more; leave the device out, or mend the model.",
+                )
+            )
         return told
 
     def _keep(self, stage: str, devices: tuple[str, ...], traces: np.ndarray, leg: Leg | None) -> None:

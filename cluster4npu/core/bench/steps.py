@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cluster4npu.core.bench import parity, statistics
 from cluster4npu.core.bench.legs import Leg
-from cluster4npu.core.bench.options import Profile
+from cluster4npu.core.bench.options import BenchmarkOptions, Profile
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.engine.messages import SegmentFinished
@@ -38,13 +38,18 @@ class Sides:
         return max(self.survey, key=self.single_fps)
 
 
-def planned_s(pool: BenchmarkPool, profile: Profile) -> float:
+def planned_s(pool: BenchmarkPool, options: BenchmarkOptions) -> float:
     """Return about how long a benchmark takes, in seconds."""
+    profile = options.the_profile()
     leg_s = profile.leg_s + profile.ramp_s
     legs = profile.pairs * leg_s * (2 if pool.is_compared else 1)
+    return begin_s(pool, profile) + legs
+
+
+def begin_s(pool: BenchmarkPool, profile: Profile) -> float:
+    """Return about how long it takes before the legs: loading, comparing, warming up, each device alone."""
     survey = len(pool.alone) * (profile.survey_s + profile.ramp_s)
-    warm_up = profile.warm_up_s + profile.ramp_s * 3
-    return LOADING_S + _PARITY_S * len(pool.real) + warm_up + survey + legs
+    return LOADING_S + _PARITY_S * len(pool.real) + profile.warm_up_s + profile.ramp_s * 3 + survey
 
 
 def check_parity(session: Session) -> list[parity.Parity]:
@@ -82,9 +87,7 @@ def measure_sides(session: Session) -> Sides:
     """Warm up, survey every device, and measure the pairs against the best one."""
     profile, pool, sides = session.profile, session.pool, Sides()
     warm_up(session)
-    for name, settled in pool.alone.items():
-        session.tracker.begin("Each device alone", profile.survey_s + profile.ramp_s, device=name)
-        sides.survey[name] = session.survey("survey", (settled,), profile.survey_s).leg
+    survey_alone(session, sides)
     for _ in range(_MOST_ROUNDS):
         baseline = pool.against or sides.best()
         if baseline in sides.pairs:
@@ -93,6 +96,14 @@ def measure_sides(session: Session) -> Sides:
             session.tracker.more(session.profile.pairs * 2 * (profile.leg_s + profile.ramp_s))
         sides.pairs[baseline] = _pairs(session, baseline, sides)
     return sides
+
+
+def survey_alone(session: Session, sides: Sides) -> None:
+    """Measure shortly what every device does alone while it is never idle."""
+    profile = session.profile
+    for name, settled in session.pool.alone.items():
+        session.tracker.begin("Each device alone", profile.survey_s + profile.ramp_s, device=name)
+        sides.survey[name] = session.survey("survey", (settled,), profile.survey_s).leg
 
 
 def _pairs(session: Session, baseline: str, sides: Sides) -> list[tuple[Leg, Leg]]:

@@ -30,7 +30,7 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
     single[baseline] = side_figures([a for a, _ in pairs], cut["single"])
     best = max(single, key=lambda device: single[device].fps)
     parallel, speedup, efficiency = None, None, None
-    reasons = _reasons(session, checks)
+    reasons = reasons_of(session, checks)
     if pool.is_compared:
         legs = [b for _, b in pairs]
         cut["parallel"] = windows(legs, profile.windows)
@@ -63,8 +63,8 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         simulated=pool.simulated,
         workers=workers,
         invalid_reason="; ".join(reasons),
-        warnings=(*_warnings(session, checks, cut), *_fallbacks(workers)),
-        parity=_parity(pool, checks),
+        warnings=(*warnings_of(session, checks, cut), *fallbacks(workers)),
+        parity=parity_told(pool, checks),
         seed=options.seed,
     )
 
@@ -89,7 +89,7 @@ def compare_sides(
     return statistics.bootstrap_speedup(pairs, seed), parallel.fps / total if total > 0 else None
 
 
-def _reasons(session: Session, checks: Sequence[Parity]) -> list[str]:
+def reasons_of(session: Session, checks: Sequence[Parity]) -> list[str]:
     """Return what went wrong while measuring, the weightiest first."""
     reasons = []
     different = sorted({check.device for check in checks if not check.same})
@@ -104,7 +104,7 @@ def _reasons(session: Session, checks: Sequence[Parity]) -> list[str]:
     return reasons
 
 
-def _warnings(session: Session, checks: Sequence[Parity], cut: dict[str, list[Window]]) -> list[str]:
+def warnings_of(session: Session, checks: Sequence[Parity], cut: dict[str, list[Window]]) -> list[str]:
     found = []
     for side, measured in cut.items():
         change = statistics.drift(measured)
@@ -121,11 +121,11 @@ def _warnings(session: Session, checks: Sequence[Parity], cut: dict[str, list[Wi
     return found + [f"A frame failed: {text}" for text in session.failures[:3]]
 
 
-def _fallbacks(workers: Sequence[WorkerFigures]) -> list[str]:
+def fallbacks(workers: Sequence[WorkerFigures]) -> list[str]:
     return [truth.warning(w.id, w.unit) for w in workers if truth.fell_back(w.id, w.unit)]
 
 
-def _parity(pool: BenchmarkPool, checks: Sequence[Parity]) -> dict[str, Any]:
+def parity_told(pool: BenchmarkPool, checks: Sequence[Parity]) -> dict[str, Any]:
     """Return what was compared, for the JSON; `state` is a short text."""
     if len(pool.real) < 2:
         why = (

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.ring import WRITING, Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameInfo, Source, SourceNode
@@ -32,7 +33,7 @@ class FeedPlan:
     """
 
     frames: int | None = None
-    fps: float | None = None
+    arrivals: Arrivals | None = None
     loop: bool = False
     overload: str = "block"
 
@@ -52,6 +53,7 @@ class Feeder(ABC):
         self._source = source
         self._ring = ring
         self._plan = plan
+        self._schedule = plan.arrivals.schedule() if plan.arrivals else None
         self._count = 0
         self._start_ns: int | None = None
         self._exhausted = False
@@ -85,9 +87,9 @@ class Feeder(ABC):
         now = time.monotonic_ns()
         if self._start_ns is None:
             self._start_ns = now
-        if self._plan.fps is None:
+        if self._schedule is None:
             return now
-        return self._start_ns + int(self._count * 1e9 / self._plan.fps)
+        return self._start_ns + self._schedule.due_ns(self._count)
 
     def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
@@ -139,7 +141,7 @@ class InlineFeeder(Feeder):
         if self._exhausted or not self._slots:
             return None
         due = self._due_ns()
-        if self._plan.fps is not None and due > time.monotonic_ns():
+        if self._schedule is not None and due > time.monotonic_ns():
             return None
         filled = self._read(self._slots[-1], due)
         if filled is not None:
@@ -149,7 +151,7 @@ class InlineFeeder(Feeder):
     def due_s(self) -> float | None:
         if self._exhausted or not self._slots:
             return None
-        return self._due_ns() / 1e9 if self._plan.fps else 0.0
+        return self._due_ns() / 1e9 if self._schedule else 0.0
 
 
 class ThreadFeeder(Feeder):
@@ -196,7 +198,7 @@ class ThreadFeeder(Feeder):
         slot = self._next_slot()
         while slot is not None:
             due = self._due_ns()
-            if self._plan.fps is not None and not self._node.live and not self._sleep_until(due):
+            if self._schedule is not None and not self._node.live and not self._sleep_until(due):
                 break
             filled = self._read(slot, due)
             if filled is None or self._stopped:

@@ -12,6 +12,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.feeder import ThreadFeeder
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import (
@@ -135,7 +136,7 @@ class Manager:
             seconds=options.seconds,
             frames=options.frames,
             window=options.window,
-            target_fps=options.target_fps,
+            arrivals=Arrivals(options.target_fps) if options.target_fps else None,
         )
 
     def _serve_segments(self) -> None:

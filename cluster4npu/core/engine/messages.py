@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
@@ -79,7 +80,7 @@ class Segment:
     seconds: float | None = None
     frames: int | None = None
     window: int | None = None
-    target_fps: float | None = None
+    arrivals: Arrivals | None = None  # None: as fast as it goes
     results: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.feeder import FeedPlan
 from cluster4npu.core.engine.messages import RunOptions, Segment
 from cluster4npu.core.errors import InputError, Problem
@@ -23,10 +24,11 @@ def feed_plan(
     overload = options.overload or params.overload
     if overload == "auto" or options.hold:
         overload = DROP_OLDEST if node.live else BLOCK
-    fps = segment.target_fps or (None if options.hold else params.target_fps)
-    if overload != BLOCK and not node.live and fps is None:
-        fps = spec.fps
-        if fps is None:
+    arrivals = segment.arrivals
+    if arrivals is None and params.target_fps and not options.hold:
+        arrivals = Arrivals(params.target_fps)
+    if overload != BLOCK and not node.live and arrivals is None:
+        if spec.fps is None:
             raise InputError(
                 Problem(
                     "frames can be dropped only where they come at a rate",
@@ -37,4 +39,5 @@ def feed_plan(
                     hint=f"Say how many: --target-fps 30, or --set {node.id}.target_fps=30.",
                 )
             )
-    return FeedPlan(segment.frames, fps, loop, overload)
+        arrivals = Arrivals(spec.fps)
+    return FeedPlan(segment.frames, arrivals, loop, overload)

@@ -73,8 +73,11 @@ class FakeEngine:
         window = min(segment.window or RING, RING)
         end = self.now_ns + int((segment.seconds or 1e9) * 1e9)
         begin, rows, delivered = self.now_ns, [], [self.now_ns]
+        schedule = segment.arrivals.schedule() if segment.arrivals else None
         while len(rows) < (segment.frames or 10**9):
             captured = max(begin, delivered[-window]) if len(delivered) > window else begin
+            due = begin + schedule.due_ns(len(rows)) if schedule else captured
+            captured = max(captured, due)
             if captured > end:
                 break
             name = min(free, key=lambda d: free[d] + self._service_ns(d, number))
@@ -86,9 +89,7 @@ class FakeEngine:
             delivered.append(out)
             worker = index[segment.devices.index(name)]
             status = 1 if len(rows) < self.fail else 0
-            rows.append(
-                (len(rows), worker, status, captured, captured, started, started, finished, finished, out)
-            )
+            rows.append((len(rows), worker, status, due, captured, started, started, finished, finished, out))
         self.now_ns = max(delivered) + 10**6
         return np.array(rows, dtype=FRAME_TRACE)
 

@@ -19,7 +19,7 @@ from cluster4npu.core.bench import (
     PerformanceBenchmarker,
     Profile,
 )
-from cluster4npu.core.errors import InputError, StoreError
+from cluster4npu.core.errors import InputError, RunFailed, StoreError
 from cluster4npu.core.nodes.values import Detections, Value
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.core.store import Store
@@ -233,7 +233,7 @@ def test_single_stream_lets_one_frame_in() -> None:
     assert result.single["sim:ane"].latency_ms.mean == pytest.approx(20.0)
 
 
-@pytest.mark.parametrize("scenario", ["server", "multi-stream", "ofline", ""])
+@pytest.mark.parametrize("scenario", ["ofline", ""])
 def test_other_scenarios_are_refused(scenario: str) -> None:
     with pytest.raises(InputError, match="offline, single-stream"):
         PerformanceBenchmarker(BenchmarkOptions(scenario=scenario))
@@ -345,3 +345,17 @@ def test_a_report_of_a_stored_result(tmp_path: Path) -> None:
     assert result.headline() in path.read_text(encoding="utf-8").replace("\\", "")
     with pytest.raises(InputError, match="stored"):
         PerformanceBenchmarker().generate_performance_report(result, tmp_path / "report.md")
+
+
+def test_when_every_frame_fails_it_ends_at_once() -> None:
+    engine = FakeEngine(MS, fail=10**9)
+    with pytest.raises(RunFailed, match="every frame failed on sim:ane"):
+        bench(engine)
+    assert len(engine.segments) == 1
+    assert engine.open == 0
+
+
+def test_an_invalid_result_prints_no_ratio() -> None:
+    result = bench(FakeEngine(MS), profile=Profile("mine", "Mine", leg_s=0.5))
+    assert result.speedup is not None
+    assert "x of" not in result.explanation()

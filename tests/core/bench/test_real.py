@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster4npu.core.bench import BenchmarkCancelled, BenchmarkOptions, PerformanceBenchmarker, Profile
+from cluster4npu.core.bench.load import judge
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.store import Store
 from tests.core.bench.test_benchmarker import pipeline
 
@@ -48,3 +50,31 @@ def test_cancel_comes_soon(tmp_path: Path) -> None:
         benchmarker.run(pipeline("sim:a?ms=10", "sim:b?ms=500"), cancelled=cancelled)
     assert time.monotonic() - asked_at[0] < 5.0  # within a second on a machine that is not busy otherwise
     assert Store(path).runs() == []
+
+
+def test_cameras_on_the_real_engine(tmp_path: Path) -> None:
+    """Two cameras of 20 frames/s on devices that do 150: held, and every frame's stamps are kept."""
+    path = tmp_path / "results.duckdb"
+    options = BenchmarkOptions(
+        scenario="multi-stream", profile=SHORT, store=path, streams=2, rate=20.0, limit_ms=150.0
+    )
+    result = PerformanceBenchmarker(options).run(pipeline("sim:a?ms=10", "sim:b?ms=20"))
+    assert result.load is not None
+    together = result.load.sides[""]
+    assert together.held, result.load.as_dict()
+    assert together.unserved == 0
+    assert result.parallel is not None
+    assert result.parallel.fps == pytest.approx(40, rel=0.2)
+    with Store(path) as store:
+        kept = store.run(result.run_id)
+        segments = store.segments(result.run_id)
+    trial = kept.detail["load"]["trials"][-1]
+    again = judge(
+        segments[trial["segment"]].samples,
+        Arrivals(**trial["arrivals"]),
+        trial["from_s"],
+        trial["to_s"],
+        150.0,
+    )
+    assert again.as_dict()["late"] == trial["late"]
+    assert again.frames == trial["frames"]

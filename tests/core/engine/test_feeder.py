@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.feeder import FeedPlan, InlineFeeder, ThreadFeeder
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import RunFailed
@@ -103,7 +104,8 @@ class TestBoth:
 
     def test_pacing(self, kind, ring):
         start = time.monotonic()
-        assert len(drain(feeder(kind, ring, Counting(None), FeedPlan(frames=21, fps=100)), ring)) == 21
+        plan = FeedPlan(frames=21, arrivals=Arrivals(100))
+        assert len(drain(feeder(kind, ring, Counting(None), plan), ring)) == 21
         assert time.monotonic() - start >= 0.199
 
 
