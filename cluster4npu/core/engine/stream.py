@@ -261,8 +261,8 @@ class Stream:
             self._views[self._pool.workers[frame.worker].member.settled].waiting -= 1
         self._order.remove(frame)
         self._dropped += 1
-        self._trace(frame, STATUS_DROPPED, time.monotonic_ns())
-        self._ring.table[frame.slot]["state"] = FREE
+        self._end(frame, STATUS_DROPPED, time.monotonic_ns())
+        self._ring.set_state(frame.slot, FREE)
         self._free.append(frame.slot)
 
     def _assign(self) -> None:

@@ -132,7 +132,7 @@ def test_live_source_drops_and_counts_when_no_slot_is_free(ring):
 def test_a_live_source_is_paced_by_letting_frames_go_by(ring):
     source = Counting(None)
     source.gate = threading.Semaphore(0)
-    live = feeder("thread", ring, source, FeedPlan(frames=3, fps=20), live=True)
+    live = feeder("thread", ring, source, FeedPlan(frames=3, arrivals=Arrivals(20)), live=True)
     start = time.monotonic()
     seen = []
     while not live.ended:
