@@ -425,6 +425,7 @@ class Stream:
         if frame.error:
             if len(self.failures) < _FAILURES_TOLD:
                 self.failures.append(f"frame {frame.frame_id}: {frame.error}")
+            self.meter.settle()
             if self.meter.failed >= MOST_FAILURES and not self.meter.out:
                 raise self._all_fail()
         else:
