@@ -16,6 +16,7 @@ from cluster4npu.core.engine.messages import (
     Finished,
     MetricsUpdated,
     RunOptions,
+    SourceChanged,
     Started,
     StateChanged,
     WorkerFailed,
@@ -88,6 +89,8 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
         case WorkerFailed(device, reason, final):
             consequence = "the run goes on without it" if final else "it is started again"
             _tell(console, progress, f"warning: {device} failed ({reason}); {consequence}")
+        case SourceChanged(node, state, detail):
+            _tell(console, progress, f"{node}: {detail}" + ("; trying again" if state == "lost" else ""))
         case Finished(summary):
             watched.summary = summary
         case Failed(error, summary):

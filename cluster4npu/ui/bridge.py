@@ -12,6 +12,7 @@ from cluster4npu.core.engine.messages import (
     MetricsUpdated,
     PreviewFrame,
     RunOptions,
+    SourceChanged,
     Started,
     StateChanged,
     WorkerFailed,
@@ -34,6 +35,7 @@ class EngineBridge(QObject):
     metrics_updated = Signal(object)  # MetricsSnapshot
     preview_ready = Signal(object)  # PreviewFrame
     worker_failed = Signal(object)  # WorkerFailed
+    source_changed = Signal(object)  # SourceChanged
     finished = Signal(object)  # RunSummary
     failed = Signal(object)  # Failed: its error, and the summary or None
 
@@ -102,6 +104,8 @@ class EngineBridge(QObject):
                     self.preview_ready.emit(news)
             case WorkerFailed():
                 self.worker_failed.emit(news)
+            case SourceChanged():
+                self.source_changed.emit(news)
             case Finished() | Failed():
                 self._over(news)
             case _:

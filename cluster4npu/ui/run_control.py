@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from cluster4npu.core.engine.messages import Calibrated, Failed, RunOptions, Started, WorkerFailed
+from cluster4npu.core.engine.messages import (
+    Calibrated,
+    Failed,
+    RunOptions,
+    SourceChanged,
+    Started,
+    WorkerFailed,
+)
 from cluster4npu.core.errors import Cluster4NPUError, Problem
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
@@ -57,6 +64,7 @@ class RunControl(QObject):
         bridge.metrics_updated.connect(self._show_metrics)
         bridge.preview_ready.connect(lambda frame: self._workspace().preview.show_frame(frame))
         bridge.worker_failed.connect(self._show_worker_failed)
+        bridge.source_changed.connect(self._show_source_changed)
         bridge.finished.connect(self._finished)
         bridge.failed.connect(self._failed)
 
@@ -114,6 +122,10 @@ class RunControl(QObject):
     def _show_worker_failed(self, event: WorkerFailed) -> None:
         what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
         self._messages.show_text(f"{event.device} failed: {event.reason}. {what}", "warn")
+
+    def _show_source_changed(self, event: SourceChanged) -> None:
+        what = " Trying again ..." if event.state == "lost" else ""
+        self._messages.show_text(f"{event.node}: {event.detail}.{what}", "warn")
 
     def _finished(self, summary: RunSummary) -> None:
         self.summary = summary

@@ -166,6 +166,8 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
         f"  frames        {summary.frames_in} in, {summary.frames_out} out, {summary.frames_dropped} dropped, "
         f"{summary.frames_failed} failed",
     ]
+    if summary.reconnects:
+        lines.append(f"  source        lost and connected again {summary.reconnects} times")
     rows = [
         (
             d.id,

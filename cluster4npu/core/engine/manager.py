@@ -24,6 +24,7 @@ from cluster4npu.core.engine.messages import (
     RunOptions,
     Segment,
     SegmentFinished,
+    SourceChanged,
     Started,
     StateChanged,
 )
@@ -41,7 +42,7 @@ from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
 from cluster4npu.core.metrics.summary import RunSummary
-from cluster4npu.core.nodes.base import SinkNode, Source, SourceNode
+from cluster4npu.core.nodes.base import LiveNews, SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
@@ -318,10 +319,19 @@ class Manager:
             if now >= next_report:
                 next_report = now + REPORT_S
                 stream.retune()
+                self._tell_news()
                 self._report(stream, "running")
             self._check_sinks(stream)
         if stream.feeder.error is not None:
             raise stream.feeder.error
+
+    def _tell_news(self) -> None:
+        """Tell what happened to a live source since the last time."""
+        assert self._source is not None
+        node, source = self._source
+        while isinstance(source, LiveNews) and source.notices:
+            notice = source.notices.popleft()
+            self._hub.tell(SourceChanged(node.id, notice.state, notice.detail))
 
     def _check_sinks(self, stream: Stream) -> None:
         for sink in self._sinks:

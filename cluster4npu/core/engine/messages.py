@@ -149,6 +149,15 @@ class WorkerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceChanged:
+    """A live source was lost, is back, or sends frames of another size ("lost", "back", "resized")."""
+
+    node: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentFinished:
     summary: RunSummary
     results: tuple[Result, ...]
@@ -177,6 +186,7 @@ Event = (
     | ResultsReady
     | PreviewReady
     | WorkerFailed
+    | SourceChanged
     | SegmentFinished
     | Finished
     | Failed

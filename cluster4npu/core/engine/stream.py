@@ -27,7 +27,7 @@ from cluster4npu.core.engine.ring import FREE, READING, READY, Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED
-from cluster4npu.core.nodes.base import Delivery, Source, SourceNode
+from cluster4npu.core.nodes.base import Delivery, LiveNews, Source, SourceNode
 from cluster4npu.core.nodes.values import Value
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 
@@ -120,6 +120,7 @@ class Stream:
         self._policy, self._weights = policy, rates or dict.fromkeys(self._active, 1.0)
         self._route, self._preview, self._options = route, preview, options
         self.meter = meter
+        self._source = source[1]
         self._lossy = options.feed.lossy
         self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
         self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
@@ -157,6 +158,11 @@ class Stream:
     @property
     def waiting_for_order(self) -> int:
         return sum(frame.over for frame in self._order)
+
+    @property
+    def reconnects(self) -> int:
+        """Return how often the source was lost and came back, since it was opened."""
+        return self._source.reconnects if isinstance(self._source, LiveNews) else 0
 
     def queue_of(self, worker: int) -> int:
         """Return how many frames a worker has been assigned and not finished."""

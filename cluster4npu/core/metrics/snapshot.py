@@ -47,4 +47,5 @@ class MetricsSnapshot:
     devices: tuple[DeviceSnapshot, ...]
     host_cpu: float | None = None  # 0..1 of all cores
     host_memory_bytes: int | None = None  # resident, of manager and workers
+    reconnects: int = 0  # of a live source, since the run began
     progress: float | None = None  # 0..1 where the end is known

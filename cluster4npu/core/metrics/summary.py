@@ -50,6 +50,7 @@ class RunSummary:
     policy: str
     simulated: bool
     warnings: tuple[str, ...] = ()
+    reconnects: int = 0  # of a live source that was lost and came back
     failures: tuple[str, ...] = ()  # the first few frame errors, in words
     traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
 
@@ -85,6 +86,7 @@ class RunSummary:
             ],
             "buffer_full_waits": self.buffer_full_waits,
             "restarts": self.restarts,
+            "reconnects": self.reconnects,
             "out_of_order": self.out_of_order,
             "policy": self.policy,
             "simulated": self.simulated,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -188,6 +189,22 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of files and devices; may be called twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNotice:
+    """What happened to a live source. `state`: "lost", "back" (connected again) or "resized"."""
+
+    state: str
+    detail: str = ""
+
+
+@runtime_checkable
+class LiveNews(Protocol):
+    """What a source has that can be lost and come back: read by the manager while another thread fills it."""
+
+    reconnects: int
+    notices: deque[SourceNotice]
 
 
 class SourceNode(Node):

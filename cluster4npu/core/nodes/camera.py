@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.nodes.base import Port, PortType, SourceNode, SourceParams, param
-from cluster4npu.core.nodes.live import LiveSource, ready
+from cluster4npu.core.nodes.base import Port, PortType, SourceNode, param
+from cluster4npu.core.nodes.live import LiveParams, LiveSource, ready
 from cluster4npu.core.vision.capture import Capture
 
 
@@ -17,11 +17,11 @@ class Camera(SourceNode):
     type = "camera"
     title = "Camera"
     category = "Sources"
-    description = "Reads a camera of this machine; the newest frame counts."
+    description = "Reads a camera of this machine; one that is unplugged is opened again when it is back."
     live = True
     outputs = (Port("frame", (PortType.FRAME,)),)
 
-    class Params(SourceParams):
+    class Params(LiveParams):
         index: int = param(
             0, title="Camera", description="Number of the camera; the first one is 0.", ge=0, le=99
         )
@@ -36,12 +36,17 @@ class Camera(SourceNode):
         """Open the camera and wait for its first frame; raises InputError."""
         for problem in self.problems():
             raise InputError(problem)
-        capture = Capture(self.params.index, ffmpeg=False)
+
+        def connect() -> Capture:
+            return Capture(self.params.index, ffmpeg=False)
+
+        capture = connect()
         if not ready(capture):
             message = "the camera gives no frame" if capture.opened else "the camera cannot be opened"
             capture.close()
             raise InputError(self._problem(message))
-        return LiveSource(capture, self._problem("the camera has stopped giving frames"))
+        lost = self._problem("the camera has stopped giving frames")
+        return LiveSource(capture, lost, connect, self.params.reconnect_s)
 
     def _problem(self, message: str) -> Problem:
         return Problem(

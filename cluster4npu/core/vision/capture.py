@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from types import ModuleType
 from typing import Any
@@ -75,23 +76,35 @@ class Capture:
         """Decode the next frame; False at the end, or when the stream is broken (OpenCV does not tell which)."""
         return bool(self._handle.grab())
 
-    def retrieve_into(self, slot: np.ndarray) -> tuple[int, int] | None:
+    def retrieve_into(self, slot: np.ndarray, *, shrink: bool = False) -> tuple[int, int] | None:
         """Put the grabbed frame into the flat `slot` and return (height, width); None when it cannot be had.
 
         A frame of the announced size is converted in place. One of another size (a stream that changed) is
-        copied, or refused with ValueError when it is larger than the slot.
+        copied. One that is larger than the slot is made as much smaller as it must be with `shrink`, else it is
+        refused with ValueError.
         """
         pixels = self.height * self.width * 3
-        view = slot[:pixels].reshape(self.height, self.width, 3)
+        view = slot[:pixels].reshape(self.height, self.width, 3) if pixels <= slot.size else None
         ok, image = self._handle.retrieve(view)
-        if not ok or image is None:
+        if not ok or image is None or image.ndim != 3:
             return None
-        if image is not view and not np.shares_memory(image, view):
-            if image.size > slot.size or image.ndim != 3:
+        if view is not None and (image is view or np.shares_memory(image, view)):
+            return self.height, self.width
+        if image.size > slot.size:
+            if not shrink:
                 raise ValueError(f"{image.shape[1]} x {image.shape[0]} pixels")
-            slot[: image.size] = image.reshape(-1)
+            image = self._shrunk(image, slot.size)
+        else:
             self.height, self.width = image.shape[:2]
-        return self.height, self.width
+        slot[: image.size] = image.reshape(-1)
+        return int(image.shape[0]), int(image.shape[1])
+
+    def _shrunk(self, image: np.ndarray, room: int) -> np.ndarray:
+        """Return a copy that fits into `room` bytes, with the proportions kept."""
+        scale = math.sqrt(room / image.size)
+        height, width = (max(1, int(size * scale)) for size in image.shape[:2])
+        small: np.ndarray = self._cv2.resize(image, (width, height), interpolation=self._cv2.INTER_AREA)
+        return small
 
     def position_ms(self) -> float | None:
         """Return the time of the last frame in the stream, or None."""

@@ -185,8 +185,9 @@ class InputChooser(QWidget):
         url = self.url.text().strip()
         if not url:
             return "enter the camera's address, for example rtsp://192.168.0.20:554/stream."
-        if not url.lower().startswith(("rtsp://", "rtsps://")) or not url.split("://", 1)[1].strip("/"):
-            return "the address must begin with rtsp:// or rtsps:// and name a host."
+        scheme, _, rest = url.partition("://")
+        if scheme.lower() not in ("rtsp", "rtsps", "http", "https") or not rest.strip("/"):
+            return "the address must begin with rtsp:// or http:// and name a host."
         return ""
 
 

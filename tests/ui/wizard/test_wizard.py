@@ -114,7 +114,7 @@ def test_fire_detection_says_that_the_bundled_model_sees_no_fire(make_wizard: Ma
         ("images", "", "folder"),
         ("images", "gone", "gone"),
         ("rtsp", "", "address"),
-        ("rtsp", "http://camera/stream", "rtsp://"),
+        ("rtsp", "ftp://camera/stream", "rtsp://"),
     ],
 )
 def test_an_input_that_lacks_something_holds_one_back(
