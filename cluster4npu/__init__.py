@@ -1,8 +1,9 @@
 """Cluster4NPU: design, run and benchmark AI inference pipelines over several devices at once.
 
->>> from cluster4npu import Engine, PipelineConfig, RunOptions
->>> with Engine(PipelineConfig.open("pipeline.json"), RunOptions(frames=100)) as run:  # doctest: +SKIP
-...     print(run.wait().fps)
+>>> from cluster4npu import Engine, Pipeline
+>>> with Engine(Pipeline.open("pipeline.json"), devices=["onnx:cpu"]) as run:  # doctest: +SKIP
+...     for result in run.results():
+...         print(result.frame_id, result.values)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cluster4npu.core.engine.engine import Engine, Run
     from cluster4npu.core.engine.messages import Result, RunOptions, Segment
     from cluster4npu.core.metrics.summary import RunSummary
-    from cluster4npu.core.pipeline.config import PipelineConfig
+    from cluster4npu.core.pipeline.config import Pipeline, PipelineConfig
     from cluster4npu.core.store import Store
     from cluster4npu.templates import PipelineTemplates
 
@@ -31,6 +32,7 @@ _PUBLIC = {
     "DeviceMetrics": "cluster4npu.core.devices.manager",
     "Engine": "cluster4npu.core.engine.engine",
     "PerformanceBenchmarker": "cluster4npu.core.bench",
+    "Pipeline": "cluster4npu.core.pipeline.config",
     "PipelineConfig": "cluster4npu.core.pipeline.config",
     "PipelineTemplates": "cluster4npu.templates",
     "Result": "cluster4npu.core.engine.messages",
@@ -50,6 +52,7 @@ __all__ = [
     "DeviceMetrics",
     "Engine",
     "PerformanceBenchmarker",
+    "Pipeline",
     "PipelineConfig",
     "PipelineTemplates",
     "Result",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -45,13 +46,30 @@ _CANCEL_CHECK_S = 0.1
 class Engine:
     """A pipeline ready to be run on devices.
 
-    >>> with Engine(PipelineConfig.open("digits.json"), RunOptions(frames=100)) as run:
+    >>> with Engine(Pipeline.open("digits.json"), devices=["onnx:cpu"]) as run:  # doctest: +SKIP
+    ...     for result in run.results():
+    ...         print(result.frame_id, result.values)
+    >>> with Engine(Pipeline.open("digits.json"), RunOptions(frames=100)) as run:  # doctest: +SKIP
     ...     summary = run.wait()
+
+    Leaving the block stops the run and waits until no process and no shared memory of it is left.
     """
 
-    def __init__(self, pipeline: PipelineConfig, options: RunOptions | None = None) -> None:
-        """Check the pipeline; raises PipelineInvalid with every problem, InputError for a wrong option or device."""
-        self.options = options or RunOptions()
+    def __init__(
+        self,
+        pipeline: PipelineConfig,
+        options: RunOptions | None = None,
+        *,
+        devices: Sequence[str] | None = None,
+    ) -> None:
+        """Check the pipeline; nothing is loaded yet.
+
+        `devices` are ids as `cluster4npu devices` lists them; they take the place of those in `options` and in the
+        file. Without `options` every frame's results can be read (`Run.results`). Raises PipelineInvalid with every
+        problem, InputError for a wrong option, DeviceUnavailable for a device that is not here.
+        """
+        options = options or RunOptions(results=True)
+        self.options = options if devices is None else replace(options, devices=tuple(devices))
         _check(self.options)
         if self.options.results_file is not None:
             pipeline = _with_results_file(pipeline, self.options.results_file)
@@ -93,6 +111,7 @@ class Run:
         self._area: PreviewArea | None = None
         self._preview: PreviewReady | None = None
         self._end: Finished | Failed | None = None
+        self._has_results = options.results
         atexit.register(self.close)
 
     @property
@@ -104,6 +123,11 @@ class Run:
     def started(self) -> Started | None:
         """Return what the workers reported when they were loaded, or None before that."""
         return self._started
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Return the class names behind class indices, by the NODE.PORT of the values; empty before the start."""
+        return self._started.labels if self._started else {}
 
     def poll(self) -> list[Event]:
         """Return the events that have come since the last call, without waiting. The last is Finished or Failed."""
@@ -169,7 +193,17 @@ class Run:
         return self._end.summary
 
     def results(self) -> Iterator[Result]:
-        """Yield every delivered frame's results in order (needs RunOptions.results); raises the run's error."""
+        """Yield every delivered frame's results in order until the run is over; raises the run's error.
+
+        A frame that failed comes too, with its reason in `error` and no values. Arrays are the caller's own. The run
+        waits for a reader that falls behind. Raises InputError when the options do not ask for results.
+        """
+        if not self._has_results:
+            hint = "Run with RunOptions(results=True), or make the Engine without options."
+            raise InputError(Problem("this run sends no results", field="results", found="False", hint=hint))
+        return self._results()
+
+    def _results(self) -> Iterator[Result]:
         for event in self.events():
             if isinstance(event, ResultsReady):
                 yield from event.results

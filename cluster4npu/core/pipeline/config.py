@@ -272,3 +272,6 @@ def _short(value: object) -> str:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number that JSON knows")
+
+
+Pipeline = PipelineConfig  # its name in the public API
