@@ -82,8 +82,8 @@ def main() -> int:
         side("headless", 1.0)  # calibrates, and fills the file cache
         for number in range(given.pairs):
             order = ("headless", "windowed") if number % 2 == 0 else ("windowed", "headless")
-            fps = {name: side(name, given.seconds) for name in order}
-            ratios.append(fps["windowed"] / fps["headless"])
+            rates = {name: side(name, given.seconds) for name in order}
+            ratios.append(rates["windowed"] / rates["headless"])
     pairs = [round(r, 3) for r in ratios]
     return 0 if tell("window_cost", median(ratios), REACH, pairs=pairs) else 1
 
