@@ -9,6 +9,7 @@ from cluster4npu.core.engine.messages import (
     Event,
     Failed,
     Finished,
+    FramesTraced,
     MetricsUpdated,
     PreviewFrame,
     RunOptions,
@@ -33,6 +34,7 @@ class EngineBridge(QObject):
     started = Signal(object)  # Started
     calibrated = Signal(object)  # Calibrated
     metrics_updated = Signal(object)  # MetricsSnapshot
+    frames_traced = Signal(object)  # NumPy array of FRAME_TRACE
     preview_ready = Signal(object)  # PreviewFrame
     worker_failed = Signal(object)  # WorkerFailed
     source_changed = Signal(object)  # SourceChanged
@@ -99,6 +101,8 @@ class EngineBridge(QObject):
                 self.calibrated.emit(news)
             case MetricsUpdated():
                 self.metrics_updated.emit(news.snapshot)
+            case FramesTraced():
+                self.frames_traced.emit(news.rows)
             case PreviewFrame():
                 if self._preview_size is not None:
                     self.preview_ready.emit(news)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ class RunControl(QObject):
         bridge.started.connect(self._show_started)
         bridge.calibrated.connect(self._show_calibrated)
         bridge.metrics_updated.connect(self._show_metrics)
+        bridge.frames_traced.connect(lambda rows: self._workspace().show_frames(rows))
         bridge.preview_ready.connect(lambda frame: self._workspace().preview.show_frame(frame))
         bridge.worker_failed.connect(self._show_worker_failed)
         bridge.source_changed.connect(self._show_source_changed)
@@ -84,7 +86,8 @@ class RunControl(QObject):
         self._config, self._started, self.summary = self._document.config, None, None
         self._stop_asked = False
         self._workspace().begin_run(self._config)
-        self.bridge.start(self._config, options or RunOptions(traces=True))  # the store keeps them
+        options = options or RunOptions(traces=True)
+        self.bridge.start(self._config, replace(options, live_traces=options.traces))
         self.busy_changed.emit(True)
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -14,14 +15,16 @@ from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
-from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.palette import NodePalette
 from cluster4npu.ui.editor.problems import ProblemsPanel
 from cluster4npu.ui.editor.properties import PropertyPanel
+from cluster4npu.ui.overlay.live import LiveOverlay
+from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.preview import Preview
+from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
 
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
@@ -46,6 +49,9 @@ class Workspace(QMainWindow):
         self.problems = ProblemsPanel(document)
         self.preview = Preview()
         self.dashboard = PerformanceDashboard()
+        self.visualizer = ParallelExecutionVisualizer()
+        self.overlay = PerformanceOverlayWidget(self.editor.canvas)
+        self.live_overlay = LiveOverlay(self.overlay, self.visualizer)
         self.setCentralWidget(self.editor)
         self.setDockNestingEnabled(True)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
@@ -56,10 +62,12 @@ class Workspace(QMainWindow):
             ("Preview", self.preview, _RIGHT),
             ("Properties", self.properties, _RIGHT),
             ("Dashboard", self.dashboard, _BOTTOM),
+            ("Timeline", self.visualizer, _BOTTOM),
             ("Problems", self.problems, _BOTTOM),
         ):
             self._add_dock(name, widget, area)
-        self.tabifyDockWidget(self.docks["Dashboard"], self.docks["Problems"])
+        for name in ("Timeline", "Problems"):
+            self.tabifyDockWidget(self.docks["Dashboard"], self.docks[name])
         self.docks["Dashboard"].raise_()
         self._first_state = self.saveState()
         self._sized = False
@@ -83,6 +91,8 @@ class Workspace(QMainWindow):
         self.end_problems()
         self.preview.begin(config)
         self.dashboard.begin(config.targets)
+        self.visualizer.begin(config)
+        self.live_overlay.begin(config)
 
     def forget_run(self) -> None:
         """Empty the panels of a run: another pipeline was opened."""
@@ -90,7 +100,8 @@ class Workspace(QMainWindow):
         self.preview.clear()
         self.dashboard.clear()
         self.dashboard.compare.forget()
-        self.editor.set_node_badges({})
+        self.visualizer.clear()
+        self.live_overlay.clear()
 
     def end_problems(self) -> None:
         """Forget what went wrong in the last run."""
@@ -100,17 +111,22 @@ class Workspace(QMainWindow):
     def show_started(self, started: Started) -> None:
         """Take note of what runs the pipeline."""
         self.preview.show_started(started)
+        self.visualizer.show_started(started.devices, started.simulated)
+
+    def show_frames(self, rows: np.ndarray) -> None:
+        """Take the stamps (FRAME_TRACE) of frames that have just ended."""
+        self.visualizer.add_frames(rows)
 
     def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
-        """Show the newest measurements, on the dashboard and at the inference nodes."""
+        """Show the newest measurements, on the dashboard and on the canvas."""
         self.dashboard.update_snapshot(snapshot)
-        self._show_badges(self.dashboard.fps)
+        self.live_overlay.update_snapshot(snapshot, self.dashboard.fps)
 
     def end_run(self, summary: RunSummary | None, how: str, problems: Sequence[Problem] = ()) -> None:
         """Show how the run ended: "finished", "stopped" or "failed", then with its problems."""
         self.dashboard.show_end(summary, how)
-        if summary is not None and summary.frames_out:
-            self._show_badges(summary.fps)
+        self.visualizer.end(summary.traces if summary is not None else None)
+        self.live_overlay.end(summary)
         self.preview.end(how, problems[0].text() if problems else "")
         self.problems.show_run_problems(problems)
         self._count_problems()
@@ -166,10 +182,6 @@ class Workspace(QMainWindow):
         self.resizeDocks(
             [docks["Preview"], docks["Properties"]], [preview, height - preview], Qt.Orientation.Vertical
         )
-
-    def _show_badges(self, fps: float) -> None:
-        nodes = [node.id for node in self._document.config.nodes if node.type == "inference"]
-        self.editor.set_node_badges({node: f"{figure(fps)} FPS" for node in nodes})
 
     def _count_problems(self) -> None:
         count = len(self.problems.shown())

@@ -9,7 +9,15 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from cluster4npu.core.engine.channel import Waiter
-from cluster4npu.core.engine.messages import Command, Event, MetricsUpdated, Segment, Stop, WantPreview
+from cluster4npu.core.engine.messages import (
+    Command,
+    Event,
+    FramesTraced,
+    MetricsUpdated,
+    Segment,
+    Stop,
+    WantPreview,
+)
 from cluster4npu.core.engine.pool import PoolEvent, WorkerPool
 
 _MOST_WAITING_EVENTS = 16
@@ -73,8 +81,8 @@ class Hub:
             self.segments.append(command)
 
     def tell(self, event: Event) -> None:
-        """Send an event to the app; a metrics snapshot is left out when the app is behind."""
-        if isinstance(event, MetricsUpdated) and self._outbox.qsize() > _MOST_WAITING_EVENTS:
+        """Send an event to the app; what is only shown is left out when the app is behind."""
+        if isinstance(event, MetricsUpdated | FramesTraced) and self._outbox.qsize() > _MOST_WAITING_EVENTS:
             return
         self._outbox.put(event)
 

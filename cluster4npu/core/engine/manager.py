@@ -18,6 +18,7 @@ from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import (
     Failed,
     Finished,
+    FramesTraced,
     MetricsUpdated,
     Result,
     ResultsReady,
@@ -48,6 +49,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
 
 REPORT_S = 0.25
+MOST_TRACED = 4096  # frames whose stamps are told at once
 SINK_CLOSE_S = 10.0
 GRACE_S = 5.0  # for an orderly end when the app is gone
 
@@ -91,6 +93,7 @@ class Manager:
         self._host = HostMeter()
         self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
+        self._traced = 0  # portions of stamps that have been told
 
     # ---- life
 
@@ -297,6 +300,7 @@ class Manager:
             ),
         )
         self.stream.warnings.extend(left_out)
+        self._traced = 0
         self._state("running")
         self._loop(self.stream, batch)
         self._report(self.stream, "stopped" if not self._options.hold else "holding")
@@ -343,6 +347,10 @@ class Manager:
         self._host.update([os.getpid(), *self._pids()])
         slots = self._ring.layout.slots
         self._hub.tell(MetricsUpdated(snapshot(stream, self._pool, self._host, state, slots, self._goal())))
+        log = stream.meter.traces
+        if self._options.live_traces and log is not None:
+            self._hub.tell(FramesTraced(log.since(self._traced, MOST_TRACED)))
+            self._traced = log.chunks
 
     def _goal(self) -> int | None:
         """Return how many frames will come in all, where that is known."""

@@ -24,8 +24,8 @@ class RunOptions:
     "always" or "never" (equal weights). `window` bounds the frames in the whole engine at once (1: single-stream).
     `target_fps` paces the source; `overload` ("block", "drop_oldest" or "latest") says what happens to its frames when
     nobody is free for them; both replace what the source node says. `results` streams every frame's results to the
-    handle; `traces` keeps every frame's stamps for the summary. `hold` loads everything and then waits for
-    `Run.measure`.
+    handle; `traces` keeps every frame's stamps for the summary, and `live_traces` tells them during the run, too
+    (`FramesTraced`). `hold` loads everything and then waits for `Run.measure`.
     """
 
     devices: tuple[str, ...] | None = None
@@ -40,6 +40,7 @@ class RunOptions:
     results: bool = False
     results_file: str | None = None
     traces: bool = False
+    live_traces: bool = False
     hold: bool = False
     ring_slots: int | None = None
     in_flight: int | None = None  # frames sent ahead to each worker; None: as many as keep it busy
@@ -124,6 +125,13 @@ class MetricsUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class FramesTraced:
+    """Stamps of frames that have ended since the last time: FRAME_TRACE rows, the newest few thousand of them."""
+
+    rows: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsReady:
     results: tuple[Result, ...]
 
@@ -183,6 +191,7 @@ Event = (
     | Started
     | Calibrated
     | MetricsUpdated
+    | FramesTraced
     | ResultsReady
     | PreviewReady
     | WorkerFailed

@@ -46,6 +46,21 @@ class TraceLog:
         """Add FRAME_TRACE rows; the log keeps them."""
         self._chunks.append(rows)
 
+    @property
+    def chunks(self) -> int:
+        """Return how many portions of rows there are, to ask for what comes `since`."""
+        return len(self._chunks)
+
+    def since(self, chunk: int, most: int) -> np.ndarray:
+        """Return the rows that came after so many portions: the newest `most` of them at most."""
+        found: list[np.ndarray] = []
+        for rows in reversed(self._chunks[chunk:]):
+            found.insert(0, rows[-most:])
+            most -= len(found[0])
+            if most <= 0:
+                break
+        return np.concatenate(found) if found else np.empty(0, FRAME_TRACE)
+
     def array(self) -> np.ndarray:
         """Return all rows as one array."""
         return np.concatenate(self._chunks) if self._chunks else np.empty(0, FRAME_TRACE)

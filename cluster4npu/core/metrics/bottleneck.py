@@ -1,0 +1,122 @@
+"""What holds a run back, in words and with its evidence, from the stamps of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cluster4npu.core.metrics.traces import STATUS_DROPPED
+
+DEVICES, POSTPROCESSING, SOURCE, ORDER, RATE = "devices", "postprocessing", "source", "order", "rate"
+BUSY = 0.85  # a part that works for so much of the time has nothing left to give
+LEAST_FRAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One device between two moments: part of the time it worked (0..1), frames it finished, mean times in ms."""
+
+    device: str
+    busy: float
+    frames: int
+    share: float
+    model_ms: float | None  # with preprocessing, which happens in the same worker
+    post_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """What holds the run back. `devices` are those that are meant; `evidence` are the figures behind it."""
+
+    kind: str
+    text: str
+    evidence: tuple[str, ...]
+    devices: tuple[str, ...] = ()
+
+
+def loads(traces: np.ndarray, workers: Sequence[str], start_ns: int, end_ns: int) -> list[Load]:
+    """Return what each worker did between two moments; work that reaches over their edges counts in part."""
+    span = max(end_ns - start_ns, 1)
+    done = traces[traces["finished_ns"] > 0]
+    counted = (done["finished_ns"] > start_ns) & (done["finished_ns"] <= end_ns)
+    total = max(int(counted.sum()), 1)
+    found = []
+    for index, name in enumerate(workers):
+        own = done["worker"] == index
+        begun = np.clip(done["started_ns"][own], start_ns, end_ns)
+        ended = np.clip(done["finished_ns"][own], start_ns, end_ns)
+        rows = done[own & counted]
+        inferred = rows[rows["inferred_ns"] > 0]
+        found.append(
+            Load(
+                name,
+                float((ended - begun).sum()) / span,
+                len(rows),
+                len(rows) / total,
+                _mean_ms(inferred, "started_ns", "inferred_ns"),
+                _mean_ms(inferred, "inferred_ns", "finished_ns"),
+            )
+        )
+    return found
+
+
+def find_bottleneck(
+    traces: np.ndarray, workers: Sequence[str], start_ns: int, end_ns: int
+) -> Bottleneck | None:
+    """Return what holds the run back between two moments (monotonic ns); None with too few frames to tell."""
+    alive = traces[traces["status"] != STATUS_DROPPED]
+    seen = alive[(alive["delivered_ns"] > start_ns) & (alive["delivered_ns"] <= end_ns)]
+    if len(seen) < LEAST_FRAMES:
+        return None
+    span = end_ns - start_ns
+    devices = [load for load in loads(alive, workers, start_ns, end_ns) if load.frames]
+    full = [load for load in devices if load.busy >= BUSY]
+    reading = float((seen["captured_ns"] - seen["scheduled_ns"]).clip(0).sum()) / span
+    queue_ms = _mean_ms(seen, "captured_ns", "started_ns") or 0.0
+    order_ms = _mean_ms(seen, "finished_ns", "delivered_ns") or 0.0
+    service_ms = _mean_ms(seen, "started_ns", "finished_ns") or 0.0
+    waits = (
+        f"A frame waits {queue_ms:.1f} ms for a device and {order_ms:.1f} ms for its turn to be handed on."
+    )
+    evidence = (*(_busy(load) for load in devices), waits)
+    if full and (len(full) == len(devices) or queue_ms > service_ms / 2):
+        return _devices(full, evidence)
+    if reading >= BUSY:
+        text = f"The source: reading takes {reading:.0%} of the time, and the devices wait for frames."
+        return Bottleneck(SOURCE, text, evidence)
+    if order_ms > service_ms and order_ms > queue_ms:
+        slow = max(devices, key=lambda load: (load.model_ms or 0.0) + (load.post_ms or 0.0))
+        text = f"The order of the frames: finished ones wait {order_ms:.1f} ms for those of {slow.device}."
+        return Bottleneck(ORDER, text, evidence, (slow.device,))
+    busiest = max((load.busy for load in devices), default=0.0)
+    text = f"The rate of the source: the busiest device works {busiest:.0%} of the time and could do more."
+    return Bottleneck(RATE, text, evidence)
+
+
+def _devices(full: list[Load], evidence: tuple[str, ...]) -> Bottleneck:
+    names = tuple(load.device for load in full)
+    told = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    least = min(load.busy for load in full)
+    post = sum(load.post_ms or 0.0 for load in full)
+    model = sum(load.model_ms or 0.0 for load in full)
+    if post > model:
+        text = (
+            f"Postprocessing on {told}: it takes longer than the model ({post / len(full):.1f} ms a frame)."
+        )
+        return Bottleneck(POSTPROCESSING, text, evidence, names)
+    work = "works" if len(names) == 1 else "work"
+    text = (
+        f"Inference on {told}: {'it' if len(names) == 1 else 'they'} {work} {least:.0%} of the time or more."
+    )
+    return Bottleneck(DEVICES, text, evidence, names)
+
+
+def _busy(load: Load) -> str:
+    mean = "" if load.model_ms is None else f", {load.model_ms + (load.post_ms or 0.0):.1f} ms each"
+    return f"{load.device}: {load.busy:.0%} busy, {load.frames} frames{mean}."
+
+
+def _mean_ms(rows: np.ndarray, first: str, last: str) -> float | None:
+    return float((rows[last] - rows[first]).mean()) / 1e6 if len(rows) else None

@@ -1,0 +1,1 @@
+"""Live figures over the canvas: on nodes and wires, with the frames that move between them."""

@@ -1,0 +1,217 @@
+"""Figures and moving frames over the canvas. Lets every click through; text has the same size at every zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QRegion
+from PySide6.QtWidgets import QWidget
+
+from cluster4npu.core.pipeline.config import EdgeConfig
+from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.numbers import figure
+from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
+from cluster4npu.ui.visualizer.flow import Token
+
+if TYPE_CHECKING:
+    from cluster4npu.ui.editor.canvas import Canvas
+
+_PILL_PX, _GAP_PX, _TOKEN_PX = 20.0, 4.0, 5.0
+_TELL_PX = 64.0  # a node narrower than this on the screen has room for a number only
+_BADGE_ZOOM = 0.45  # below, the devices are dots without their names
+
+
+class PerformanceOverlayWidget(QWidget):
+    """Lies over a canvas and follows its zoom. Colours stand beside words: "bottleneck", "blocked", "failed"."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        super().__init__(canvas.viewport())
+        self._canvas = canvas
+        self.figures = OverlayFigures()
+        self.tokens: tuple[Token, ...] = ()
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName("Live figures on the canvas")
+        canvas.viewport().installEventFilter(self)
+        theme.changes().changed.connect(self.update)
+        self._fill()
+
+    def show_figures(self, figures: OverlayFigures) -> None:
+        """Show these figures, and none of before."""
+        self.figures = figures
+        self.setAccessibleDescription("; ".join(f"{n}: {words(f)}" for n, f in figures.nodes.items()))
+        self.update()
+
+    def show_tokens(self, tokens: Sequence[Token]) -> None:
+        """Show frames under way; only what they covered and cover is drawn again."""
+        if not tokens and not self.tokens:
+            return
+        before = self._region()
+        self.tokens = tuple(tokens)
+        self.update(before.united(self._region()))
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.show_figures(OverlayFigures())
+        self.show_tokens(())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._fill()
+        return False
+
+    def _fill(self) -> None:
+        self.setGeometry(self._canvas.viewport().rect())
+
+    # --- drawing ---
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self.figures.nodes and not self.tokens:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for edge, rate in self.figures.wires.items():
+            self._draw_rate(painter, edge, rate)
+        for node, figures in self.figures.nodes.items():
+            item = self._canvas.items_by_id.get(node)
+            if item is not None:
+                place = self._on_screen(item.sceneBoundingRect())
+                if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
+                    self._draw_node(painter, place, figures)
+        for token in self.tokens:
+            at = self.place_of(token)
+            if at is not None:
+                painter.setPen(QPen(QColor(theme.colors().surface), 1.5))
+                painter.setBrush(QColor(theme.colors().line(token.worker)))
+                painter.drawEllipse(at, _TOKEN_PX, _TOKEN_PX)
+
+    def _draw_node(self, painter: QPainter, place: QRectF, figures: NodeFigures) -> None:
+        c = theme.colors()
+        color = QColor(c.fail if figures.alarm else c.accent)
+        if figures.alarm:
+            painter.setPen(QPen(color, 3.0))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(place.adjusted(-3, -3, 3, 3), 6, 6)
+        text = words(figures) if place.width() >= _TELL_PX else short_words(figures)
+        if text:
+            metrics = QFontMetricsF(_font(painter))
+            pill = QRectF(0, 0, metrics.horizontalAdvance(text) + 14, _PILL_PX)
+            pill.moveCenter(QPointF(place.center().x(), place.top() - _PILL_PX / 2 - _GAP_PX))
+            self._draw_pill(painter, pill, text, color, figures.fill)
+        if figures.devices:
+            self._draw_devices(painter, place, figures.devices)
+
+    def _draw_pill(
+        self, painter: QPainter, pill: QRectF, text: str, color: QColor, fill: float | None
+    ) -> None:
+        c = theme.colors()
+        painter.setPen(QPen(color, 1.2))
+        painter.setBrush(QColor(c.raised))
+        painter.drawRoundedRect(pill, 5, 5)
+        painter.setPen(QColor(c.text))
+        painter.setFont(_font(painter))
+        painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), text)
+        if fill is not None:
+            bar = QRectF(pill.left() + 4, pill.bottom() - 3.5, (pill.width() - 8) * min(1.0, fill), 2.5)
+            painter.fillRect(bar, QColor(c.fail if fill >= 0.95 else c.ok))
+
+    def _draw_devices(self, painter: QPainter, place: QRectF, devices: Sequence[Allocation]) -> None:
+        """Draw the devices of a node under it: a dot in the device's colour, and its name where there is room."""
+        c = theme.colors()
+        named = self._canvas.transform().m11() >= _BADGE_ZOOM
+        metrics = QFontMetricsF(_font(painter))
+        painter.setFont(_font(painter))
+        x, y = place.left(), place.bottom() + _GAP_PX
+        for device in devices:
+            mark = " SIMULATED" if device.simulated else ""
+            text = f"{device.device} {device.share:.0%}{mark}" if named else ""
+            width = 14.0 + (metrics.horizontalAdvance(text) + 8 if text else 0.0)
+            badge = QRectF(x, y, width, _PILL_PX - 2)
+            painter.setPen(QPen(QColor(c.line(device.number)), 1.2))
+            painter.setBrush(QColor(c.raised))
+            painter.drawRoundedRect(badge, 4, 4)
+            painter.setBrush(QColor(c.line(device.number)))
+            painter.drawEllipse(QPointF(x + 7, badge.center().y()), 3.5, 3.5)
+            if text:
+                painter.setPen(QColor(c.text))
+                painter.drawText(badge.adjusted(14, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), text)
+                y += _PILL_PX
+            else:
+                x += width + 2
+
+    def _draw_rate(self, painter: QPainter, edge: EdgeConfig, rate: float) -> None:
+        wire = self._canvas.wires.get(edge)
+        if wire is None:
+            return
+        path = wire.path()
+        zoom = self._canvas.transform().m11()
+        text = f"{figure(rate)}/s"
+        metrics = QFontMetricsF(_font(painter))
+        width = metrics.horizontalAdvance(text) + 10
+        if path.length() * zoom < width + 16:
+            return
+        pill = QRectF(0, 0, width, _PILL_PX - 4)
+        pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(0.5))))
+        c = theme.colors()
+        painter.setPen(QPen(QColor(c.port(wire.kind)), 1.0))
+        painter.setBrush(QColor(c.surface))
+        painter.drawRoundedRect(pill, 4, 4)
+        painter.setPen(QColor(c.muted))
+        painter.setFont(_font(painter))
+        painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), text)
+
+    # --- places ---
+
+    def place_of(self, token: Token) -> QPointF | None:
+        """Return where a frame is on the screen, None where its node or wire is not shown."""
+        if token.node:
+            item = self._canvas.items_by_id.get(token.node)
+            if item is None:
+                return None
+            box = item.sceneBoundingRect()
+            middle = box.top() + box.height() * 0.25 + (token.frame_id % 5) * box.height() * 0.12
+            return self._point(QPointF(box.left() + box.width() * token.progress, middle))
+        wires = [self._canvas.wires[edge] for edge in token.wires if edge in self._canvas.wires]
+        if not wires:
+            return None
+        along = min(token.progress, 0.999) * len(wires)
+        wire = wires[int(along)]
+        return self._point(wire.mapToScene(wire.path().pointAtPercent(along - int(along))))
+
+    def _region(self) -> QRegion:
+        region = QRegion()
+        half = int(_TOKEN_PX) + 2
+        for token in self.tokens:
+            at = self.place_of(token)
+            if at is not None:
+                region += QRect(int(at.x()) - half, int(at.y()) - half, 2 * half + 1, 2 * half + 1)
+        return region
+
+    def _point(self, scene: QPointF) -> QPointF:
+        return QPointF(self._canvas.viewportTransform().map(scene))
+
+    def _on_screen(self, scene: QRectF) -> QRectF:
+        return QRectF(self._canvas.viewportTransform().mapRect(scene))
+
+
+def words(figures: NodeFigures) -> str:
+    """Return a node's figures in words: what is wrong, time a frame, rate, and how full its queue is."""
+    parts = [figures.alarm] if figures.alarm else []
+    parts += [f"{figure(figures.ms)} ms"] if figures.ms is not None else []
+    parts += [f"{figure(figures.fps)} FPS"] if figures.fps is not None else []
+    parts += [f"queue {figures.fill:.0%}"] if figures.fill is not None else []
+    return " · ".join(parts)
+
+
+def short_words(figures: NodeFigures) -> str:
+    """Return the most important of a node's figures, for a node that is small on the screen."""
+    return figures.alarm or (figure(figures.fps) if figures.fps is not None else "")
+
+
+def _font(painter: QPainter) -> QFont:
+    font = QFont(painter.font())
+    font.setPointSizeF(8.5)
+    return font
