@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.precision import asked
 from cluster4npu.core.engine.messages import Result
 from cluster4npu.core.nodes.values import Classes, Detections, Outputs, Value
+from cluster4npu.core.vision.boxes import pairwise_iou
 
 BOXES_MATCHED = 0.95  # at IoU 0.5, of the same class
 TOP1_SAME = 0.99
 OUTPUTS_SAME = 0.99  # of the frames
-OUTPUT_ERROR = 0.02  # root mean square of the difference over that of the reference
+# Root mean square of the difference over that of the reference, by the precision of the coarser one.
+OUTPUT_ERROR = {"fp32": 0.02, "fp16": 0.02, "bf16": 0.05, "int8": 0.1}
 _IOU = 0.5
 
 
@@ -31,6 +35,11 @@ class Parity:
     def same(self) -> bool:
         """Tell whether the device agrees, as far as could be compared."""
         return self.score is None or self.score >= self.needed
+
+
+def tolerance(device: str) -> float:
+    """Return how far raw outputs of this device (an id) may be from the reference's, as `OUTPUT_ERROR` says."""
+    return OUTPUT_ERROR.get(asked(DeviceId.parse(device)) or "fp32", OUTPUT_ERROR["fp32"])
 
 
 def compare(device: str, reference: Sequence[Result], other: Sequence[Result]) -> list[Parity]:
@@ -61,7 +70,8 @@ def _compare(device: str, pairs: Sequence[tuple[Value, Value | None]]) -> Parity
     if isinstance(first, Classes):
         hits = [len(_rows(b)) > 0 and _rows(a)[0, 0] == _rows(b)[0, 0] for a, b in pairs if len(_rows(a))]
         return Parity(device, "top-1 classes", float(np.mean(hits)) if hits else None, TOP1_SAME, len(hits))
-    near = [_near(a, b) for a, b in pairs if isinstance(a, Outputs) and a.arrays]
+    allowed = tolerance(device)
+    near = [_near(a, b, allowed) for a, b in pairs if isinstance(a, Outputs) and a.arrays]
     return Parity(device, "raw outputs", float(np.mean(near)) if near else None, OUTPUTS_SAME, len(near))
 
 
@@ -74,7 +84,7 @@ def _matched(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int]:
     most = max(len(ours), len(theirs))
     if not len(ours) or not len(theirs):
         return 0, most
-    overlap = iou(ours[:, :4], theirs[:, :4])
+    overlap = pairwise_iou(ours[:, :4], theirs[:, :4])
     overlap[ours[:, 5][:, None] != theirs[:, 5][None, :]] = 0.0
     hits = 0
     for index in np.argsort(overlap, axis=None)[::-1]:
@@ -89,18 +99,7 @@ def _matched(ours: np.ndarray, theirs: np.ndarray) -> tuple[int, int]:
     return hits, most
 
 
-def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the intersection over union of n x 4 and m x 4 boxes (x1 y1 x2 y2) as n x m."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = np.prod(np.clip(high - low, 0.0, None), axis=2)
-    area_a = np.prod(np.clip(a[:, 2:] - a[:, :2], 0.0, None), axis=1)
-    area_b = np.prod(np.clip(b[:, 2:] - b[:, :2], 0.0, None), axis=1)
-    union = area_a[:, None] + area_b[None, :] - common
-    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0))
-
-
-def _near(ours: Value, theirs: Value | None) -> bool:
+def _near(ours: Value, theirs: Value | None, allowed: float) -> bool:
     if not isinstance(ours, Outputs) or not isinstance(theirs, Outputs):
         return False
     if len(ours.arrays) != len(theirs.arrays):
@@ -110,6 +109,6 @@ def _near(ours: Value, theirs: Value | None) -> bool:
             return False
         size = float(np.sqrt(np.mean(np.square(a, dtype=np.float64)))) if a.size else 0.0
         error = float(np.sqrt(np.mean(np.square(a.astype(np.float64) - b)))) if a.size else 0.0
-        if not error <= OUTPUT_ERROR * max(size, 1e-6):  # also refuses not-a-number
+        if not error <= allowed * max(size, 1e-6):  # also refuses not-a-number
             return False
     return True

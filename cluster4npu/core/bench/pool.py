@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from cluster4npu.core.devices import registry
+from cluster4npu.core.devices import precision, registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -48,6 +48,12 @@ class BenchmarkPool:
         """Return one settled id of every kind of worker that truly computes: those that must agree."""
         kinds = {str(_kind(settled)): settled for settled in reversed(self.union) if not _simulated(settled)}
         return tuple(settled for settled in self.union if settled in kinds.values())
+
+    @property
+    def reference(self) -> str | None:
+        """Return the settled id that all others must agree with: the first that computes the model as it is."""
+        plain = [s for s in self.real if precision.asked(DeviceId.parse(s)) in ("", "fp32")]
+        return next(iter([*plain, *self.real]), None)
 
     @property
     def simulated(self) -> bool:

@@ -54,7 +54,8 @@ def begin_s(pool: BenchmarkPool, profile: Profile) -> float:
 
 def check_parity(session: Session) -> list[parity.Parity]:
     """Compare every kind of real worker with the first one on the same frames."""
-    workers = session.pool.real
+    first = session.pool.reference
+    workers = sorted(session.pool.real, key=lambda device: device != first)
     if len(workers) < 2:
         return []
     checks: list[parity.Parity] = []

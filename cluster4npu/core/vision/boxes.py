@@ -20,6 +20,11 @@ def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return overlap
 
 
+def pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return `iou` of every one of n boxes with every one of m, as n x m."""
+    return np.stack([iou(box, b) for box in a]) if len(a) else np.zeros((0, len(b)), dtype=b.dtype)
+
+
 def area(boxes: np.ndarray) -> np.ndarray:
     """Return the area of each box (n x 4); 0 for one whose corners are the wrong way round."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster4npu.core.bench.parity import compare, iou
+from cluster4npu.core.bench.parity import compare
 from cluster4npu.core.engine.messages import Result
 from cluster4npu.core.nodes.values import Classes, Detections, Outputs, Value
+from cluster4npu.core.vision.boxes import pairwise_iou
 
 
 def results(*values: Value) -> list[Result]:
@@ -30,12 +31,12 @@ def test_iou_against_counting_pixels() -> None:
     for n, (x1, y1, x2, y2) in enumerate(a.astype(int)):
         grid[n, y1:y2, x1:x2] = True
     expected = [[(p & q).sum() / (p | q).sum() for q in grid] for p in grid]
-    assert iou(a, a) == pytest.approx(np.array(expected))
+    assert pairwise_iou(a, a) == pytest.approx(np.array(expected))
 
 
 def test_the_same_boxes_in_another_order_agree() -> None:
     moved = (1.0, 0.0, 11.0, 10.0, 0.5, 1.0)
-    (check,) = compare("x", results(boxes(A, B)), results(boxes(B, moved)))
+    (check,) = compare("onnx:cpu", results(boxes(A, B)), results(boxes(B, moved)))
     assert (check.what, check.score, check.compared, check.same) == ("boxes", 1.0, 2, True)
 
 
@@ -51,7 +52,7 @@ def test_the_same_boxes_in_another_order_agree() -> None:
     ],
 )
 def test_other_boxes_do_not_agree(other: Detections) -> None:
-    (check,) = compare("x", results(boxes(A, B)), results(other))
+    (check,) = compare("onnx:cpu", results(boxes(A, B)), results(other))
     assert not check.same
 
 
@@ -61,13 +62,13 @@ def test_19_of_20_boxes_are_enough() -> None:
         for i in range(4)
     ]
     other = [*many[:-1], Detections(many[-1].rows[:-1])]
-    (check,) = compare("x", results(*many), results(*other))
+    (check,) = compare("onnx:cpu", results(*many), results(*other))
     assert check.score == pytest.approx(0.95)
     assert check.same
 
 
 def test_empty_frames_say_nothing() -> None:
-    (check,) = compare("x", results(boxes(), boxes()), results(boxes(), boxes()))
+    (check,) = compare("onnx:cpu", results(boxes(), boxes()), results(boxes(), boxes()))
     assert check.score is None
     assert check.same
 
@@ -76,9 +77,9 @@ def test_classes_by_the_first_one() -> None:
     first = [Classes(np.array([[i % 3, 0.9], [5, 0.1]], dtype=np.float32)) for i in range(100)]
     other = [Classes(c.rows.copy()) for c in first]
     other[0].rows[0, 0] = 7
-    assert compare("x", results(*first), results(*other))[0].same
+    assert compare("onnx:cpu", results(*first), results(*other))[0].same
     other[1].rows[0, 0] = 7
-    assert not compare("x", results(*first), results(*other))[0].same
+    assert not compare("onnx:cpu", results(*first), results(*other))[0].same
 
 
 def test_raw_outputs_within_tolerance() -> None:
@@ -88,11 +89,18 @@ def test_raw_outputs_within_tolerance() -> None:
     far = [Outputs([o.arrays[0] * 1.1]) for o in first]
     bad = [Outputs([np.full_like(o.arrays[0], np.nan)]) for o in first]
     shape = [Outputs([o.arrays[0][:, :4]]) for o in first]
-    assert compare("x", results(*first), results(*near))[0].same
+    assert compare("onnx:cpu", results(*first), results(*near))[0].same
     for other in (far, bad, shape):
-        assert not compare("x", results(*first), results(*other))[0].same
+        assert not compare("onnx:cpu", results(*first), results(*other))[0].same
+
+
+def test_an_int8_device_may_be_further_off() -> None:
+    first = [Outputs([np.linspace(1, 2, 8, dtype=np.float32)])]
+    near = [Outputs([first[0].arrays[0] * 1.05])]
+    assert not compare("onnx:cpu", results(*first), results(*near))[0].same
+    assert compare("onnx:cpu?precision=int8", results(*first), results(*near))[0].same
 
 
 def test_missing_frames_do_not_agree() -> None:
-    (check,) = compare("x", results(boxes(A), boxes(B)), results(boxes(A)))
+    (check,) = compare("onnx:cpu", results(boxes(A), boxes(B)), results(boxes(A)))
     assert check.score == 0.5
