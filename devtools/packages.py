@@ -90,7 +90,7 @@ def write_locks() -> None:
         resolve += ["--python-version", "{}.{}".format(*MIN_PYTHON), "--fork-strategy", "fewest", "--quiet"]
         resolve += ["--no-header", "--annotation-style", "line"]
         write_lock(RUN_LOCK, "What Cluster4NPU needs to run", resolve)
-        more = ["--extra", "dev", "--extra", "openvino", "--extra", "examples", "--constraint", RUN_LOCK.name]
+        more = ["--extra", "dev", "--extra", "openvino", "--extra", "vision", "--constraint", RUN_LOCK.name]
         write_lock(DEV_LOCK, "The same, with the development tools and OpenVINO", [*resolve, *more])
 
 

@@ -95,7 +95,19 @@ class PipelineTemplates:
         if devices:
             params["devices"] = list(devices)
         described = _sentences(file.description, "" if model is not None else file.try_out)
-        return file.pipeline.replace(description=described).with_params(INFERENCE_NODE, **params)
+        pipeline = file.pipeline.replace(description=described)
+        if not params:
+            return pipeline
+        if not any(node.id == INFERENCE_NODE for node in pipeline.nodes):
+            raise InputError(
+                Problem(
+                    "this template computes without a model, so it has no devices to choose",
+                    field="model" if model is not None else "devices",
+                    found=model or ", ".join(devices),
+                    hint="Leave --model and --devices out.",
+                )
+            )
+        return pipeline.with_params(INFERENCE_NODE, **params)
 
     @staticmethod
     def get_object_detection_template(device_count: int = 2) -> PipelineConfig:

@@ -23,13 +23,14 @@ class Entry:
     """One output of a node; never changed once it is made.
 
     `version` counts the outputs of that node. `made_ns` is when it was made, and by it it expires. `data_ns` is when
-    the oldest value that it is made from came from its source.
+    the oldest value that it is made from came from its source, and `data_version` which of that source's it was.
     """
 
     value: Any
     version: int
     made_ns: int
     data_ns: int
+    data_version: int
     mark: Mark
 
 
@@ -39,6 +40,7 @@ class Answer:
 
     `value` is None unless `status` is OK. Times are in seconds of the execution's clock: `made_s` is when the answer
     was made, `data_s` when the oldest value that it rests on came from its source; None without an answer.
+    `data_version` counts the values of that source: which of them it was, from 1.
     """
 
     status: Status
@@ -46,6 +48,7 @@ class Answer:
     version: int = 0
     made_s: float | None = None
     data_s: float | None = None
+    data_version: int = 0
 
     @property
     def ok(self) -> bool:
@@ -58,4 +61,4 @@ class Answer:
         if isinstance(found, Status):
             return cls(found)
         made_s, data_s = found.made_ns / NS_PER_S, found.data_ns / NS_PER_S
-        return cls(Status.OK, found.value, found.version, made_s, data_s)
+        return cls(Status.OK, found.value, found.version, made_s, data_s, found.data_version)

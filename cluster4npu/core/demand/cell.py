@@ -12,7 +12,7 @@ from cluster4npu.core.demand.gathering import Gathering
 from cluster4npu.core.demand.nodes import Node
 from cluster4npu.core.demand.slot import Slot
 from cluster4npu.core.demand.tally import Mark
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 
 
 class Cell(Feed):
@@ -68,11 +68,19 @@ class Cell(Feed):
         """Turn the node's own rate on or off; either way it starts without samples of the time before."""
         with self._lock:
             self.paced = on
-            for slot in self.slots:
-                slot.clear()
-            for gathering in self._gatherings.values():
-                gathering.cancel()
-            self._latest, self._seen = Status.NO_ANSWER, None
+            self._forget()
+
+    def forget(self) -> None:
+        """Throw away the inputs and the latest answer."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        for slot in self.slots:
+            slot.clear()
+        for gathering in self._gatherings.values():
+            gathering.cancel()
+        self._latest, self._seen = Status.NO_ANSWER, None
 
     def _later(self, delay_ns: int) -> None:
         self._world.sample_later(self.name, delay_ns)
@@ -123,8 +131,9 @@ class Cell(Feed):
             self._latest = Status.NO_ANSWER
         else:
             mark = Mark(self.tally, tuple(entry.mark for entry in inputs))
-            data_ns = min(entry.data_ns for entry in inputs)
-            self._latest = Entry(value, self._version, self._made_ns(), data_ns, mark)
+            oldest = min(inputs, key=lambda entry: entry.data_ns)
+            data = oldest.data_ns, oldest.data_version
+            self._latest = Entry(value, self._version, self._made_ns(), *data, mark)
         return self._latest
 
     def _made_ns(self) -> int:
@@ -135,6 +144,8 @@ class Cell(Feed):
         started_ns = self._world.cpu_ns()
         try:
             return self.node.compute(*arguments)
+        except Cluster4NPUError:
+            raise
         except Exception as error:
             problem = Problem(
                 "its computation failed", node=self.name, found=f"{type(error).__name__}: {error}"

@@ -95,6 +95,21 @@ class Execution:
             found.mark.use()
         return Answer.of(found)
 
+    def peek(self, node: str) -> Answer:
+        """Return the node's latest answer, if it has not expired; nothing is computed for it."""
+        found = self._network.feed(node).peek()
+        if isinstance(found, Entry):
+            found.mark.use()
+        return Answer.of(found)
+
+    def forget(self, node: str) -> None:
+        """Throw away what a node has taken in and answered. Not from within a computation."""
+        self._network.node(node).forget()
+
+    def later(self, act: Callable[[], None]) -> None:
+        """Have the run call `act` between two computations, as soon as it can; from any thread."""
+        self._agenda.add(Task(self.now_ns(), -1, act))
+
     def watch(self, node: str, function: Callable[[Answer], None]) -> None:
         """Have `function` called with each new answer that a node gives by its own rate or on an input."""
         self._network.watch(node, function)

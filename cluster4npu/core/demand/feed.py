@@ -39,6 +39,10 @@ class Feed:
         """Return the present output."""
         raise NotImplementedError
 
+    def peek(self) -> Entry | Status:
+        """Return the latest output, if it has not expired; nothing is computed."""
+        return self._held()
+
     def _is_old(self, since_ns: int) -> bool:
         return self._ttl_ns is not None and self._world.now_ns() - since_ns > self._ttl_ns
 
@@ -60,7 +64,9 @@ class SourceCell(Feed):
         with self._lock:
             self._version += 1
             now_ns = self._world.now_ns()
-            self._latest = entry = Entry(value, self._version, now_ns, now_ns, Mark(self.tally))
+            self._latest = entry = Entry(
+                value, self._version, now_ns, now_ns, self._version, Mark(self.tally)
+            )
         self.tally.computed(cpu_ns)
         return entry
 

@@ -86,7 +86,7 @@ class Network:
         consumers, watchers = self._consumers[feed.name], self._watchers.get(feed.name, [])
         for consumer, slot in consumers:
             consumer.store(slot, entry)
-        if watchers or not consumers:
+        if watchers or (not consumers and isinstance(feed, Cell) and feed.node.push):
             entry.mark.use()
         for function in watchers:
             function(Answer.of(entry))

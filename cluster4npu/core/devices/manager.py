@@ -14,7 +14,7 @@ from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.health import health_of
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import DeviceUnavailable, PipelineInvalid, Problem, nearest
+from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem, nearest
 from cluster4npu.core.settings import resolve_path
 
 if TYPE_CHECKING:
@@ -79,8 +79,12 @@ class AdvancedDeviceManager:
         """
         from cluster4npu.core.engine.engine import Engine
         from cluster4npu.core.engine.messages import Calibrated, RunOptions, WorkerFailed
+        from cluster4npu.core.pipeline.demand_plan import DemandPlan
+        from cluster4npu.core.pipeline.rates import no_devices_to_compare
 
         engine = Engine(pipeline, RunOptions(frames=1, calibration="auto"))
+        if isinstance(engine.plan, DemandPlan):
+            raise InputError(no_devices_to_compare())
         stage = engine.plan.stage
         if len(stage.pool) == 1:
             engine = Engine(pipeline, RunOptions(frames=1, calibration="always"))

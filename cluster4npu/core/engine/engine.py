@@ -37,7 +37,9 @@ from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Pro
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.demand_plan import DemandPlan, make_demand_plan
 from cluster4npu.core.pipeline.plan import ExecutionPlan, make_plan
+from cluster4npu.core.pipeline.rates import runs_in_one_process
 
 _STOP_S = 3.0
 _CANCEL_CHECK_S = 0.1
@@ -73,9 +75,11 @@ class Engine:
         _check(self.options)
         if self.options.results_file is not None:
             pipeline = _with_results_file(pipeline, self.options.results_file)
-        self.plan: ExecutionPlan = make_plan(
-            pipeline, devices=self.options.devices, policy=self.options.policy
-        )
+        self.plan: ExecutionPlan | DemandPlan
+        if runs_in_one_process(pipeline):
+            self.plan = make_demand_plan(pipeline, devices=self.options.devices)
+        else:
+            self.plan = make_plan(pipeline, devices=self.options.devices, policy=self.options.policy)
         self._run: Run | None = None
 
     def start(self) -> Run:
@@ -98,7 +102,7 @@ class Engine:
 class Run:
     """A run that goes on in the manager process. Used by one thread."""
 
-    def __init__(self, plan: ExecutionPlan, options: RunOptions) -> None:
+    def __init__(self, plan: ExecutionPlan | DemandPlan, options: RunOptions) -> None:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe(duplex=True)
         self._process = context.Process(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -29,6 +28,8 @@ from cluster4npu.core.engine.messages import (
     Started,
     StateChanged,
 )
+from cluster4npu.core.engine.on_demand.manager import OnDemandManager
+from cluster4npu.core.engine.opening import open_source
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
 from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
@@ -44,6 +45,7 @@ from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes.base import LiveNews, SinkNode, Source, SourceNode
+from cluster4npu.core.pipeline.demand_plan import DemandPlan
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 from cluster4npu.core.scheduling import policy_types
@@ -54,11 +56,11 @@ SINK_CLOSE_S = 10.0
 GRACE_S = 5.0  # for an orderly end when the app is gone
 
 
-def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connection) -> None:
+def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connection: Connection) -> None:
     """Run the manager until the run is over, or the app is gone."""
     leave_signals_to_the_app()
     hub = Hub(connection)
-    manager = Manager(plan, options, hub)
+    manager = _make(plan, options, hub)
     event: Finished | Failed
     try:
         with contextlib.suppress(Stopped):
@@ -66,9 +68,8 @@ def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connectio
         manager.close_sinks()
         event = Finished(manager.summary())
     except Cluster4NPUError as error:
-        if manager.stream is not None:
-            manager.stream.abandon()
-        event = Failed(error, manager.summary() if manager.stream else None)
+        manager.abandon()
+        event = Failed(error, manager.summary() if manager.begun else None)
     except Exception:  # a fault of ours: tell it with its trace, and clean up like after any other end
         hint = "Please report this with the text above."
         event = Failed(RunFailed(Problem("the engine broke", found=traceback.format_exc(), hint=hint)))
@@ -77,6 +78,13 @@ def manager_main(plan: ExecutionPlan, options: RunOptions, connection: Connectio
     hub.tell(event)
     hub.close()
     os._exit(0)  # a source's thread may hang in a driver for ever; everything of ours is closed
+
+
+def _make(plan: ExecutionPlan | DemandPlan, options: RunOptions, hub: Hub) -> Manager | OnDemandManager:
+    """Return what runs this plan: workers that compute every frame, or this process that keeps rates."""
+    if isinstance(plan, DemandPlan):
+        return OnDemandManager(plan, options, hub)
+    return Manager(plan, options, hub)
 
 
 class Manager:
@@ -95,6 +103,16 @@ class Manager:
         self.stream: Stream | None = None
         self._traced = 0  # portions of stamps that have been told
 
+    @property
+    def begun(self) -> bool:
+        """Tell whether there is anything to sum up."""
+        return self.stream is not None
+
+    def abandon(self) -> None:
+        """Count what is still on its way as dropped."""
+        if self.stream is not None:
+            self.stream.abandon()
+
     # ---- life
 
     def run(self) -> None:
@@ -103,7 +121,7 @@ class Manager:
         graph = Graph.build(self._plan.config)
         node = graph.nodes[self._plan.source]
         assert isinstance(node, SourceNode)
-        self._source = (node, self._open(node))
+        self._source = (node, open_source(node, self._hub))
         self._state("starting", "loading the model on every device")
         self._load()
         self._start_sinks(graph)
@@ -111,27 +129,6 @@ class Manager:
             self._serve_segments()
         else:
             self._run_segment(self._whole_run())
-
-    def _open(self, node: SourceNode) -> Source:
-        """Open the source on a thread: a camera or a stream may take long, and the user may not want to wait."""
-        opened: list[Source] = []
-        errors: list[Exception] = []
-
-        def work() -> None:
-            try:
-                opened.append(node.open())
-            except Exception as error:  # raised again below, on the manager's own thread
-                errors.append(error)
-            self._hub.wake()
-
-        threading.Thread(target=work, name="open-source", daemon=True).start()
-        while not opened and not errors:
-            self._hub.pump(None)
-            if self._hub.stop_asked is not None:
-                raise Stopped
-        if errors:
-            raise errors[0]
-        return opened[0]
 
     def _whole_run(self) -> Segment:
         options = self._options

@@ -46,6 +46,9 @@ class RunOptions:
     in_flight: int | None = None  # frames sent ahead to each worker; None: as many as keep it busy
     frame_timeout_s: float = 30.0  # a worker that holds one frame longer is replaced
     seed: int = 0
+    unpaced: bool = (
+        False  # a run in one process only: its time stands still while it computes, and it never waits
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,14 @@ class PreviewReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """A run in one process went over to another mode, so many seconds after its start."""
+
+    mode: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerFailed:
     """A worker died or hung; `final` means that it is not started again."""
 
@@ -194,6 +205,7 @@ Event = (
     | FramesTraced
     | ResultsReady
     | PreviewReady
+    | ModeChanged
     | WorkerFailed
     | SourceChanged
     | SegmentFinished

@@ -24,6 +24,14 @@ class DeviceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSnapshot:
+    """One node of a run in one process: how often a second it computed, over the last period or more."""
+
+    id: str
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
     """A whole run at one moment. Rates and latencies are of the last period (about a quarter of a second)."""
 
@@ -49,3 +57,5 @@ class MetricsSnapshot:
     host_memory_bytes: int | None = None  # resident, of manager and workers
     reconnects: int = 0  # of a live source, since the run began
     progress: float | None = None  # 0..1 where the end is known
+    mode: str = ""  # of runs in one process
+    nodes: tuple[NodeSnapshot, ...] = ()  # of runs in one process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,45 @@ class DeviceSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSummary:
+    """What one node of a run in one process did in a stretch of time.
+
+    `unused` of its `computes` went into nothing that was asked for or shown; `wasted_cpu_s` is what they cost.
+    """
+
+    id: str
+    computes: int
+    per_s: float
+    unused: int
+    cpu_s: float
+    wasted_cpu_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON; `unused_share` is None where nothing was computed."""
+        share = self.unused / self.computes if self.computes else None
+        return {**asdict(self), "unused_share": share}
+
+
+@dataclass(frozen=True, slots=True)
+class ModeSummary:
+    """All the time that a run spent in one mode; "" where it has none. `nodes` in the order of the graph."""
+
+    mode: str
+    seconds: float
+    nodes: tuple[NodeSummary, ...]
+
+    @property
+    def wasted_cpu_s(self) -> float:
+        """Return the CPU seconds of everything that nobody used."""
+        return sum(node.wasted_cpu_s for node in self.nodes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        nodes = [node.as_dict() for node in self.nodes]
+        return {"mode": self.mode, "seconds": self.seconds, "wasted_cpu_s": self.wasted_cpu_s, "nodes": nodes}
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """A finished run, or one measured segment of it. frames_in = frames_out + frames_dropped + frames_failed."""
 
@@ -52,6 +91,8 @@ class RunSummary:
     warnings: tuple[str, ...] = ()
     reconnects: int = 0  # of a live source that was lost and came back
     failures: tuple[str, ...] = ()  # the first few frame errors, in words
+    execution: str = "push"
+    modes: tuple[ModeSummary, ...] = ()  # of runs in one process: what each node did, and for nobody
     traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
 
     def as_dict(self) -> dict[str, Any]:
@@ -92,4 +133,6 @@ class RunSummary:
             "simulated": self.simulated,
             "warnings": list(self.warnings),
             "failures": list(self.failures),
+            "execution": self.execution,
+            "modes": [mode.as_dict() for mode in self.modes],
         }

@@ -10,7 +10,7 @@ from functools import cache
 from cluster4npu.core.errors import nearest
 from cluster4npu.core.nodes.base import Node
 
-_NOT_TYPES = {"base", "values"}
+_NOT_TYPES = {"base", "demand", "values"}
 
 
 @cache
@@ -30,7 +30,7 @@ def node_types() -> dict[str, type[Node]]:
             and not inspect.isabstract(item)
             and "type" in vars(item)
         ]
-    order = ["Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"]
+    order = ["Sources", "Preprocessing", "Inference", "Postprocessing", "Vision", "Logic", "Outputs"]
     found.sort(key=lambda cls: (order.index(cls.category) if cls.category in order else 99, cls.title))
     return {cls.type: cls for cls in found}
 

@@ -27,15 +27,32 @@ class PortType(Enum):
     OUTPUTS = "outputs"  # values.Outputs
     DETECTIONS = "detections"  # values.Detections
     CLASSES = "classes"  # values.Classes
+    POINTS = "points"  # values.Points
+    NUMBER = "number"  # values.Number
+    FLAG = "flag"  # values.Flag
+
+
+RESULTS = (
+    PortType.DETECTIONS,
+    PortType.CLASSES,
+    PortType.OUTPUTS,
+    PortType.POINTS,
+    PortType.NUMBER,
+    PortType.FLAG,
+)  # whatever an output node can keep
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One port. An output has exactly one type; an input lists all that it takes."""
+    """One port. An output has exactly one type; an input lists all that it takes.
+
+    An input with a `depth` above 1 looks at so many different values at once: `process` gets a tuple, oldest first.
+    """
 
     name: str
     types: tuple[PortType, ...]
     required: bool = True
+    depth: int = 1
 
     def accepts(self, other: Port) -> bool:
         """Tell whether the output port `other` may be wired to this input."""
@@ -125,7 +142,7 @@ class Node(ABC):
     title: ClassVar[str]
     category: ClassVar[
         str
-    ]  # heading in the palette: "Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"
+    ]  # heading in the palette: "Sources", "Preprocessing", "Inference", "Postprocessing", "Vision", "Logic", "Outputs"
     description: ClassVar[str]
     place: ClassVar[Place]
     inputs: ClassVar[tuple[Port, ...]] = ()
@@ -205,6 +222,15 @@ class LiveNews(Protocol):
 
     reconnects: int
     notices: deque[SourceNotice]
+
+
+@runtime_checkable
+class Skips(Protocol):
+    """A source that can leave a frame out for less than it costs to make it."""
+
+    def skip(self) -> bool:
+        """Go past the next frame without making it; False at the end of the stream. Raises as `read_into` does."""
+        ...
 
 
 class SourceNode(Node):

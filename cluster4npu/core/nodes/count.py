@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster4npu.core.nodes.base import Delivery, Port, PortType, SinkNode
+from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, SinkNode
+from cluster4npu.core.nodes.demand import DemandParams
 
 
 class Count(SinkNode):
@@ -12,7 +13,9 @@ class Count(SinkNode):
     title = "Count"
     category = "Outputs"
     description = "Counts results and keeps nothing: for measuring."
-    inputs = (Port("result", (PortType.DETECTIONS, PortType.CLASSES, PortType.OUTPUTS)),)
+    inputs = (Port("result", RESULTS),)
+
+    Params = DemandParams
 
     delivered: int = 0
     failed: int = 0

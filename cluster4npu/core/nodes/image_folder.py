@@ -132,6 +132,11 @@ class ImageSource:
         slot[: image.size].reshape(image.shape)[:] = image
         return FrameInfo(height, width)
 
+    def skip(self) -> bool:
+        """Go past the next image without opening it; False after the last."""
+        self._index += 1
+        return self._index <= len(self._paths)
+
     def rewind(self) -> None:
         self._index = 0
 

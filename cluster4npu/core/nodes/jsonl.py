@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import Delivery, NodeParams, Port, PortType, SinkNode, param
+from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, SinkNode, param
+from cluster4npu.core.nodes.demand import DemandParams
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 
 
@@ -18,9 +19,9 @@ class JsonLines(SinkNode):
     title = "JSON lines"
     category = "Outputs"
     description = "Writes each frame's results as one line of JSON; the file is replaced at each run."
-    inputs = (Port("result", (PortType.DETECTIONS, PortType.CLASSES, PortType.OUTPUTS)),)
+    inputs = (Port("result", RESULTS),)
 
-    class Params(NodeParams):
+    class Params(DemandParams):
         path: str = param(
             "results.jsonl",
             title="File",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster4npu.core.nodes.base import Port, PortType, SinkNode
+from cluster4npu.core.nodes.base import RESULTS, Port, PortType, SinkNode
+from cluster4npu.core.nodes.demand import DemandParams
 
 
 class Preview(SinkNode):
@@ -12,7 +13,9 @@ class Preview(SinkNode):
     title = "Preview"
     category = "Outputs"
     description = "Shows frames with their boxes or classes in the window."
+    Params = DemandParams
     inputs = (
         Port("frame", (PortType.FRAME,)),
-        Port("result", (PortType.DETECTIONS, PortType.CLASSES, PortType.OUTPUTS), required=False),
+        Port("result", RESULTS, required=False),
+        Port("flag", (PortType.FLAG, PortType.NUMBER), required=False),
     )

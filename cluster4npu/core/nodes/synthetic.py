@@ -152,6 +152,13 @@ class SyntheticSource:
         self._index += 1
         return FrameInfo(spec.height, spec.width, stream_ms)
 
+    def skip(self) -> bool:
+        """Go past the next frame; False after the last one."""
+        if self.spec.frames is not None and self._index >= self.spec.frames:
+            return False
+        self._index += 1
+        return True
+
     def rewind(self) -> None:
         self._index = 0
         if self._pace is not None:

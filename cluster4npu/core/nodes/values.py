@@ -95,5 +95,63 @@ class Classes:
         return [{"class": int(row[0]), "score": round(float(row[1]), 4)} for row in self.rows]
 
 
-Value = Outputs | Detections | Classes
-VALUE_KINDS: dict[str, type[Value]] = {cls.kind: cls for cls in (Outputs, Detections, Classes)}
+@dataclass(slots=True)
+class Points:
+    """Points in one picture: `rows` is n x 2 float32, x y in its pixels; `width` and `height` are the picture's."""
+
+    kind: ClassVar[str] = "points"
+    rows: np.ndarray
+    width: int
+    height: int
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return [self.rows, np.array([self.width, self.height], np.int32)]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Points:
+        return cls(arrays[0], int(arrays[1][0]), int(arrays[1][1]))
+
+    def as_json(self) -> Any:
+        return [{"point": [round(float(v), 2) for v in row]} for row in self.rows]
+
+
+@dataclass(slots=True)
+class Number:
+    """One measured number."""
+
+    kind: ClassVar[str] = "number"
+    value: float
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return [np.array([self.value], np.float64)]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Number:
+        return cls(float(arrays[0][0]))
+
+    def as_json(self) -> Any:
+        return [{"number": self.value}]
+
+
+@dataclass(slots=True)
+class Flag:
+    """One yes or no."""
+
+    kind: ClassVar[str] = "flag"
+    value: bool
+
+    def to_arrays(self) -> list[np.ndarray]:
+        return [np.array([self.value], np.uint8)]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Flag:
+        return cls(bool(arrays[0][0]))
+
+    def as_json(self) -> Any:
+        return [{"flag": self.value}]
+
+
+Value = Outputs | Detections | Classes | Points | Number | Flag
+VALUE_KINDS: dict[str, type[Value]] = {
+    cls.kind: cls for cls in (Outputs, Detections, Classes, Points, Number, Flag)
+}

@@ -84,10 +84,8 @@ class VideoSource:
 
     def read_into(self, slot: np.ndarray) -> FrameInfo | None:
         """Decode the next frame into `slot`; None at the end. Raises RunFailed where the file breaks off."""
-        if not self._first_waits and not self._capture.grab():
-            self._check_end()
+        if not self._advance():
             return None
-        self._first_waits = False
         try:
             size = self._capture.retrieve_into(slot)
         except ValueError as error:
@@ -100,6 +98,21 @@ class VideoSource:
         self._count += 1
         self._last_ms = self._capture.position_ms()
         return FrameInfo(height, width, self._last_ms)
+
+    def skip(self) -> bool:
+        """Go past the next frame: it is decoded, since the ones after it build on it, but not converted."""
+        if not self._advance():
+            return False
+        self._count += 1
+        self._last_ms = self._capture.position_ms()
+        return True
+
+    def _advance(self) -> bool:
+        if not self._first_waits and not self._capture.grab():
+            self._check_end()
+            return False
+        self._first_waits = False
+        return True
 
     def rewind(self) -> None:
         """Open the file again: seeking is not exact in every format."""

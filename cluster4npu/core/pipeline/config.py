@@ -84,6 +84,13 @@ class PipelineConfig(Record):
     version: Literal[1] = CURRENT_VERSION
     name: str = Field(default="Untitled", max_length=200)
     description: str = Field(default="", max_length=4000)
+    execution: Literal["push", "on_demand"] = Field(
+        default="push",
+        description="push: every frame is computed; on_demand: only what is asked for, by nodes with a rate.",
+    )
+    mode: str = Field(
+        default="", max_length=64, description="The mode in which a run begins, where rates depend on modes."
+    )
     nodes: tuple[NodeConfig, ...] = ()
     edges: tuple[EdgeConfig, ...] = ()
     targets: Targets = Targets()
@@ -132,6 +139,8 @@ class PipelineConfig(Record):
             "nodes": sorted([n.id, n.type, n.params] for n in self.nodes),
             "edges": sorted([e.source, e.target] for e in self.edges),
         }
+        if self.execution != "push" or self.mode:
+            what["execution"] = [[self.execution, self.mode]]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
     @classmethod

@@ -14,6 +14,7 @@ from cluster4npu.core.errors import PipelineInvalid, Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, Port, ui_hint
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
+from cluster4npu.core.pipeline.rates import has_computations, rate_problems
 from cluster4npu.core.settings import resolve_path
 
 _NO_CIRCLE = "wires that lead from sources to outputs without coming back"
@@ -186,6 +187,7 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     for node in made.values():
         problems += node.problems()
     problems += _shape(config)
+    problems += rate_problems(config, made, wires)
     problems += _overwritten(made)
     if any(p.severity == "error" for p in problems):
         return problems, None
@@ -226,6 +228,8 @@ def _shape(config: PipelineConfig) -> list[Problem]:
     problems = []
     for place, what in ((Place.SOURCE, "source"), (Place.INFERENCE, "inference node")):
         ids = [n.id for n in config.nodes if n.type in types and types[n.type].place is place]
+        if not ids and place is Place.INFERENCE and has_computations(config):
+            continue
         if len(ids) != 1:
             problems.append(
                 Problem(

@@ -15,6 +15,7 @@ from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.graph import Graph
+from cluster4npu.core.pipeline.rates import no_devices_to_compare, runs_in_one_process
 from cluster4npu.core.settings import resolve_path
 
 
@@ -91,6 +92,8 @@ def make_plan(
     for node_id in [n.id for n in config.nodes if n.type == "inference"]:
         config = config.with_params(node_id, **changes)
     graph = Graph.build(config)
+    if runs_in_one_process(config):
+        raise InputError(no_devices_to_compare())
     (inference,) = graph.at(Place.INFERENCE)
     before = graph.upstream(inference.id)
     sinks = graph.at(Place.SINK)

@@ -1,0 +1,133 @@
+"""Rates and modes in a pipeline: where it runs because of them, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from cluster4npu.core.errors import Problem, nearest
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Node, Place
+from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
+from cluster4npu.core.nodes.switch_mode import SwitchMode
+from cluster4npu.core.pipeline.config import PipelineConfig
+
+Wires = Mapping[str, Mapping[str, tuple[str, str]]]
+
+
+def has_computations(config: PipelineConfig) -> bool:
+    """Tell whether a node computes something without a model."""
+    types = node_types()
+    return any(n.type in types and issubclass(types[n.type], ComputeNode) for n in config.nodes)
+
+
+def runs_in_one_process(config: PipelineConfig) -> bool:
+    """Tell whether the pipeline keeps rates and modes: on demand, or without a model that would need devices.
+
+    Else it is spread over workers, which compute every frame as fast as they can.
+    """
+    types = node_types()
+    inference = any(n.type in types and types[n.type].place is Place.INFERENCE for n in config.nodes)
+    return config.execution == "on_demand" or not inference
+
+
+def rate_of(node: Node) -> float | None:
+    """Return the node's own rate as its period in ms; None: it has none."""
+    return node.params.every_ms if isinstance(node.params, DemandParams) else None
+
+
+def rate_problems(config: PipelineConfig, nodes: Mapping[str, Node], wires: Wires) -> list[Problem]:
+    """Return what is wrong with rates, samples and modes."""
+    problems = [*_modes(config, nodes)]
+    if runs_in_one_process(config):
+        problems += _asking(nodes, wires)
+    else:
+        problems += _spread(nodes)
+    return problems
+
+
+def _modes(config: PipelineConfig, nodes: Mapping[str, Node]) -> Iterator[Problem]:
+    rated = {n.id: n.params.modes for n in nodes.values() if isinstance(n.params, DemandParams)}
+    known = sorted({mode for modes in rated.values() for mode in modes})
+    wanted = [("", "mode", config.mode)] if config.mode else []
+    wanted += [(n.id, "mode", n.params.mode) for n in nodes.values() if isinstance(n, SwitchMode)]
+    for node, field, mode in wanted:
+        if mode not in known:
+            hint = nearest(mode, known) or "Name the mode in 'modes' of a node that asks in it."
+            allowed = ", ".join(known) or "a mode in which a node asks"
+            yield Problem("no node asks in this mode", node, field, mode, allowed, hint)
+    for node, modes in rated.items():
+        if modes and rate_of(nodes[node]) is None:
+            hint = "Set 'every_ms' too, or empty 'modes'."
+            yield Problem(
+                "modes without a rate do nothing", node, "modes", ", ".join(modes), "", hint, "warning"
+            )
+
+
+def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
+    for node in nodes.values():
+        opaque = isinstance(node, ComputeNode) and node.opaque
+        if opaque and rate_of(node) is not None:
+            hint = "Empty 'every_ms' here, and give the rate to the node before it."
+            yield Problem(
+                "this node computes on every input, so it has no rate of its own",
+                node.id,
+                "every_ms",
+                f"{rate_of(node):g} ms",
+                hint=hint,
+            )
+        elif opaque or (node.place is Place.SINK and rate_of(node) is None):
+            for asked in _never_asked(node.id, nodes, wires):
+                hint = f"Give '{asked}' or '{node.id}' a rate (every_ms)."
+                yield Problem(f"waits for '{asked}', which samples only when asked", node.id, hint=hint)
+
+
+def _never_asked(node_id: str, nodes: Mapping[str, Node], wires: Wires) -> set[str]:
+    """Return the nodes before this one that take samples, and that nothing asks."""
+    found: set[str] = set()
+    todo, seen = [source for source, _ in wires[node_id].values()], {node_id}
+    while todo:
+        name = todo.pop()
+        node = nodes.get(name)
+        if node is None or name in seen or rate_of(node) is not None:
+            continue
+        seen.add(name)
+        if isinstance(node, ComputeNode) and node.samples() is not None:
+            found.add(name)
+        else:
+            todo += [source for source, _ in wires[name].values()]
+    return found
+
+
+def _spread(nodes: Mapping[str, Node]) -> Iterator[Problem]:
+    hint = 'Set "execution" of the pipeline to "on_demand".'
+    for node in nodes.values():
+        samples = isinstance(node, ComputeNode) and node.samples() is not None
+        if (isinstance(node, ComputeNode) and node.remembers) or samples:
+            yield Problem(
+                "looks at several frames, so it cannot be spread over the workers of a model",
+                node.id,
+                hint=hint,
+            )
+        elif isinstance(node, SwitchMode):
+            yield Problem("there are no modes while every frame is computed", node.id, hint=hint)
+        elif rate_of(node) is not None:
+            found = f"{rate_of(node):g} ms"
+            yield Problem(
+                "this rate is not kept while every frame is computed",
+                node.id,
+                "every_ms",
+                found,
+                "",
+                hint,
+                "warning",
+            )
+
+
+def no_devices_to_compare() -> Problem:
+    """Return why devices cannot be measured with a pipeline that runs in one process."""
+    return Problem(
+        "devices are compared at full speed, and this pipeline computes at rates of its own",
+        field="execution",
+        allowed="a pipeline with an inference node that computes every frame (push)",
+        hint="Use `cluster4npu run`, which tells what each node computed.",
+    )
