@@ -52,6 +52,9 @@ def chosen_pipeline(args: argparse.Namespace) -> PipelineConfig:
         config = _set(config, text)
     devices: Sequence[str] | None = getattr(args, "devices", None)
     policy: str | None = getattr(args, "policy", None)
+    execution: str | None = getattr(args, "execution", None)
+    if execution is not None:
+        config = config.replace(execution=execution)
     for entry in config.nodes:
         if entry.type == "inference":
             if devices is not None:

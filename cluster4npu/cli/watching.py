@@ -15,6 +15,7 @@ from cluster4npu.core.engine.messages import (
     Failed,
     Finished,
     MetricsUpdated,
+    ModeChanged,
     RunOptions,
     SourceChanged,
     Started,
@@ -77,7 +78,7 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             progress.update(None, f"{state}  {detail}")
         case Started():
             watched.model_sha256 = event.model_sha256
-            _tell(console, progress, f"Running on {', '.join(event.devices)}")
+            _tell(console, progress, f"Running on {', '.join(event.devices) or 'the processor'}")
             if event.simulated:
                 _tell(console, progress, f"SIMULATED, no real hardware: {', '.join(event.simulated)}")
         case Calibrated():
@@ -86,6 +87,8 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             done = f"{snapshot.frames_out} frames  {snapshot.fps:.1f} frames/s"
             lost = snapshot.frames_dropped + snapshot.frames_failed
             progress.update(snapshot.progress, done + (f"  {lost} lost" if lost else ""))
+        case ModeChanged(mode, at_s):
+            _tell(console, progress, f"{at_s:8.2f} s  mode: {mode}")
         case WorkerFailed(device, reason, final):
             consequence = "the run goes on without it" if final else "it is started again"
             _tell(console, progress, f"warning: {device} failed ({reason}); {consequence}")

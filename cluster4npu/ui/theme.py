@@ -52,6 +52,8 @@ _CATEGORIES = {
     "Preprocessing": "#8a5a00",
     "Inference": "#8c3f73",
     "Postprocessing": "#00684c",
+    "Vision": "#7a3e1d",
+    "Logic": "#4b4a9c",
     "Outputs": "#4a5568",
 }
 

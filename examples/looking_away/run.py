@@ -12,7 +12,7 @@ try:
     import cv2
     import skimage.data  # noqa: F401
 except ModuleNotFoundError as missing:
-    sys.exit(f"This example needs {missing.name}: pip install -e '.[examples]'")
+    sys.exit(f"This example needs {missing.name}: pip install -e '.[vision]'")
 
 from measure import compare, run, show
 from viewer import Spec

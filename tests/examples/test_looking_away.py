@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "looking_away" / "run.py"
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("skimage") is None, reason="needs scikit-image: pip install -e '.[examples]'"
+    importlib.util.find_spec("skimage") is None, reason="needs scikit-image: pip install -e '.[vision]'"
 )
 
 

@@ -16,14 +16,15 @@ from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates, cpu_workers, simulated_devices
 
 NAMES = ["simulated", "object_detection", "classification", "fire_detection"]
+ALL = [*NAMES, "looking_away"]
 
 
 def test_the_promised_templates_exist() -> None:
-    assert set(NAMES) <= set(PipelineTemplates.names())
+    assert set(ALL) <= set(PipelineTemplates.names())
     assert [info.key for info in PipelineTemplates.catalogue()] == PipelineTemplates.names()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_each_is_valid_as_it_comes(name: str) -> None:
     assert find_problems(PipelineTemplates.get(name)) == []
 
@@ -91,6 +92,13 @@ def test_fire_detection_does_not_pretend() -> None:
 
 def test_simulated_devices_repeat_the_reference_trio() -> None:
     assert simulated_devices(5) == ["sim:ane", "sim:gpu", "sim:cpu", "sim:ane#2", "sim:gpu#2"]
+
+
+def test_a_template_without_a_model_takes_neither_model_nor_devices() -> None:
+    for wish in ({"model": "mine.onnx"}, {"devices": ["sim:ane"]}):
+        with pytest.raises(InputError) as caught:
+            PipelineTemplates.get("looking_away", **wish)  # type: ignore[arg-type]
+        assert "without a model" in str(caught.value)
 
 
 def test_an_unknown_template_is_named_with_the_nearest() -> None:

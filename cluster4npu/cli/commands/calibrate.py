@@ -9,7 +9,8 @@ from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
 from cluster4npu.cli.console import Console, table
 from cluster4npu.cli.parsing import device_list
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.pipeline.rates import no_devices_to_compare, runs_in_one_process
 
 
 class Calibrate(Command):
@@ -31,6 +32,8 @@ class Calibrate(Command):
         from cluster4npu.core.engine.messages import RunOptions
 
         config = runnable_pipeline(args, console)
+        if runs_in_one_process(config):
+            raise InputError(no_devices_to_compare())
         watched = watch(config, RunOptions(calibration="always", frames=1), console, only_calibrate=True)
         if watched.calibrated is None:
             if watched.interrupted:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
 from cluster4npu.cli.console import Console, figure, table
+from cluster4npu.cli.node_report import node_report
 from cluster4npu.cli.outputs import check_writable
 from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
-from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed, StoreError
+from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, RunFailed, StoreError
+from cluster4npu.core.pipeline.rates import runs_in_one_process
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -61,6 +63,16 @@ class Run(Command):
             choices=OVERLOADS,
             help="frames that nobody is free for: let the source wait, drop the oldest, or keep the newest only",
         )
+        parser.add_argument(
+            "--execution",
+            choices=("push", "on_demand"),
+            help="compute every frame, or only what is asked for; default: as the file says",
+        )
+        parser.add_argument(
+            "--unpaced",
+            action="store_true",
+            help="a pipeline that keeps rates: do not wait for them; each node computes as often as in real time",
+        )
         parser.add_argument("--results", type=Path, metavar="FILE.jsonl", help="write every frame's results")
         parser.add_argument(
             "--trace", type=Path, metavar="FILE.json", help="write every frame's way (Chrome trace)"
@@ -73,6 +85,11 @@ class Run(Command):
         from cluster4npu.core.engine.messages import RunOptions
 
         config = runnable_pipeline(args, console)
+        one_process = runs_in_one_process(config)
+        if args.trace is not None and one_process:
+            raise InputError(no_trace())
+        if args.unpaced and not one_process:
+            raise InputError(no_rates())
         used = [Path(args.pipeline)]
         for path, option in ((args.results, "--results"), (args.trace, "--trace")):
             if path is not None:
@@ -87,6 +104,7 @@ class Run(Command):
             target_fps=args.target_fps,
             overload=args.overload,
             results_file=str(args.results.resolve()) if args.results else None,
+            unpaced=args.unpaced,
             traces=args.trace is not None or not args.no_store,
         )
         watched = watch(config, options, console)
@@ -115,6 +133,18 @@ class Run(Command):
             return error.exit_code
         console.object(result)
         return INTERRUPTED if watched.interrupted else SUCCESS
+
+
+def no_trace() -> Problem:
+    """Return why there is no trace of a run in one process."""
+    hint = "Leave --trace out: the summary tells what each node computed."
+    return Problem("frames of this pipeline do not go through workers", field="--trace", hint=hint)
+
+
+def no_rates() -> Problem:
+    """Return why a run over workers cannot be unpaced."""
+    hint = "Leave --unpaced out: it runs as fast as its devices anyway."
+    return Problem("this pipeline keeps no rates", field="--unpaced", hint=hint)
 
 
 def require_writable(path: Path) -> None:
@@ -155,6 +185,8 @@ def _unit(device: DeviceSummary) -> str:
 
 def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     """Return a summary for people."""
+    if summary.modes:
+        return node_report(config, summary)
     latency = summary.latency_ms
     lines = [f"{config.name}: {summary.frames_out} frames in {summary.wall_s:.2f} s"]
     if summary.simulated:

@@ -12,6 +12,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
 
+from pydantic import JsonValue
+
 from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.manager import manager_main
 from cluster4npu.core.engine.messages import (
@@ -36,6 +38,7 @@ from cluster4npu.core.engine.signals import signals_held
 from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed, nearest
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.core.pipeline.demand_plan import DemandPlan, make_demand_plan
 from cluster4npu.core.pipeline.plan import ExecutionPlan, make_plan
@@ -324,6 +327,8 @@ def _check(options: RunOptions) -> None:
 
 def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:
     """Add a node that writes every result (of what stands behind the inference node) to `path`."""
+    if runs_in_one_process(pipeline):
+        return _with_results_beside(pipeline, path)
     models = [n for n in pipeline.nodes if n.type == "inference"]
     if not models:
         return pipeline  # the checks tell what is wrong with it
@@ -331,10 +336,30 @@ def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:
     types = node_types()
     producers = [n for n in pipeline.nodes if n.id in behind and n.type in types and types[n.type].outputs]
     producer = producers[0] if producers else models[0]
+    return _with_sink(pipeline, path, f"{producer.id}.{types[producer.type].outputs[0].name}", {})
+
+
+def _with_results_beside(pipeline: PipelineConfig, path: str) -> PipelineConfig:
+    """Add a node that writes to `path` what the first output gets, at its rate: so it asks for nothing more."""
+    types = node_types()
+    for node in pipeline.nodes:
+        if node.type not in types or types[node.type].place is not Place.SINK or node.type == "preview":
+            continue
+        for edge in pipeline.edges:
+            if edge.target == f"{node.id}.result":
+                rate: dict[str, JsonValue] = {
+                    key: value for key, value in node.params.items() if key in ("every_ms", "modes")
+                }
+                return _with_sink(pipeline, path, edge.source, rate)
+    hint = "Wire an output node (count, for one) to what you want to keep."
+    raise InputError(Problem("no output takes results that could be written", field="--results", hint=hint))
+
+
+def _with_sink(
+    pipeline: PipelineConfig, path: str, source: str, params: dict[str, JsonValue]
+) -> PipelineConfig:
     taken = {n.id for n in pipeline.nodes}
     node_id = next(name for i in range(len(taken) + 1) if (name := f"results_file{i or ''}") not in taken)
-    sink = NodeConfig(id=node_id, type="jsonl", params={"path": str(Path(path).absolute())})
-    edge = EdgeConfig(
-        source=f"{producer.id}.{types[producer.type].outputs[0].name}", target=f"{node_id}.result"
-    )
+    sink = NodeConfig(id=node_id, type="jsonl", params={**params, "path": str(Path(path).absolute())})
+    edge = EdgeConfig(source=source, target=f"{node_id}.result")
     return pipeline.replace(nodes=(*pipeline.nodes, sink), edges=(*pipeline.edges, edge))

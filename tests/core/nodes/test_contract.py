@@ -25,7 +25,7 @@ EXPECTED = {
     "preprocess", "inference", "detections", "classify",
     "preview", "jsonl", "count",
 }  # fmt: skip
-CATEGORIES = {"Sources", "Preprocessing", "Inference", "Postprocessing", "Outputs"}
+CATEGORIES = {"Sources", "Preprocessing", "Inference", "Postprocessing", "Vision", "Logic", "Outputs"}
 FILE_SOURCES = ("video_file", "image_folder", "synthetic")
 FRAMES = 7
 
