@@ -329,7 +329,7 @@ def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:
     """Add a node that writes every result (of what stands behind the inference node) to `path`."""
     if runs_in_one_process(pipeline):
         return _with_results_beside(pipeline, path)
-    models = [n for n in pipeline.nodes if n.type == "inference"]
+    models = [n for n in pipeline.nodes if n.type == "inference" and not n.bypassed]
     if not models:
         return pipeline  # the checks tell what is wrong with it
     behind = [e.target_node for e in pipeline.edges if e.source_node == models[0].id]

@@ -7,9 +7,19 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
 from cluster4npu.core.files import write_whole
@@ -18,6 +28,9 @@ from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
 MAX_FILE_BYTES = 16 * 1024 * 1024
 NODE_ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 _PORT_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,31}$"
+
+
+_Side = Annotated[float, Field(ge=40, le=100_000)]
 
 
 class Record(BaseModel):
@@ -38,6 +51,17 @@ class NodeConfig(Record):
         default="", max_length=200, description="Shown on the canvas; empty: the type's own title."
     )
     position: tuple[float, float] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
+    bypassed: bool = Field(
+        default=False, description="Left out of runs; what it would only pass on goes around it."
+    )
+
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `bypassed` out of the file where it is false: most files never use it."""
+        data: dict[str, Any] = handler(self)
+        if not self.bypassed:
+            data.pop("bypassed", None)
+        return data
 
 
 class EdgeConfig(Record):
@@ -63,6 +87,15 @@ class EdgeConfig(Record):
         return self.target.split(".")[1]
 
 
+class BoxConfig(Record):
+    """A titled box behind the nodes of the canvas: a comment, and a group of the nodes that stand in it."""
+
+    id: str = Field(pattern=NODE_ID_PATTERN)
+    text: str = Field(default="", max_length=4000, description="The first line is the title.")
+    position: tuple[float, float] = Field(default=(0.0, 0.0), description="Upper left corner, in pixels.")
+    size: tuple[_Side, _Side] = Field(default=(320.0, 200.0), description="Width and height, in pixels.")
+
+
 class Targets(Record):
     """What the user wants to reach; None where nothing was asked for."""
 
@@ -73,6 +106,9 @@ class Targets(Record):
         le=3_600_000,
         description="End-to-end latency of 95% of the frames, in ms, at most.",
     )
+
+
+_Entry = TypeVar("_Entry", NodeConfig, BoxConfig)
 
 
 class PipelineConfig(Record):
@@ -94,17 +130,25 @@ class PipelineConfig(Record):
     nodes: tuple[NodeConfig, ...] = ()
     edges: tuple[EdgeConfig, ...] = ()
     targets: Targets = Targets()
+    boxes: tuple[BoxConfig, ...] = Field(default=(), description="Comments and groups on the canvas.")
     base: Path | None = Field(default=None, exclude=True, repr=False)
 
-    @field_validator("nodes")
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        if not self.boxes:
+            data.pop("boxes", None)
+        return data
+
+    @field_validator("nodes", "boxes")
     @classmethod
-    def _ids_are_unique(cls, nodes: tuple[NodeConfig, ...]) -> tuple[NodeConfig, ...]:
+    def _ids_are_unique(cls, entries: tuple[_Entry, ...], info: ValidationInfo) -> tuple[_Entry, ...]:
         seen: set[str] = set()
-        for node in nodes:
-            if node.id in seen:
-                raise ValueError(f"two nodes have the id '{node.id}'; rename one of them")
-            seen.add(node.id)
-        return nodes
+        for entry in entries:
+            if entry.id in seen:
+                raise ValueError(f"two {info.field_name} have the id '{entry.id}'; rename one of them")
+            seen.add(entry.id)
+        return entries
 
     def node(self, node_id: str) -> NodeConfig:
         """Return the node with this id; raises KeyError."""
@@ -136,7 +180,7 @@ class PipelineConfig(Record):
     def digest(self) -> str:
         """Return the SHA-256 (hex) of what is computed: types, parameters and wires, not names or places."""
         what = {
-            "nodes": sorted([n.id, n.type, n.params] for n in self.nodes),
+            "nodes": sorted([n.id, n.type, n.params, *(["bypassed"] * n.bypassed)] for n in self.nodes),
             "edges": sorted([e.source, e.target] for e in self.edges),
         }
         if self.execution != "push" or self.mode:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cluster4npu.core.errors import PipelineInvalid, Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, Port, ui_hint
+from cluster4npu.core.pipeline.bypass import effective
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
 from cluster4npu.core.pipeline.rates import has_computations, rate_problems
 from cluster4npu.core.settings import resolve_path
@@ -149,11 +150,20 @@ def _wire_problem(
 
 
 def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
-    problems: list[Problem] = []
     if not config.nodes:
         return [
             Problem("the pipeline is empty", hint="Drag nodes from the palette, or start from a template.")
         ], None
+    config, left_out = effective(config)
+    problems = [
+        Problem(
+            f"this node is left out, because '{cause}' is bypassed",
+            node=node_id,
+            hint=f"Connect it to another node, or run '{cause}' again.",
+            severity="warning",
+        )
+        for node_id, cause in left_out.items()
+    ]
     made: dict[str, Node] = {}
     for entry in config.nodes:
         node, found = make_node(entry, config)
@@ -186,7 +196,7 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
         problems += _unconnected(made, wires)
     for node in made.values():
         problems += node.problems()
-    problems += _shape(config)
+    problems += _shape(config, left_out)
     problems += rate_problems(config, made, wires)
     problems += _overwritten(made)
     if any(p.severity == "error" for p in problems):
@@ -222,8 +232,10 @@ def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, s
     return problems
 
 
-def _shape(config: PipelineConfig) -> list[Problem]:
+def _shape(config: PipelineConfig, left_out: Mapping[str, str]) -> list[Problem]:
     """Count sources and inference nodes by their type, whatever may be wrong inside them."""
+    without = ", ".join(sorted({*left_out.values()}))
+    lost = f" that is run; bypassed: {without}" if without else ""
     types = node_types()
     problems = []
     for place, what in ((Place.SOURCE, "source"), (Place.INFERENCE, "inference node")):
@@ -235,7 +247,7 @@ def _shape(config: PipelineConfig) -> list[Problem]:
                 Problem(
                     f"a pipeline needs exactly one {what}",
                     node=ids[1] if ids else "",
-                    found=", ".join(ids) or "none",
+                    found=", ".join(ids) or f"none{lost}",
                     allowed=f"one {what}",
                     hint=f"Remove the others: one {what} per pipeline can be run by this version."
                     if ids
