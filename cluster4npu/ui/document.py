@@ -12,6 +12,7 @@ from PySide6.QtGui import QUndoStack
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_type
 from cluster4npu.core.pipeline.config import (
+    BoxConfig,
     EdgeConfig,
     NodeConfig,
     PipelineConfig,
@@ -103,8 +104,10 @@ class Document(QObject):
         self.apply(self._config.with_node(node), f"Add {title}")
         return node_id
 
-    def remove_nodes(self, ids: Iterable[str], edges: Iterable[EdgeConfig] = ()) -> None:
-        """Remove nodes with their wires, and these wires besides."""
+    def remove_nodes(
+        self, ids: Iterable[str], edges: Iterable[EdgeConfig] = (), boxes: Iterable[str] = ()
+    ) -> None:
+        """Remove nodes with their wires, and these wires and boxes besides."""
         gone, cut = set(ids), set(edges)
         nodes = tuple(n for n in self._config.nodes if n.id not in gone)
         kept = tuple(
@@ -113,8 +116,41 @@ class Document(QObject):
             if e not in cut and e.source_node not in gone and e.target_node not in gone
         )
         count = len(self._config.nodes) - len(nodes)
-        text = f"Remove {count} nodes" if count > 1 else "Remove node" if count else "Disconnect"
-        self.apply(self._config.replace(nodes=nodes, edges=kept), text)
+        unboxed = set(boxes)
+        left = tuple(b for b in self._config.boxes if b.id not in unboxed)
+        other = "Remove comment" if unboxed else "Disconnect"
+        text = f"Remove {count} nodes" if count > 1 else "Remove node" if count else other
+        self.apply(self._config.replace(nodes=nodes, edges=kept, boxes=left), text)
+
+    def bypass(self, ids: Iterable[str]) -> bool:
+        """Leave these nodes out of runs, or take them in again when all of them are out; tell which."""
+        wanted = set(ids)
+        on = not all(n.bypassed for n in self._config.nodes if n.id in wanted)
+        nodes = tuple(
+            n.model_copy(update={"bypassed": on}) if n.id in wanted else n for n in self._config.nodes
+        )
+        what = f"{len(wanted)} nodes" if len(wanted) > 1 else "node"
+        self.apply(self._config.replace(nodes=nodes), f"Bypass {what}" if on else f"Use {what} again")
+        return on
+
+    def add_box(self, text: str, position: Position, size: Position) -> str:
+        """Add a comment behind the nodes and return its id; sizes below the least are made larger."""
+        box_id = free_id("box", {b.id for b in self._config.boxes})
+        size = (max(size[0], 120.0), max(size[1], 60.0))
+        box = BoxConfig(id=box_id, text=text, position=_tidy(position), size=_tidy(size))
+        self.apply(self._config.replace(boxes=(*self._config.boxes, box)), "Add comment")
+        return box_id
+
+    def write_box(self, box_id: str, text: str) -> Problem | None:
+        """Set the text of a comment; its first line is the title."""
+        try:
+            boxes = tuple(
+                BoxConfig(**{**dict(b), "text": text}) if b.id == box_id else b for b in self._config.boxes
+            )
+        except ValidationError as error:
+            return validation_problems(error, {})[0]
+        self.apply(self._config.replace(boxes=boxes), "Change comment")
+        return None
 
     def connect_ports(self, source: str, target: str) -> Problem | None:
         """Add the wire from one NODE.PORT to another."""
@@ -151,14 +187,28 @@ class Document(QObject):
         self.apply(self._config.with_node(changed), f"Change {node}.{name}", key=f"param {node}.{name}")
         return None
 
-    def move_nodes(self, positions: Mapping[str, Position], text: str = "") -> None:
-        """Place nodes (canvas pixels); moving the same nodes again is one step of undo, named `text`."""
+    def move_nodes(
+        self,
+        positions: Mapping[str, Position],
+        text: str = "",
+        boxes: Mapping[str, tuple[Position, Position]] | None = None,
+    ) -> None:
+        """Place nodes (canvas pixels) and boxes (place and size); the same ones again are one step of undo."""
         nodes = tuple(
             NodeConfig(**{**dict(n), "position": _tidy(positions[n.id])}) if n.id in positions else n
             for n in self._config.nodes
         )
-        text = text or ("Move node" if len(positions) == 1 else f"Move {len(positions)} nodes")
-        self.apply(self._config.replace(nodes=nodes), text, key=f"{text} {sorted(positions)}")
+        boxes = boxes or {}
+        kept = tuple(
+            BoxConfig(id=b.id, text=b.text, position=_tidy(boxes[b.id][0]), size=_tidy(boxes[b.id][1]))
+            if b.id in boxes
+            else b
+            for b in self._config.boxes
+        )
+        moved = "Move comment" if boxes else "Move node" if len(positions) == 1 else ""
+        text = text or moved or f"Move {len(positions)} nodes"
+        config = self._config.replace(nodes=nodes, boxes=kept)
+        self.apply(config, text, key=f"{text} {sorted(positions)} {sorted(boxes)}")
 
     def rename(self, node: str, title: str) -> Problem | None:
         """Set the title that the canvas shows; empty: the type's own."""
@@ -184,12 +234,14 @@ class Document(QObject):
         self.apply(config, f"Change the pipeline's {names}", key=f"about {names}")
         return None
 
-    def copied(self, ids: Iterable[str]) -> str:
-        """Return these nodes and the wires between them as text for the clipboard."""
-        wanted = set(ids)
+    def copied(self, ids: Iterable[str], boxes: Iterable[str] = ()) -> str:
+        """Return these nodes, the wires between them, and these boxes as text for the clipboard."""
+        wanted, boxed = set(ids), set(boxes)
         nodes = tuple(n for n in self._config.nodes if n.id in wanted)
         edges = tuple(e for e in self._config.edges if e.source_node in wanted and e.target_node in wanted)
-        return moved_to(PipelineConfig(nodes=nodes, edges=edges, base=self._config.base), None).text()
+        kept = tuple(b for b in self._config.boxes if b.id in boxed)
+        part = PipelineConfig(nodes=nodes, edges=edges, boxes=kept, base=self._config.base)
+        return moved_to(part, None).text()
 
     def paste(self, text: str) -> list[str]:
         """Add the nodes that `copied` wrote, return their new ids; raises InputError for other text."""
@@ -253,7 +305,7 @@ class Document(QObject):
 
 def _meaning(config: PipelineConfig) -> object:
     """Return what the check depends on: not titles and places, which change with every drag."""
-    return [(n.id, n.type, n.params) for n in config.nodes], config.edges, config.base
+    return [(n.id, n.type, n.params, n.bypassed) for n in config.nodes], config.edges, config.base
 
 
 def _tidy(position: Position) -> Position:

@@ -11,7 +11,13 @@ from PySide6.QtGui import QUndoCommand
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import ui_hint
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
+from cluster4npu.core.pipeline.config import (
+    BoxConfig,
+    EdgeConfig,
+    NodeConfig,
+    PipelineConfig,
+    validation_problems,
+)
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 
 _MERGEABLE = 1
@@ -133,7 +139,13 @@ def paste_into(config: PipelineConfig, pasted: PipelineConfig) -> tuple[Pipeline
         for e in pasted.edges
         if e.source_node in ids and e.target_node in ids
     )
-    return config.replace(nodes=(*config.nodes, *nodes), edges=(*config.edges, *edges)), list(ids.values())
+    boxes = list(config.boxes)
+    for box in pasted.boxes:
+        box_id = free_id(box.id, {b.id for b in boxes})
+        place = (box.position[0] + _PASTE_OFFSET, box.position[1] + _PASTE_OFFSET)
+        boxes.append(BoxConfig(**{**dict(box), "id": box_id, "position": place}))
+    merged = config.replace(nodes=(*config.nodes, *nodes), edges=(*config.edges, *edges), boxes=tuple(boxes))
+    return merged, list(ids.values())
 
 
 def _as_json(value: object) -> JsonValue:

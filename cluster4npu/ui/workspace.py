@@ -72,6 +72,7 @@ class Workspace(QMainWindow):
         self._first_state = self.saveState()
         self._sized = False
         self.editor.node_selected.connect(self.properties.show_node)
+        self.editor.properties_wanted.connect(self.focus_properties)
         self.node_palette.node_activated.connect(self.editor.add_node)
         self.problems.node_chosen.connect(self.editor.select_node)
         alerts = self.dashboard.alerts
@@ -130,6 +131,12 @@ class Workspace(QMainWindow):
         self.preview.end(how, problems[0].text() if problems else "")
         self.problems.show_run_problems(problems)
         self._count_problems()
+
+    def focus_properties(self) -> None:
+        """Bring the properties to the front and the keyboard to their first field."""
+        self.docks["Properties"].show()
+        self.docks["Properties"].raise_()
+        self.properties.focus_first()
 
     def show_problems(self, node: str) -> None:
         """Bring the list of problems to the front and the faulty node into view."""

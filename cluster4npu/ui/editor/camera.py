@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QRectF
+from PySide6.QtCore import QPoint, QPointF, QRectF, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QGraphicsView
 
@@ -16,6 +16,8 @@ _ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
 
 class Camera(NodeViewer):
     """NodeGraphQt's viewer with a zoom that has bounds, and a scale that outlives a change of the window's size."""
+
+    view_changed = Signal()  # another part of the scene is seen, or at another size
 
     _fitted: tuple[QRectF, QRectF] | None = None  # what `show_area` was asked for, and what was seen then
 
@@ -50,6 +52,11 @@ class Camera(NodeViewer):
         scale = self.viewport().width() / width
         self.setSceneRect(self._scene_range)
         self.setTransform(QTransform.fromScale(scale, scale))
+        self.view_changed.emit()
+
+    def look_at(self, center: QPointF) -> None:
+        """Bring this place to the middle without changing the zoom."""
+        self._look_at(center, self.transform().m11())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         QGraphicsView.resizeEvent(self, event)

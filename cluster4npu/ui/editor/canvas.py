@@ -23,8 +23,10 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.editor.boxes import BoxLayer
 from cluster4npu.ui.editor.camera import Camera
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
+from cluster4npu.ui.editor.minimap import Minimap
 from cluster4npu.ui.editor.node_item import NodeItem, Signature
 from cluster4npu.ui.editor.overlay import Hint, Notice
 
@@ -38,6 +40,8 @@ class Canvas(Camera):
 
     node_dropped = Signal(str, object)  # node type, (x, y)
     nodes_moved = Signal(object)  # {id: (x, y)}
+    boxes_moved = Signal(object, object)  # {id: (place, size)} of boxes, {id: (x, y)} of the nodes in them
+    box_edit_wanted = Signal(str)  # id
     wires_drawn = Signal(object, object)  # removed EdgeConfigs, added (source, target) pairs
     wire_refused = Signal(str)  # a gesture that can be no wire at all
     selection_changed = Signal(object)  # list of node ids
@@ -55,8 +59,13 @@ class Canvas(Camera):
         self._shown: dict[str, NodeConfig] = {}
         self.items_by_id: dict[str, NodeItem] = {}
         self.wires: dict[EdgeConfig, Wire] = {}
+        self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
+        self.boxes = BoxLayer(self.scene(), self.boxes_moved.emit, self.box_edit_wanted.emit)
+        self.minimap = Minimap(self._spots, self.viewport())
+        self.minimap.looked_at.connect(self.look_at)
+        self.view_changed.connect(self._show_seen)
         self._hint = Hint(EMPTY_HINT, self.viewport())
         self._notice = Notice(self.viewport())
         self.moved_nodes.connect(self._on_moved)
@@ -80,7 +89,11 @@ class Canvas(Camera):
         for edge in wanted:
             if edge not in self.wires:
                 self._add_wire(edge)
-        self._hint.setVisible(not config.nodes)
+        self.boxes.show(config.boxes)
+        self._hint.setVisible(not config.nodes and not config.boxes)
+        self._extent = self._whole()
+        self.minimap.forget()
+        self._show_seen()
 
     def _show_nodes(self, nodes: Sequence[NodeConfig], signatures: Mapping[str, Signature]) -> None:
         """Add and change items; wires of nodes that have moved are led once, at the end."""
@@ -116,9 +129,9 @@ class Canvas(Camera):
         for node_id, item in self.items_by_id.items():
             item.show_figure(self._figures.get(node_id, ""))
 
-    def tell(self, text: str) -> None:
-        """Show a notice over the canvas that fades after some seconds."""
-        self._notice.tell(text)
+    def tell(self, text: str, role: str = "fail") -> None:
+        """Show a notice over the canvas that fades after some seconds; `role` is its colour's name."""
+        self._notice.tell(text, role)
 
     def restyle(self) -> None:
         """Take over the colours of the theme."""
@@ -127,6 +140,8 @@ class Canvas(Camera):
             wire.update()
         for item in self.items_by_id.values():
             item.update()
+        self.boxes.restyle()
+        self.minimap.forget()
         self.viewport().update()
 
     def _add_item(self, entry: NodeConfig, signature: Signature) -> None:
@@ -189,24 +204,43 @@ class Canvas(Camera):
             wire.setSelected(False)
         for node_id, item in self.items_by_id.items():
             item.setSelected(node_id in wanted)
+        self.boxes.select(())
         self.scene().blockSignals(False)
         self._on_selection()
 
     def fit(self, ids: Iterable[str] = ()) -> None:
         """Show these nodes whole (all when none is named), never larger than life."""
-        items = [self.items_by_id[n] for n in ids] or list(self.items_by_id.values())
-        if not items:
-            return
         rect = QRectF()
-        for item in items:
-            rect = rect.united(item.sceneBoundingRect())
-        self.show_area(rect)
+        for node_id in ids:
+            rect = rect.united(self.items_by_id[node_id].sceneBoundingRect())
+        rect = rect if not rect.isEmpty() else self._whole()
+        if not rect.isEmpty():
+            self.show_area(rect)
 
     def reveal(self, node_id: str) -> None:
         """Bring one node to the middle without changing the zoom, unless it is seen whole already."""
         place = self.items_by_id[node_id].sceneBoundingRect()
         if not self._scene_range.contains(place):
             self._look_at(place.center(), self.transform().m11())
+
+    def _whole(self) -> QRectF:
+        """Return the area of all nodes and boxes."""
+        left = top = float("inf")
+        right = bottom = float("-inf")
+        for item in self.items_by_id.values():
+            (x, y), (width, height) = item.place, item.size
+            left, top = min(left, x), min(top, y)
+            right, bottom = max(right, x + width), max(bottom, y + height)
+        area = QRectF(left, top, right - left, bottom - top) if self.items_by_id else QRectF()
+        for box in self.boxes.areas():
+            area = area.united(box)
+        return area
+
+    def _show_seen(self) -> None:
+        self.minimap.show_seen(self._scene_range, self._extent)
+
+    def _spots(self) -> list[tuple[QRectF, str]]:
+        return [(QRectF(*i.place, *i.size), i.header_color) for i in self.items_by_id.values()]
 
     # --- gestures ---
 

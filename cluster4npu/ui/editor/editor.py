@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QInputDialog, QMenu, QVBoxLayout, QWidget
 
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.nodes import node_types
+from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor.align import aligned
 from cluster4npu.ui.editor.canvas import Canvas
+from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
 from cluster4npu.ui.editor.layout import arranged
 
-_STEP = 12.0  # pixels that an arrow key moves a node
+_BOX_MARGIN, _BOX_HEADER = 24.0, 30.0
 
 
 class EnhancedPipelineEditor(QWidget):
@@ -23,6 +26,7 @@ class EnhancedPipelineEditor(QWidget):
 
     node_selected = Signal(str)  # the one selected node, or "" for none or several
     refused = Signal(str)  # why a wire was not made
+    properties_wanted = Signal()  # the keyboard shall go to the selected node's properties
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +39,7 @@ class EnhancedPipelineEditor(QWidget):
         self._selected = ""
         self._path = document.path
         self._fit_wanted = True
-        self.actions_by_name = self._make_actions()
+        self.actions_by_name = make_actions(self)
         self._connect()
         self._show()
         self.canvas.show_problems(document.problems)
@@ -46,39 +50,12 @@ class EnhancedPipelineEditor(QWidget):
         self.document.problems_changed.connect(self.canvas.show_problems)
         self.canvas.node_dropped.connect(self.add_node)
         self.canvas.nodes_moved.connect(self.document.move_nodes)
+        self.canvas.boxes_moved.connect(self._move_boxes)
+        self.canvas.box_edit_wanted.connect(self.edit_box)
         self.canvas.wires_drawn.connect(self._rewire)
         self.canvas.wire_refused.connect(self._refuse)
         self.canvas.selection_changed.connect(self._on_selection)
         self.canvas.menu_wanted.connect(self._show_menu)
-
-    def _make_actions(self) -> dict[str, QAction]:
-        keys = QKeySequence.StandardKey
-        specs: list[
-            tuple[str, str, Sequence[QKeySequence | QKeySequence.StandardKey | str], Callable[[], object]]
-        ] = [
-            ("delete", "Remove", ["Del", "Backspace"], self.remove_selection),
-            ("copy", "Copy", [keys.Copy], self.copy_selection),
-            ("paste", "Paste", [keys.Paste], self.paste),
-            ("duplicate", "Duplicate", ["Ctrl+D"], self.duplicate),
-            ("select_all", "Select all", [keys.SelectAll], self.select_all),
-            ("fit", "Show all", ["F"], self.fit),
-            ("arrange", "Arrange nodes", ["Ctrl+L"], self.arrange),
-            ("zoom_in", "Zoom in", [keys.ZoomIn, "Ctrl+="], lambda: self.canvas.zoom_by(1.2)),
-            ("zoom_out", "Zoom out", [keys.ZoomOut], lambda: self.canvas.zoom_by(1 / 1.2)),
-            ("left", "Move left", ["Left"], lambda: self._nudge(-_STEP, 0)),
-            ("right", "Move right", ["Right"], lambda: self._nudge(_STEP, 0)),
-            ("up", "Move up", ["Up"], lambda: self._nudge(0, -_STEP)),
-            ("down", "Move down", ["Down"], lambda: self._nudge(0, _STEP)),
-        ]
-        actions = {}
-        for name, text, shortcuts, slot in specs:
-            action = QAction(text, self)
-            action.setShortcuts([QKeySequence(key) for key in shortcuts])
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            action.triggered.connect(slot)
-            self.addAction(action)
-            actions[name] = action
-        return actions
 
     # --- for the window around it ---
 
@@ -114,19 +91,83 @@ class EnhancedPipelineEditor(QWidget):
         self.document.move_nodes(arranged(self.document.config, sizes), "Arrange nodes")
         self.fit()
 
+    def align(self, kind: str) -> None:
+        """Line the selected nodes up or spread them; `kind` is one of `align.KINDS`."""
+        items = {n: self.canvas.items_by_id[n] for n in self.canvas.selected_ids()}
+        if len(items) < 2:
+            self.canvas.tell("Select at least two nodes to line them up.")
+            return
+        rects = {n: (item.place, item.size) for n, item in items.items()}
+        self.document.move_nodes(aligned(rects, kind), "Align nodes")
+
     def remove_selection(self) -> None:
-        """Remove the selected nodes and wires in one step."""
+        """Remove the selected nodes, wires and comments in one step."""
         ids, edges = self.canvas.selected_ids(), self.canvas.selected_edges()
-        if ids or edges:
-            self.document.remove_nodes(ids, edges)
+        boxes = self.canvas.boxes.selected_ids()
+        if ids or edges or boxes:
+            self.document.remove_nodes(ids, edges, boxes)
+
+    def bypass_selection(self) -> None:
+        """Leave the selected nodes out of runs, or take them in again; what that means is told."""
+        ids = self.canvas.selected_ids()
+        if not ids:
+            self.canvas.tell("Select the nodes to bypass.")
+        elif self.document.bypass(ids) and len(ids) == 1:
+            self.canvas.tell(f"Bypassed. {meaning(self.document.config.node(ids[0]))}", "accent")
+
+    def group_selection(self) -> None:
+        """Put a box around the selected nodes; they go where it goes."""
+        items = [self.canvas.items_by_id[n] for n in self.canvas.selected_ids()]
+        if not items:
+            self.canvas.tell("Select the nodes that shall be in the group.")
+            return
+        left = min(i.place[0] for i in items) - _BOX_MARGIN
+        top = min(i.place[1] for i in items) - _BOX_MARGIN - _BOX_HEADER
+        right = max(i.place[0] + i.size[0] for i in items) + _BOX_MARGIN
+        bottom = max(i.place[1] + i.size[1] for i in items) + _BOX_MARGIN
+        box_id = self.document.add_box("Group", (left, top), (right - left, bottom - top))
+        self.canvas.boxes.select([box_id])
+
+    def add_comment(self) -> None:
+        """Add a comment in the middle of what is seen, and ask for its text."""
+        x, y = self.canvas.middle()
+        box_id = self.document.add_box("Comment", (x - 160.0, y - 60.0), (320.0, 120.0))
+        self.canvas.select(())
+        self.canvas.boxes.select([box_id])
+        self.edit_box(box_id)
+
+    def edit_selection(self) -> None:
+        """Edit the text of the selected comment, or go to the properties of the selected node."""
+        if boxes := self.canvas.boxes.selected_ids():
+            self.edit_box(boxes[0])
+        elif len(self.canvas.selected_ids()) == 1:
+            self.properties_wanted.emit()
+
+    def edit_box(self, box_id: str) -> None:
+        """Ask for the text of a comment."""
+        box = next(b for b in self.document.config.boxes if b.id == box_id)
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Comment")
+        dialog.setLabelText("The first line is the title.")
+        dialog.setOption(QInputDialog.InputDialogOption.UsePlainTextEditForTextInput)
+        dialog.setTextValue(box.text)
+        dialog.textValueSelected.connect(lambda text: self._write_box(box_id, text))
+        dialog.open()
 
     def select_all(self) -> None:
         self.canvas.select(self.canvas.items_by_id)
+        self.canvas.boxes.select(self.canvas.boxes.items)
 
     def copy_selection(self) -> None:
-        """Put the selected nodes on the clipboard, as the text of a pipeline."""
-        if ids := self.canvas.selected_ids():
-            QGuiApplication.clipboard().setText(self.document.copied(ids))
+        """Put the selected nodes and comments on the clipboard, as the text of a pipeline."""
+        if text := self._copied():
+            QGuiApplication.clipboard().setText(text)
+
+    def cut_selection(self) -> None:
+        """Copy the selection and remove it."""
+        self.copy_selection()
+        self.remove_selection()
 
     def paste(self) -> None:
         """Add the nodes on the clipboard; any other text is refused."""
@@ -134,8 +175,29 @@ class EnhancedPipelineEditor(QWidget):
 
     def duplicate(self) -> None:
         """Add a second one of each selected node."""
-        if ids := self.canvas.selected_ids():
-            self._paste(self.document.copied(ids))
+        if text := self._copied():
+            self._paste(text)
+
+    def fit_selection(self) -> None:
+        """Show the selected nodes whole."""
+        self.canvas.fit(self.canvas.selected_ids())
+
+    def toggle_minimap(self) -> None:
+        """Show or hide the overview."""
+        self.canvas.minimap.wanted = not self.canvas.minimap.wanted
+        self.actions_by_name["minimap"].setChecked(self.canvas.minimap.wanted)
+
+    def nudge(self, dx: float, dy: float) -> None:
+        """Move the selected nodes and comments by so many pixels."""
+        ids, boxed = self.canvas.selected_ids(), self.canvas.boxes.selected_ids()
+        places = {n.id: n.position for n in self.document.config.nodes if n.id in ids}
+        boxes = {
+            b.id: ((b.position[0] + dx, b.position[1] + dy), b.size)
+            for b in self.document.config.boxes
+            if b.id in boxed
+        }
+        if places or boxes:
+            self.document.move_nodes({n: (x + dx, y + dy) for n, (x, y) in places.items()}, boxes=boxes)
 
     # --- inside ---
 
@@ -166,11 +228,18 @@ class EnhancedPipelineEditor(QWidget):
         self.canvas.tell(reason)
         self.refused.emit(reason)
 
-    def _nudge(self, dx: float, dy: float) -> None:
-        ids = self.canvas.selected_ids()
-        places = {n.id: n.position for n in self.document.config.nodes if n.id in ids}
-        if places:
-            self.document.move_nodes({n: (x + dx, y + dy) for n, (x, y) in places.items()})
+    def _copied(self) -> str:
+        ids, boxes = self.canvas.selected_ids(), self.canvas.boxes.selected_ids()
+        return self.document.copied(ids, boxes) if ids or boxes else ""
+
+    def _move_boxes(self, boxes: Mapping[str, object], nodes: Mapping[str, tuple[float, float]]) -> None:
+        self.document.move_nodes(nodes, boxes=boxes)  # type: ignore[arg-type]
+
+    def _write_box(self, box_id: str, text: str) -> None:
+        if any(b.id == box_id for b in self.document.config.boxes):
+            problem = self.document.write_box(box_id, text)
+            if problem is not None:
+                self._refuse(wire_reason(problem))
 
     def _on_selection(self, ids: Sequence[str]) -> None:
         selected = ids[0] if len(ids) == 1 else ""
@@ -189,14 +258,19 @@ class EnhancedPipelineEditor(QWidget):
     def _show_menu(self, where: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        selected = bool(self.canvas.selected_ids() or self.canvas.selected_edges())
+        selected = bool(
+            self.canvas.selected_ids() or self.canvas.selected_edges() or self.canvas.boxes.selected_ids()
+        )
+        actions = self.actions_by_name
         if selected:
-            menu.addActions([self.actions_by_name[n] for n in ("copy", "duplicate", "delete")])
+            menu.addActions([actions[n] for n in MENU])
+            if len(self.canvas.selected_ids()) > 1:
+                menu.addMenu("Align").addActions([actions[n] for n, *_ in ALIGN])
             menu.addSeparator()
         else:
             place = self.canvas.mapToScene(self.canvas.mapFromGlobal(where))
             self._fill_add_menu(menu.addMenu("Add node"), (place.x(), place.y()))
-        menu.addActions([self.actions_by_name[n] for n in ("paste", "select_all", "fit", "arrange")])
+        menu.addActions([actions[n] for n in CANVAS_MENU])
         menu.popup(where)
 
     def _fill_add_menu(self, menu: QMenu, place: tuple[float, float]) -> None:

@@ -135,8 +135,13 @@ class Form(QWidget):
             first.setdefault(problem.field.split(".")[0], problem)
         for name, row in self.rows.items():
             row.show_found(first.get(name))
-            if name in first and self._fold.isAncestorOf(row):
-                self.advanced.setChecked(True)
+            if name in first:
+                self.unfold(row)
+
+    def unfold(self, row: FormRow) -> None:
+        """Open the advanced part when the row lies there."""
+        if self._fold.isAncestorOf(row):
+            self.advanced.setChecked(True)
 
     def _unfold(self, on: bool) -> None:
         self.advanced.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)

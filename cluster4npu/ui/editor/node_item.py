@@ -21,6 +21,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Port, ui_hint
 from cluster4npu.core.nodes.inference import NO_MODEL
+from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import NodeConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
@@ -75,6 +76,13 @@ class NodeItem(AbstractNodeItem):
         """Show this state of the node; it must have the same id and the same ports."""
         self.name = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
         self._lines = summary(entry, self.cls)
+        self._bypassed = meaning(entry) if entry.bypassed else ""
+        if entry.bypassed != self.faint:
+            self.faint = entry.bypassed
+            self.setOpacity(0.65 if self.faint else 1.0)
+            for dot in self.dots.values():
+                for wire in dot.connected_pipes:
+                    wire.update()
         self._lay_out()
         if self.place != entry.position:
             self.setPos(QPointF(*entry.position))
@@ -93,14 +101,14 @@ class NodeItem(AbstractNodeItem):
 
     @property
     def footer(self) -> tuple[str, str]:
-        """Return the word that says what is wrong and its status: "fail", "warn" or ""."""
+        """Return the word that says what is wrong and its status: "fail", "warn", "bypassed" or ""."""
         errors = sum(p.severity == "error" for p in self._problems)
         warnings = len(self._problems) - errors
         if errors:
             return ("1 error" if errors == 1 else f"{errors} errors"), "fail"
         if warnings:
             return ("1 warning" if warnings == 1 else f"{warnings} warnings"), "warn"
-        return "", ""
+        return ("bypassed", "bypassed") if self.faint else ("", "")
 
     def _lay_out(self) -> None:
         self.prepareGeometryChange()
@@ -123,6 +131,7 @@ class NodeItem(AbstractNodeItem):
                 dot.setPos(x - middle.x(), _HEADER + 6.0 + row * _ROW + _ROW / 2 - middle.y())
         told = [f"<b>{html.escape(self.name)}</b> ({html.escape(self.id)})"]
         told += [html.escape(line) for line in self._lines]
+        told += [f"Bypassed. {html.escape(self._bypassed)}"] if self._bypassed else []
         told += [html.escape(f"{p.severity.capitalize()}: {p.message}. {p.hint}") for p in self._problems]
         self.setToolTip("<p>" + "<br>".join(told) + "</p>")
         side = RADIUS + 3.0  # the dots stand out at both sides
@@ -146,7 +155,7 @@ class NodeItem(AbstractNodeItem):
         painter.fillPath(outline, QColor(c.raised))
         painter.save()
         painter.setClipPath(outline)
-        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self._header_color()))
+        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self.header_color))
         painter.restore()
         self._text(painter, bold, "#ffffff", self.name, 5.0, 20.0)
         self._text(painter, plain, "#e6ebf2", self.id, 23.0, _LINE)
@@ -169,7 +178,10 @@ class NodeItem(AbstractNodeItem):
             y += _LINE
         chosen = self.isSelected()
         edge = c.accent if chosen else state if word else c.border
-        painter.setPen(QPen(QColor(edge), 2.5 if chosen else 2.0 if word else 1.0))
+        pen = QPen(QColor(edge), 2.5 if chosen else 2.0 if word else 1.0)
+        if self.faint:
+            pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(outline)
         for dot in self.dots.values():
@@ -182,7 +194,7 @@ class NodeItem(AbstractNodeItem):
         box = QRectF(0.0, 0.0, self._width, self._height)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.fillRect(box, QColor(c.raised))
-        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self._header_color()))
+        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self.header_color))
         chosen = self.isSelected()
         edge = c.accent if chosen else {"fail": c.fail, "warn": c.warn}.get(status, c.border)
         pen = QPen(QColor(edge), 2.0 if chosen else 1.0)
@@ -191,7 +203,9 @@ class NodeItem(AbstractNodeItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box)
 
-    def _header_color(self) -> str:
+    @property
+    def header_color(self) -> str:
+        """Return the colour of the node's category."""
         return theme.colors().category(self.cls.category if self.cls else "")
 
     def _text(self, painter: QPainter, font: QFont, color: str, text: str, y: float, height: float) -> None:

@@ -57,11 +57,11 @@ class Notice(QLabel):
         self.hide()
         parent.installEventFilter(self)
 
-    def tell(self, text: str) -> None:
-        """Show the text; it replaces the one that is still shown."""
+    def tell(self, text: str, role: str = "fail") -> None:
+        """Show the text; it replaces the one that is still shown. `role` names the colour of its edge."""
         c = theme.colors()
         self.setStyleSheet(
-            f"background: {c.raised}; color: {c.text}; border: 2px solid {c.fail};"
+            f"background: {c.raised}; color: {c.text}; border: 2px solid {getattr(c, role)};"
             "border-radius: 6px; padding: 8px 14px;"
         )
         self.setText(text)

@@ -10,14 +10,17 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, ui_hint
+from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig, Targets
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
 from cluster4npu.ui.editor.field import FieldEditor
-from cluster4npu.ui.editor.fields import LongTextField, TextField, simple_editor, without_none
+from cluster4npu.ui.editor.fields import FlagField, LongTextField, TextField, simple_editor, without_none
 from cluster4npu.ui.editor.form import Form, FormRow
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
+
+BYPASS = "node.bypassed"  # no parameter has such a name
 
 
 class PropertyPanel(QScrollArea):
@@ -48,6 +51,14 @@ class PropertyPanel(QScrollArea):
         self.setWidget(self.form)  # deletes the one before
         self._fill()
 
+    def focus_first(self, name: str = "") -> None:
+        """Give the keyboard to this field, or to the first one."""
+        row = self.form.rows.get(name) or next(iter(self.form.rows.values()), None)
+        if row is not None:
+            self.form.unfold(row)
+            self.ensureWidgetVisible(row)
+            row.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def _entry(self, node_id: str) -> NodeConfig | None:
         return next((n for n in self.document.config.nodes if n.id == node_id), None)
 
@@ -70,7 +81,7 @@ class PropertyPanel(QScrollArea):
             defaults = {
                 n: f.get_default(call_default_factory=True) for n, f in fields.items() if not f.is_required()
             }
-            self.form.show_values({**defaults, **entry.params, "title": entry.title})
+            self.form.show_values({**defaults, **entry.params, "title": entry.title, BYPASS: entry.bypassed})
         self._show_problems(self.document.problems)
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
@@ -117,6 +128,9 @@ class PropertyPanel(QScrollArea):
         row = FormRow("title", "Title", "Shown on the canvas.", title)
         title.edited.connect(lambda text: row.show_problem(self.document.rename(entry.id, text)))
         form.add(row)
+        flag = FlagField("Bypass this node")
+        flag.edited.connect(lambda _: self.document.bypass([entry.id]))
+        form.add(FormRow(BYPASS, "Bypass", meaning(entry), flag))
         for name, info in cls.Params.model_fields.items():
             editor = self._editor(name, cls)
             param = FormRow(name, info.title or name, info.description or "", editor, info)

@@ -46,6 +46,10 @@ def assert_shown(canvas: Canvas, config: PipelineConfig) -> None:
         item = canvas.items_by_id[node.id]
         assert tuple(item.xy_pos) == node.position
         assert node.title in ("", item.name)
+        assert item.faint == node.bypassed
+    assert {b.id: (b.position, b.size) for b in config.boxes} == {
+        b: (item.place, item.size) for b, item in canvas.boxes.items.items()
+    }
     drawn = [(w.output_port.address, w.input_port.address) for w in canvas.all_pipes()]
     ids = {n.id for n in config.nodes}
     wanted = [(e.source, e.target) for e in config.edges if {e.source_node, e.target_node} <= ids]

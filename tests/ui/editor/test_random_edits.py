@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from PySide6.QtWidgets import QApplication
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor.align import KINDS
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.properties import PropertyPanel
 from tests.ui.editor.pipelines import chain
@@ -87,6 +89,40 @@ class Edits(RuleBasedStateMachine):
         self.editor.canvas.select([self.pick(i) for i in indices])
         self.editor.duplicate()
 
+    @rule(indices=st.lists(INDEX, max_size=3))
+    def bypass(self, indices: list[int]) -> None:
+        self.editor.canvas.select([self.pick(i) for i in indices])
+        self.editor.bypass_selection()
+
+    @rule(indices=st.lists(INDEX, max_size=3))
+    def group(self, indices: list[int]) -> None:
+        self.editor.canvas.select([self.pick(i) for i in indices])
+        self.editor.group_selection()
+
+    @rule(index=INDEX, text=st.text(max_size=5))
+    def write_box(self, index: int, text: str) -> None:
+        if boxes := self.document.config.boxes:
+            self.document.write_box(boxes[index % len(boxes)].id, text)
+
+    @rule(index=INDEX, x=PLACE, y=PLACE)
+    def drag_box(self, index: int, x: float, y: float) -> None:
+        if boxes := self.document.config.boxes:
+            box = boxes[index % len(boxes)]
+            nodes = {self.pick(index): (x, y)} if self.document.config.nodes else {}
+            self.editor.canvas.boxes_moved.emit({box.id: ((x, y), box.size)}, nodes)
+
+    @rule(index=INDEX)
+    def remove_box(self, index: int) -> None:
+        if boxes := self.document.config.boxes:
+            self.editor.canvas.select(())
+            self.editor.canvas.boxes.select([boxes[index % len(boxes)].id])
+            self.editor.remove_selection()
+
+    @rule(indices=st.lists(INDEX, max_size=4), kind=st.sampled_from(KINDS))
+    def align(self, indices: list[int], kind: str) -> None:
+        self.editor.canvas.select([self.pick(i) for i in indices])
+        self.editor.align(kind)
+
     @rule()
     def arrange(self) -> None:
         self.editor.arrange()
@@ -126,4 +162,19 @@ class Edits(RuleBasedStateMachine):
 def test_random_edits(qapp: QApplication) -> None:
     run_state_machine_as_test(
         Edits, settings=settings(max_examples=25, stateful_step_count=30, deadline=None, database=None)
+    )
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(6 * 3600)
+def test_100_000_random_edits(qapp: QApplication) -> None:
+    run_state_machine_as_test(
+        Edits,
+        settings=settings(
+            max_examples=1000,
+            stateful_step_count=100,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
     )
