@@ -7,7 +7,18 @@ import pytest
 from cluster4npu.cli.command import commands
 from cluster4npu.cli.main import make_parser
 
-COMMANDS = ["app", "run", "benchmark", "devices", "calibrate", "parity", "validate", "templates", "report", "db"]
+COMMANDS = [
+    "app",
+    "run",
+    "benchmark",
+    "devices",
+    "calibrate",
+    "parity",
+    "validate",
+    "templates",
+    "report",
+    "db",
+]
 
 
 def test_every_promised_command_is_there() -> None:

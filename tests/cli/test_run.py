@@ -52,7 +52,7 @@ def test_json_results_trace_and_store(cli, quick: Path, tmp_path: Path) -> None:
 
 
 def check_trace(trace: dict, frames: int) -> None:
-    """Hold that each worker has a track without overlaps, and that each frame's waits begin and end."""
+    """Hold that each worker's process has a track without overlaps, and that each frame's waits begin and end."""
     events = trace["traceEvents"]
     tracks = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
     assert list(tracks.values()) == ["sim:fast?ms=2", "sim:slow?ms=4"]
@@ -66,6 +66,13 @@ def check_trace(trace: dict, frames: int) -> None:
         ended = {e["id"]: e["ts"] for e in events if e["ph"] == "e" and e["name"] == name}
         assert begun.keys() == ended.keys() and all(ended[key] >= begun[key] for key in begun)
         assert len(begun) > frames / 2
+    processes = {e["pid"]: e["args"]["name"] for e in events if e["name"] == "process_name"}
+    assert list(processes.values())[1:] == ["worker sim:fast?ms=2", "worker sim:slow?ms=4"]
+    assert {e["pid"] for e in events} == processes.keys()
+    delivered = [e["ts"] for e in events if e["name"] == "delivered"]
+    assert len(delivered) == frames and delivered == sorted(delivered)
+    under_way = [e["args"]["frames"] for e in events if e["name"] == "frames under way"]
+    assert max(under_way) > 1 and min(under_way) == under_way[-1] == 0
 
 
 def test_the_text_for_people(cli, quick: Path) -> None:
