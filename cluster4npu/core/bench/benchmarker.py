@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster4npu.core.bench.legs import Leg, windows
-from cluster4npu.core.bench.load_steps import measure_load, planned_load_s
+from cluster4npu.core.bench.load_steps import measure_load, planned_load_s, require_paced
 from cluster4npu.core.bench.load_verdict import make_load_result
 from cluster4npu.core.bench.options import BenchmarkOptions, BenchmarkProgress
 from cluster4npu.core.bench.pool import BenchmarkPool, make_benchmark_pool, single_pool
@@ -66,6 +66,8 @@ class PerformanceBenchmarker:
         pool = make_benchmark_pool(
             pipeline, devices=options.devices, policy=options.policy, against=options.against
         )
+        if options.the_scenario().arrivals:
+            require_paced(pool)
         if options.store is not None:
             Store(options.store).require_writable()  # now, not after ten minutes
         before = conditions()

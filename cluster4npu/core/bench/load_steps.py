@@ -23,7 +23,10 @@ from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.bench.steps import Sides, begin_s, survey_alone, warm_up
 from cluster4npu.core.engine.arrivals import Arrivals
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.metrics.statistics import SAMPLE_FLOOR
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import SourceNode
 
 DEFAULT_RATE = 15.0  # frames/s of one camera
 DEFAULT_STREAMS = 4
@@ -169,6 +172,22 @@ class LoadSides:
         if not trials:
             return SideLoad(amount, bracket.refused, bracket.held > 0, 0, 0, None, 0, 0, 0, 0)
         return side_load(amount, bracket.refused, trials, not self.demand.fails(trials, len(trials)))
+
+
+def require_paced(pool: BenchmarkPool) -> None:
+    """Raise InputError for a source that no schedule can pace: a camera sends when it likes."""
+    source = pool.plan.config.node(pool.plan.source)
+    kind = node_types()[source.type]
+    if issubclass(kind, SourceNode) and kind.live:
+        raise InputError(
+            Problem(
+                "a live source sets its own pace",
+                node=source.id,
+                found=source.type,
+                allowed="a file, a folder of images or generated frames, in this scenario",
+                hint="Record a clip of it, or measure offline.",
+            )
+        )
 
 
 def planned_load_s(pool: BenchmarkPool, options: BenchmarkOptions) -> float:

@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from cluster4npu.core.bench import BenchmarkOptions, BenchmarkResult
+from cluster4npu.core.bench import BenchmarkOptions, BenchmarkResult, PerformanceBenchmarker
 from cluster4npu.core.bench.load import judge, side_load
 from cluster4npu.core.engine.arrivals import CAMERAS, POISSON, Arrivals
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.pipeline.config import NodeConfig
 from tests.core.bench.fake import FakeEngine
-from tests.core.bench.test_benchmarker import MS, bench
+from tests.core.bench.test_benchmarker import MS, bench, pipeline
 
 PAIR_MS = {"sim:a": 10.0, "sim:b": 20.0}
 
@@ -146,6 +147,14 @@ def test_a_device_alone_under_load() -> None:
 def test_what_a_scenario_does_not_take_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         bench(FakeEngine(MS), **wrong)
+
+
+def test_a_camera_has_a_pace_of_its_own() -> None:
+    plain = pipeline()
+    nodes = (NodeConfig(id="source", type="rtsp", params={"url": "rtsp://127.0.0.1:1/a"}), *plain.nodes[1:])
+    benchmarker = PerformanceBenchmarker(BenchmarkOptions(scenario="server"), open_engine=FakeEngine(MS))
+    with pytest.raises(InputError, match="its own pace"):
+        benchmarker.run(plain.replace(nodes=nodes))
 
 
 def test_options_are_checked_at_once() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import MetricsUpdated, ResultsReady, RunOptions, Segment
 from cluster4npu.core.engine.overload import feed_plan
@@ -113,7 +114,7 @@ def test_a_file_that_may_drop_is_read_at_its_own_rate(tmp_path: Path):
     source = node.open()
     plan = feed_plan(node, source.spec, RunOptions(overload="latest"), Segment(("sim:a",)), loop=False)
     source.close()
-    assert (plan.fps, plan.overload) == (25.0, "latest")
+    assert (plan.arrivals, plan.overload) == (Arrivals(25.0), "latest")
 
 
 def test_a_run_in_which_every_frame_fails_ends_early(make_pipeline, tmp_path):
