@@ -6,11 +6,15 @@ import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.settings import default_store_path
 
+if TYPE_CHECKING:
+    from cluster4npu.core.store import Store
+
+LAST = "last"
 _CHOICE = re.compile(r"invalid choice: '(?P<found>[^']*)'")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
@@ -122,3 +126,14 @@ def device_list(text: str) -> tuple[str, ...]:
             f"found '{text}'; allowed: device ids with a comma between, as in onnx:cpu,onnx:cpu#2"
         )
     return ids
+
+
+def newest(store: Store) -> str:
+    """Return the id of the newest run, which on the command line is LAST; raises InputError when there is none."""
+    rows = store.runs(limit=1)
+    if not rows:
+        problem = Problem(
+            "nothing is stored yet", field="run_id", found=str(store.path), hint="Run or benchmark first."
+        )
+        raise InputError(problem)
+    return rows[0].id

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import FAILURE, SUCCESS
 from cluster4npu.cli.console import Console, table
-from cluster4npu.cli.parsing import number, store_to_read
+from cluster4npu.cli.parsing import LAST, newest, number, store_to_read
 from cluster4npu.cli.store_import import add_import, run_import
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.settings import default_store_path
@@ -181,6 +181,28 @@ def _restore(args: argparse.Namespace, console: Console) -> int:
     return SUCCESS
 
 
+def _baseline_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_id", metavar="RUN_ID", help="id of a valid run, or 'last'")
+
+
+def _baseline(args: argparse.Namespace, console: Console) -> int:
+    store = _keeper(args, console).store
+    record = store.run(newest(store) if args.run_id == LAST else args.run_id)
+    if not record.valid:
+        raise InputError(
+            Problem(
+                "an INVALID run is no baseline",
+                field="run_id",
+                found=f"{record.id}: {record.invalid_reason}",
+                hint="Measure again, and mark the run that is valid.",
+            )
+        )
+    store.mark_baseline(record.id)
+    console.object({"run_id": record.id, "headline": record.headline})
+    console.out(f"{record.id} is a baseline now: {record.headline}")
+    return SUCCESS
+
+
 def _keeper(args: argparse.Namespace, console: Console, *, reads: bool = True) -> Keeper:
     from cluster4npu.core.store.keeper import Keeper
     from cluster4npu.core.store.store import Store
@@ -218,6 +240,10 @@ ACTIONS = {
     "restore": Action(
         "Make the database from an export or a snapshot, after checking all of it.",
         "cluster4npu db restore exported/ --store copy.duckdb", _restore_arguments, _restore,
+    ),
+    "baseline": Action(
+        "Mark a run as one with which `benchmark --against baseline` compares.",
+        "cluster4npu db baseline 20261121-080050-3fa2c1", _baseline_arguments, _baseline,
     ),
     "check": Action(
         "Compare every run's and import's rows with the counts and checksums saved with them.",

@@ -18,6 +18,8 @@ COMMANDS = [
     "templates",
     "report",
     "db",
+    "compare",
+    "trend",
 ]
 
 

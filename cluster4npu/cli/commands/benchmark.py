@@ -7,10 +7,12 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from cluster4npu.cli.command import SUCCESS, Command
+from cluster4npu.cli.command import FAILURE, SUCCESS, Command
+from cluster4npu.cli.comparing import Past, gate_report
 from cluster4npu.cli.console import Console, figure, table
 from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
+from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -24,13 +26,19 @@ class Benchmark(Command):
     A result that must not be quoted reads INVALID, with the reason (unstable, or the devices'
     answers differ); it is stored and shown too, and with --json `valid` is false. Ctrl-C ends the
     benchmark within a second, and nothing is stored then.
+
+    --against may name a device, which is then the single one that is compared with, or an earlier run
+    (its id, or 'baseline': the newest fitting run marked with `db baseline`, else the newest fitting
+    one). With --fail-below 0.95 the exit code is 1 when this run is slower than 0.95 of that one for
+    sure, when it is INVALID, or when the two cannot be compared.
     """
 
     name = "benchmark"
     example = (
         "cluster4npu benchmark example --profile quick\n"
         "cluster4npu benchmark simulated --against sim:gpu --json\n"
-        "cluster4npu benchmark simulated --scenario server --limit-ms 200"
+        "cluster4npu benchmark simulated --scenario server --limit-ms 200\n"
+        "cluster4npu benchmark example --against baseline --fail-below 0.95"
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -65,7 +73,15 @@ class Benchmark(Command):
         )
         parser.add_argument("--devices", type=device_list, metavar="ID,ID", help="measure these devices")
         parser.add_argument(
-            "--against", metavar="ID", help="the single device to compare with (default: the best)"
+            "--against",
+            metavar="ID",
+            help="the single device to compare with (default: the best), an earlier run's id, or 'baseline'",
+        )
+        parser.add_argument(
+            "--fail-below",
+            type=number(float, unit="times the earlier run"),
+            metavar="RATIO",
+            help="exit with 1 when this run is slower than so much of the earlier one",
         )
         add_store(parser)
 
@@ -75,10 +91,11 @@ class Benchmark(Command):
         from cluster4npu.core.bench import BenchmarkCancelled, BenchmarkOptions, PerformanceBenchmarker
 
         config = runnable_pipeline(args, console)
+        past = Past.of(args)
         options = BenchmarkOptions(
             scenario=args.scenario,
             profile=args.profile,
-            against=args.against,
+            against=None if past else args.against,
             rate=args.rate,
             streams=int(args.streams) if args.streams is not None else None,
             limit_ms=args.limit_ms,
@@ -94,10 +111,17 @@ class Benchmark(Command):
                 result = PerformanceBenchmarker(options).run(config, show, lambda: stop.requested)
             except BenchmarkCancelled as cancelled:
                 raise KeyboardInterrupt from cancelled
-        console.object(result.as_dict())
-        for line in report(result):
+        try:
+            gate = past.judge(result) if past else None
+        except Cluster4NPUError as error:  # what was measured is told all the same
+            for line in report(result):
+                console.out(line)
+            console.error(error, result.as_dict())
+            return error.exit_code
+        console.object({**result.as_dict(), **({"comparison": gate.as_dict()} if gate else {})})
+        for line in [*report(result), *(gate_report(gate) if gate else [])]:
             console.out(line)
-        return SUCCESS
+        return SUCCESS if gate is None or gate.fail_below is None or gate.passed else FAILURE
 
 
 def _line(progress: BenchmarkProgress) -> str:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.outputs import check_writable
-from cluster4npu.cli.parsing import add_store, store_to_read
-from cluster4npu.core.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from cluster4npu.core.store import Store
-
-_LAST = "last"
+from cluster4npu.cli.parsing import LAST, add_store, newest, store_to_read
 
 
 class Report(Command):
@@ -45,18 +38,8 @@ class Report(Command):
 
         check_writable(args.output, "--output")
         with Store(store_to_read(args)) as store:
-            run_id = _newest(store) if args.run_id == _LAST else store.run(args.run_id).id
+            run_id = newest(store) if args.run_id == LAST else store.run(args.run_id).id
             ReportGenerator(store).generate_performance_report(run_id, args.output)
         console.object({"ok": True, "run_id": run_id, "path": str(args.output)})
         console.out(f"Wrote {args.output} about run {run_id}")
         return SUCCESS
-
-
-def _newest(store: Store) -> str:
-    rows = store.runs(limit=1)
-    if not rows:
-        problem = Problem(
-            "nothing is stored yet", field="run_id", found=str(store.path), hint="Run or benchmark first."
-        )
-        raise InputError(problem)
-    return rows[0].id

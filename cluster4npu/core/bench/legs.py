@@ -69,6 +69,12 @@ def cut(traces: np.ndarray, ramp_s: float) -> Leg:
     return _leg(done, start, max(start, end), (start - begin) / 1e9)
 
 
+def counted(traces: np.ndarray, start_ns: int, end_ns: int) -> Leg:
+    """Return the leg of FRAME_TRACE rows between two moments that were kept with them."""
+    done = np.sort(traces[traces["status"] == STATUS_DELIVERED], order="delivered_ns", kind="stable")
+    return _leg(done, start_ns, end_ns, 0.0)
+
+
 def _leg(done: np.ndarray, start_ns: int, end_ns: int, ramp_s: float) -> Leg:
     counted = done[(done["delivered_ns"] > start_ns) & (done["delivered_ns"] <= end_ns)]
     finished = (done["finished_ns"] - start_ns) / 1e9

@@ -76,11 +76,15 @@ def _rate(legs: Sequence[Leg]) -> float:
 
 
 def student_t(freedom: int, level: float = 0.975) -> float:
-    """Return the quantile of Student's t (Cornish-Fisher expansion: within 0.3% from 4 degrees of freedom
-    on).
+    """Return the quantile of Student's t: for 1 and 2 degrees of freedom exact, else by the Cornish-Fisher expansion,
+    which is within 0.3% from 4 on and 1% at 3.
 
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
+    if freedom == 1:
+        return math.tan(math.pi * (level - 0.5))
+    if freedom == 2:
+        return (2 * level - 1) / math.sqrt(2 * level * (1 - level))
     z = NormalDist().inv_cdf(level)
     terms = (
         z,

@@ -29,7 +29,7 @@ from cluster4npu.core.store.writing import checksum
 
 _TABLES = (
     "hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples", "imports",
-    "imported_measurements",
+    "imported_measurements", "baselines",
 )  # fmt: skip
 
 
@@ -50,8 +50,14 @@ def runs(opened: duckdb.DuckDBPyConnection, limit: int, kind: str | None) -> lis
                (SELECT list(d.id ORDER BY d.position) FROM devices d WHERE d.run_id = r.id) AS devices,
                (SELECT max(s.fps) FROM results s
                 WHERE s.run_id = r.id AND s.device = '' AND s.side IN ('run', 'parallel')) AS fps,
-               TRY_CAST(r.detail ->> 'speedup' AS DOUBLE) AS speedup
-        FROM runs r WHERE ?::VARCHAR IS NULL OR r.kind = ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?
+               TRY_CAST(r.detail ->> 'speedup' AS DOUBLE) AS speedup,
+               coalesce(r.detail ->> 'scenario', '') AS scenario, coalesce(m.name, '') AS model,
+               coalesce(h.name, '') AS host, concat_ws(', ', h.cpu, h.cores, h.memory_bytes) AS machine,
+               r.pipeline_digest,
+               (SELECT list(DISTINCT regexp_extract(d.settled_id, 'precision=([a-z0-9]+)', 1))
+                FROM devices d WHERE d.run_id = r.id) AS precisions
+        FROM runs r LEFT JOIN models m ON m.sha256 = r.model_sha256 LEFT JOIN hosts h ON h.id = r.host_id
+        WHERE ?::VARCHAR IS NULL OR r.kind = ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?
         """,
         [kind, kind, limit],
     )
@@ -68,9 +74,23 @@ def runs(opened: duckdb.DuckDBPyConnection, limit: int, kind: str | None) -> lis
             row["valid"],
             row["invalid_reason"],
             row["provenance"] == SIMULATED,
+            row["scenario"],
+            row["model"],
+            row["host"],
+            row["machine"],
+            row["pipeline_digest"],
+            tuple(sorted(filter(None, row["precisions"] or ()))),
         )
         for row in found
     ]
+
+
+def baselines(opened: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the runs that were marked as baselines, the latest mark first."""
+    found = opened.execute(
+        "SELECT run_id FROM baselines GROUP BY run_id ORDER BY max(marked_at) DESC"
+    ).fetchall()
+    return [row[0] for row in found]
 
 
 def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:

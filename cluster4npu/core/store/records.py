@@ -143,7 +143,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in a list. `fps` is the run's, or a benchmark's parallel side's; `speedup` is a benchmark's."""
+    """A run in a list. `fps` is the run's, or a benchmark's parallel side's; `speedup` is a benchmark's.
+
+    `host` is the machine's name and `machine` what it is; `precisions` are those that its devices were asked for.
+    """
 
     id: str
     kind: str
@@ -156,6 +159,12 @@ class RunRow:
     valid: bool
     invalid_reason: str
     simulated: bool
+    scenario: str = ""
+    model: str = ""
+    host: str = ""
+    machine: str = ""
+    pipeline_digest: str = ""
+    precisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

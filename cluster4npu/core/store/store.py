@@ -87,6 +87,16 @@ class Store:
         """
         return self.reading(lambda opened: reading.samples(opened, self._whole_id(opened, run_id), self.path))
 
+    def mark_baseline(self, run_id: str) -> str:
+        """Mark a run as one with which new ones are compared, and return its whole id; raises as `run` does."""
+        whole = self.reading(lambda opened: self._whole_id(opened, run_id))
+        self.writing(lambda opened: writing.mark_baseline(opened, whole))
+        return whole
+
+    def baselines(self) -> list[str]:
+        """Return the ids of the marked runs, the latest mark first."""
+        return self.reading(reading.baselines)
+
     def info(self) -> dict[str, Any]:
         """Return path, size in bytes, schema version, and the number of rows of each table."""
         return self.reading(lambda opened: reading.info(opened, self.path))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import secrets
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -59,6 +59,11 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
     _write_samples(opened, run_id, samples)
     opened.execute("COMMIT")
     return run_id
+
+
+def mark_baseline(opened: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Mark a run as one with which new ones are compared."""
+    _insert(opened, "baselines", {"run_id": run_id, "marked_at": datetime.now(UTC).replace(tzinfo=None)})
 
 
 def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
