@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cluster4npu.core.errors import Problem, RunFailed
-from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED
+from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
 
 # Spans of one frame in its worker: name, from stamp, to stamp; preprocessing has no stamp of its own.
 _WORKER_SPANS = (
@@ -69,13 +69,15 @@ def _frame_events(frame: np.void, workers: Sequence[str], start: int) -> Iterato
     if not 0 <= worker < len(workers):
         return
     details["device"] = workers[worker]
-    if status != STATUS_DELIVERED:
+    if status == STATUS_FAILED:
         details["status"] = "failed"
     for name, first, last in _WORKER_SPANS:
         if frame[first] and frame[last]:
             pid = worker + _FIRST_WORKER
             span = {"name": name, "ph": "X", "pid": pid, "tid": pid, "ts": _micro(frame[first], start)}
             yield {**span, "dur": (int(frame[last]) - int(frame[first])) / 1e3, "args": details}
+    if status == STATUS_PASSED:
+        return  # an earlier stage of a frame whose last one comes in a row of its own
     for name, first, last in _WAITS:
         if frame[first] and frame[last] and frame[last] > frame[first]:
             common = {"name": name, "cat": name, "id": f"{name}-{number}", "pid": _MANAGER, "tid": _MANAGER}
@@ -86,6 +88,7 @@ def _frame_events(frame: np.void, workers: Sequence[str], start: int) -> Iterato
 
 def _under_way(traces: np.ndarray, start: int) -> Iterator[dict[str, Any]]:
     """Yield how many frames were between source and delivery, at each change."""
+    traces = traces[traces["status"] != STATUS_PASSED]
     times = np.concatenate([traces["captured_ns"], traces["delivered_ns"]])
     steps = np.repeat([1, -1], len(traces))
     order = np.argsort(times, kind="stable")

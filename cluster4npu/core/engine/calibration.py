@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from cluster4npu.core.engine.channel import Work
+from cluster4npu.core.engine.channel import Done, Work
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.messages import DeviceCalibration, WorkerFailed
 from cluster4npu.core.engine.pool import Completed, Lost, WorkerPool
-from cluster4npu.core.engine.ring import Ring
+from cluster4npu.core.engine.ring import FREE, Ring
 
 ALONE_S = 0.25
 TOGETHER_S = 0.5
@@ -60,6 +60,35 @@ class Calibrator:
             for i in active
         )
 
+    def compute(self, active: Sequence[int]) -> int | None:
+        """Let the first of these workers that lives compute every slot once.
+
+        Return how many inputs its model got for them; None when the user stopped it.
+        """
+        left, runs = list(self._slots), 0
+        for index in active:
+            while left and self._pool.workers[index].alive:
+                self._give(index, left[-1])
+                done = self._wait_for(index)
+                if self._hub.stop_asked:
+                    return None
+                if done is not None:
+                    left.pop()
+                    runs += done.runs
+        return runs
+
+    def _wait_for(self, index: int) -> Done | None:
+        """Wait until a worker is done with its one slot; None when it was lost, or the user stopped it."""
+        while not self._hub.stop_asked:
+            for event in [*self._hub.pump(0.1), *self._pool.tick()]:
+                if isinstance(event, Completed) and event.worker == index:
+                    return event.dones[0]
+                if isinstance(event, Lost):
+                    self._lose(event, {event.worker: []})
+                    if event.worker == index:
+                        return None
+        return None
+
     def _measure(self, active: Sequence[int], least_s: float) -> dict[int, float] | None:
         """Return frames/s of each worker while all of `active` that live are kept busy; 0 for the dead."""
         asked, active = active, [i for i in active if self._pool.workers[i].alive]
@@ -99,6 +128,8 @@ class Calibrator:
         if finished.pop(lost.worker, None) is not None:
             reason = f"{lost.reason} while it was measured"
             self._hub.tell(WorkerFailed(self._pool.workers[lost.worker].member.id, reason, final=True))
+        for slot in lost.slots:
+            self._ring.mark(slot, self._pool.workers[lost.worker].stage.index, FREE)
         return len(lost.slots)
 
     def _give(self, index: int, slot: int) -> None:

@@ -29,9 +29,9 @@ _give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
 
 _HEAD = struct.Struct("<Hc")  # length of all that follows it, kind
 _WORK = struct.Struct("<HcIIq")
-_DONE = struct.Struct("<HcIIqqqqI")
+_DONE = struct.Struct("<HcIIqqqqIH")
 _WORK_FIELDS = struct.Struct("<3xIIq")
-_DONE_FIELDS = struct.Struct("<3xIIqqqqI")
+_DONE_FIELDS = struct.Struct("<3xIIqqqqIH")
 _W, _D, _LAST = b"WDC"
 _PIECE = MAX_RECORD - _HEAD.size
 
@@ -46,7 +46,10 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The manager owns the slot again. `error` is empty when the results are in the slot's result area."""
+    """The manager owns the slot again. `error` is empty when the results are in the slot's result area.
+
+    `runs` is how many inputs the model got for this frame: one, or one for each crop.
+    """
 
     slot: int
     generation: int
@@ -55,6 +58,7 @@ class Done(NamedTuple):
     inferred_ns: int
     finished_ns: int
     result_bytes: int
+    runs: int = 1
     error: str = ""
 
 

@@ -282,7 +282,15 @@ class Run:
             except RunFailed:
                 return None  # the run ended meanwhile
         pixels = self._area.read(ready.height, ready.width)
-        return PreviewFrame(ready.frame_id, pixels, ready.scale, ready.values, started.labels)
+        return PreviewFrame(
+            ready.frame_id,
+            pixels,
+            ready.scale,
+            ready.values,
+            started.labels,
+            ready.source,
+            started.crop_labels,
+        )
 
 
 def _check(options: RunOptions) -> None:

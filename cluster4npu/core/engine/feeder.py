@@ -56,7 +56,8 @@ class Feeder(ABC):
         self._schedule = plan.arrivals.schedule() if plan.arrivals else None
         self._count = 0
         self._start_ns: int | None = None
-        self._exhausted = False
+        self._exhausted = plan.frames == 0
+        self._nbytes = source.spec.nbytes  # a slot is as large as the largest frame of any source
         self._stopped = False
         self.dropped = 0
         self.error: Cluster4NPUError | None = None
@@ -77,6 +78,10 @@ class Feeder(ABC):
     @abstractmethod
     def due_s(self) -> float | None:
         """Return when `take` shall be called again without any wake-up (monotonic seconds; 0: now), or None."""
+
+    @abstractmethod
+    def take_back(self) -> list[int]:
+        """Return the slots that were never filled, once `ended`."""
 
     def finish(self) -> None:
         """Read no further frame."""
@@ -112,10 +117,11 @@ class Feeder(ABC):
     def _fetch(self, slot: int) -> FrameInfo | None:
         """Read one frame, the first again after the last where that is wanted; None at the end or on an error."""
         try:
-            info = self._source.read_into(self._ring.frame(slot))
+            pixels = self._ring.frame(slot)[: self._nbytes]
+            info = self._source.read_into(pixels)
             if info is None and self._plan.loop and self._count:
                 self._source.rewind()
-                info = self._source.read_into(self._ring.frame(slot))
+                info = self._source.read_into(pixels)
         except Cluster4NPUError as error:
             self.error = error
             return None
@@ -153,6 +159,10 @@ class InlineFeeder(Feeder):
             return None
         return self._due_ns() / 1e9 if self._schedule else 0.0
 
+    def take_back(self) -> list[int]:
+        slots, self._slots = self._slots, []
+        return slots
+
 
 class ThreadFeeder(Feeder):
     """Reads on a thread of its own: files, cameras and networks may take long. `wake` is called from that thread."""
@@ -184,6 +194,11 @@ class ThreadFeeder(Feeder):
     def due_s(self) -> float | None:
         return 0.0 if self._ready else None
 
+    def take_back(self) -> list[int]:
+        with self._changed:
+            slots, self._slots = self._slots, []
+        return slots
+
     def finish(self) -> None:
         with self._changed:
             self._stopped = True
@@ -195,7 +210,7 @@ class ThreadFeeder(Feeder):
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        slot = self._next_slot()
+        slot = None if self._exhausted else self._next_slot()
         while slot is not None:
             due = self._due_ns()
             if self._schedule is not None and not self._node.live and not self._sleep_until(due):

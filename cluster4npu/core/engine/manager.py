@@ -1,4 +1,4 @@
-"""The manager process: opens the source, starts the workers, calibrates, runs segments, and cleans up whatever happens.
+"""The manager process: opens sources, starts workers, calibrates, runs segments, and cleans up whatever happens.
 
 States: starting -> (holding ->) calibrating -> running -> draining -> stopped.
 """
@@ -9,11 +9,15 @@ import contextlib
 import os
 import time
 import traceback
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from cluster4npu.core.engine.arrivals import Arrivals
-from cluster4npu.core.engine.feeder import ThreadFeeder
+from cluster4npu.core.engine.delivery import Deliverer
+from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
+from cluster4npu.core.engine.intake import Inlet, shares
+from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT, Lane
 from cluster4npu.core.engine.messages import (
     Failed,
     Finished,
@@ -29,7 +33,7 @@ from cluster4npu.core.engine.messages import (
     StateChanged,
 )
 from cluster4npu.core.engine.on_demand.manager import OnDemandManager
-from cluster4npu.core.engine.opening import open_source
+from cluster4npu.core.engine.opening import open_sources
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
 from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
@@ -38,16 +42,17 @@ from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
 from cluster4npu.core.engine.ring import Ring, slots_for
+from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to_sinks
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT, Route, Stream, StreamOptions
+from cluster4npu.core.engine.stream import Stream, StreamOptions
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
 from cluster4npu.core.metrics.summary import RunSummary
-from cluster4npu.core.nodes.base import LiveNews, SinkNode, Source, SourceNode
+from cluster4npu.core.nodes.base import FrameSpec, LiveNews, Place, SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.demand_plan import DemandPlan
 from cluster4npu.core.pipeline.graph import Graph
-from cluster4npu.core.pipeline.plan import ExecutionPlan
+from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
 from cluster4npu.core.scheduling import policy_types
 
 REPORT_S = 0.25
@@ -92,14 +97,14 @@ class Manager:
 
     def __init__(self, plan: ExecutionPlan, options: RunOptions, hub: Hub) -> None:
         self._plan, self._options, self._hub = plan, options, hub
-        self._source: tuple[SourceNode, Source] | None = None
+        self._graph = Graph.build(plan.config)
+        self._sources: list[tuple[SourceNode, Source]] = []
         self._pool: WorkerPool | None = None
         self._ring: Ring | None = None
         self._preview: PreviewArea | None = None
         self._sinks: list[SinkThread] = []
         self._rating: Rating | None = None
         self._host = HostMeter()
-        self._in_flight = options.in_flight or LEAST_IN_FLIGHT
         self.stream: Stream | None = None
         self._traced = 0  # portions of stamps that have been told
 
@@ -118,13 +123,11 @@ class Manager:
     def run(self) -> None:
         """Start everything and run the one segment, or the commanded ones of a held engine."""
         self._state("starting", "opening the source")
-        graph = Graph.build(self._plan.config)
-        node = graph.nodes[self._plan.source]
-        assert isinstance(node, SourceNode)
-        self._source = (node, open_source(node, self._hub))
+        nodes = [node for node in self._graph.at(Place.SOURCE) if isinstance(node, SourceNode)]
+        self._sources = list(zip(nodes, open_sources(nodes, self._hub), strict=True))
         self._state("starting", "loading the model on every device")
         self._load()
-        self._start_sinks(graph)
+        self._start_sinks()
         if self._options.hold:
             self._serve_segments()
         else:
@@ -133,7 +136,7 @@ class Manager:
     def _whole_run(self) -> Segment:
         options = self._options
         return Segment(
-            devices=tuple(member.settled for member in self._plan.stage.pool),
+            devices=tuple(member.settled for member in self._plan.members),
             seconds=options.seconds,
             frames=options.frames,
             window=options.window,
@@ -173,10 +176,12 @@ class Manager:
             sink.close(SINK_CLOSE_S)  # after an error: at least let them keep what they have
         if self._pool is not None:
             self._pool.stop()
-        feeder = self.stream.feeder if self.stream else None
-        if self._source is not None and (not isinstance(feeder, ThreadFeeder) or feeder.join(0.3)):
-            with contextlib.suppress(Cluster4NPUError, OSError):
-                self._source[1].close()
+        feeders = {i.node_id: i.feeder for i in self.stream.inlets} if self.stream else {}
+        for node, source in self._sources:
+            feeder = feeders.get(node.id)
+            if not isinstance(feeder, ThreadFeeder) or feeder.join(0.3):
+                with contextlib.suppress(Cluster4NPUError, OSError):
+                    source.close()
         for area in (self._ring, self._preview):
             if area is not None:
                 area.unlink()
@@ -188,36 +193,51 @@ class Manager:
 
     def _load(self) -> None:
         """Start the workers, size the ring by what they report, and let them map it."""
-        assert self._source is not None
-        spec = self._source[1].spec
-        plan = prepared(self._plan, self._source[1], self._hub)
-        pool = WorkerPool(plan, spec, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
+        plan = self._plan = prepared(self._plan, self._sources, self._hub)
+        specs = {node.id: source.spec for node, source in self._sources}
+        largest = [
+            max((specs[source] for source in stage.sources), key=lambda s: s.nbytes) for stage in plan.stages
+        ]
+        pool = WorkerPool(plan, largest, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
         self._pool = self._hub.pool = pool
         pool.start()
         leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs
         self._await(pool, "loaded")
         self._preview = PreviewArea.create()  # first, so that the ring takes only what is left
-        slots = slots_for(spec.nbytes, len(pool.workers), self._in_flight, self._options.ring_slots)
-        result_bytes = max(int(w.report["result_bytes"]) for w in pool.workers)
-        self._ring = Ring.create(slots, spec.nbytes, result_bytes)
+        frame_bytes = max(spec.nbytes for spec in specs.values())
+        in_flight = max(self._in_flight(stage) or LEAST_IN_FLIGHT for stage in plan.stages)
+        slots = slots_for(frame_bytes, len(pool.workers), in_flight, self._options.ring_slots)
+        if len(specs) > 1:
+            slots = max(slots, 3 * len(specs))  # each source can always read, while others wait
+        result_bytes = [max(int(w.report["result_bytes"]) for w in pool.of(s.index)) for s in plan.stages]
+        self._ring = Ring.create(slots, frame_bytes, result_bytes)
         pool.attach(self._ring.layout)
         self._await(pool, "ready")
-        self._rating = Rating(self._hub, pool, self._ring, self._source, self._plan, self._options)
-        labels = {node: tuple(names) for w in pool.workers for node, names in w.labels.items()}
-        self._labels = {
-            e: labels[e.split(".")[0]] for e in self._plan.stage.exports if e.split(".")[0] in labels
-        }
+        self._rating = Rating(self._hub, pool, self._ring, self._sources, plan, self._options)
+        self._names = Names(self._graph, {n: tuple(v) for w in pool.workers for n, v in w.labels.items()})
+        self._tell_started(pool, specs[plan.sources[0]], self._preview.name)
+
+    def _in_flight(self, stage: StagePlan) -> int | None:
+        return self._options.in_flight or stage.in_flight
+
+    def _tell_started(self, pool: WorkerPool, spec: FrameSpec, preview_area: str) -> None:
+        shown = wired_to_sinks(self._graph)
+        first = min(self._plan.stages, key=lambda s: [n.id for n in self._plan.config.nodes].index(s.node_id))
         self._hub.tell(
             Started(
                 devices=tuple(w.member.id for w in pool.workers),
                 simulated=tuple(w.member.id for w in pool.workers if w.member.simulated),
-                labels=self._labels,
+                labels={key: names for key in shown if (names := self._names.of(key))},
                 units={w.member.id: str(w.report["unit"]) for w in pool.workers},
-                model_sha256=str(pool.workers[0].report["sha256"]),
+                model_sha256=str(pool.of(first.index)[0].report["sha256"]),
                 frame_height=spec.height,
                 frame_width=spec.width,
-                preview_area=self._preview.name,
+                preview_area=preview_area,
                 processes=(os.getpid(), *self._pids()),
+                crop_labels={key: names for key in shown if (names := self._names.of_crops(key))},
+                stages={
+                    stage.node_id: tuple(member.id for member in stage.pool) for stage in self._plan.stages
+                },
             )
         )
 
@@ -236,7 +256,7 @@ class Manager:
                     raise RunFailed(
                         Problem(
                             f"the worker of {pool.workers[event.worker].member.id} was lost while it was loading",
-                            node=self._plan.stage.node_id,
+                            node=pool.workers[event.worker].stage.node_id,
                             field="devices",
                             found=event.reason,
                             hint="Leave this device out, or check its driver and the memory that is free.",
@@ -245,62 +265,88 @@ class Manager:
             if self._hub.stop_asked is not None:
                 raise Stopped
 
-    def _start_sinks(self, graph: Graph) -> None:
-        routes = []
+    def _start_sinks(self) -> None:
+        outlets = []
         for sink_id in self._plan.sinks:
-            node = graph.nodes[sink_id]
+            node = self._graph.nodes[sink_id]
             assert isinstance(node, SinkNode)
             if type(node).append is SinkNode.append:
                 continue  # takes nothing of its own: the app's preview
-            wires = {p: f"{n}.{o}" for p, (n, o) in graph.wires[sink_id].items() if n != self._plan.source}
             sink = SinkThread(node, self._hub.wake)
             self._sinks.append(sink)
-            routes.append((sink, wires))
-        self._route = Route(self._plan.stage.exports, tuple(routes), self._labels)
+            outlets.append(outlet_of(self._graph, sink, self._names))
+        self._route = route_of(self._graph, self._plan, tuple(outlets))
 
     # ---- one segment
 
     def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
-        assert self._source and self._pool and self._ring and self._preview and self._rating
-        active = self._indices(segment.devices)
-        rates, left_out = self._rating.rates(active)
-        if rates:
-            active = [i for i in active if self._pool.workers[i].member.settled in rates]
-        loop = self._options.loop
-        if loop is None:
-            loop = bool(getattr(self._source[0].params, "loop", False)) or self._options.hold
-        feed = feed_plan(self._source[0], self._source[1].spec, self._options, segment, loop=loop)
-        in_flight = self._options.in_flight or (1 if feed.overload == LATEST else None)
-        self._source[1].rewind()
+        assert self._pool and self._ring and self._preview
+        meter = Meter(len(self._pool.workers), traces=self._options.traces)
+        feeds = self._feeds(segment)
+        lanes, left_out = self._lanes(segment, feeds, meter)
+        for _, source in self._sources:
+            source.rewind()
         batch: list[Result] = []
         collect = (
             collected.append if collected is not None else batch.append if self._options.results else None
         )
+        meter.start()
         self.stream = Stream(
             self._hub,
             self._pool,
             self._ring,
-            self._source,
-            active,
-            policy_types()[self._plan.stage.policy](rates, self._options.seed),
-            rates,
-            self._route,
-            self._preview,
-            Meter(len(self._pool.workers), traces=self._options.traces),
-            StreamOptions(
-                feed,
-                segment.seconds,
-                segment.window,
-                in_flight,
-                collect,
-                bounded_end=not self._options.hold,
-            ),
+            self._inlets(feeds),
+            lanes,
+            Deliverer(self._hub, self._pool, self._ring, self._route, self._preview, collect),
+            meter,
+            StreamOptions(segment.seconds, segment.window, bounded_end=not self._options.hold),
         )
         self.stream.warnings.extend(left_out)
         self._traced = 0
         self._state("running")
         self._loop(self.stream, batch)
         self._report(self.stream, "stopped" if not self._options.hold else "holding")
+
+    def _lanes(self, segment: Segment, feeds: list[FeedPlan], meter: Meter) -> tuple[list[Lane], list[str]]:
+        """Rate the workers of every stage and make its lane; also tell who was left out and why."""
+        assert self._pool and self._ring and self._rating
+        active = self._indices(segment.devices)
+        lanes, left_out = [], []
+        self._rating.forget_samples()
+        for stage in self._plan.stages:
+            own = [i for i in active if self._pool.workers[i].stage is stage]
+            if not own:
+                raise RunFailed(f"a segment names no device for the stage '{stage.node_id}'")
+            rates, words = self._rating.rates(stage, own)
+            if rates:
+                own = [i for i in own if self._pool.workers[i].member.settled in rates]
+            left_out += words
+            policy = policy_types()[stage.policy](rates, self._options.seed)
+            newest = any(feed.overload == LATEST for feed in feeds)
+            in_flight = self._in_flight(stage) or (1 if newest else None)
+            lanes.append(Lane(self._pool, self._ring, stage, own, policy, rates, in_flight, meter))
+        return lanes, left_out
+
+    def _feeds(self, segment: Segment) -> list[FeedPlan]:
+        plans = []
+        counts = shares(segment.frames, len(self._sources))
+        for (node, source), frames in zip(self._sources, counts, strict=True):
+            own = replace(segment, frames=frames)
+            plans.append(feed_plan(node, source.spec, self._options, own, loop=self._is_looped(node)))
+        return plans
+
+    def _inlets(self, feeds: list[FeedPlan]) -> list[Inlet]:
+        assert self._ring
+        inlets = []
+        for index, ((node, source), feed) in enumerate(zip(self._sources, feeds, strict=True)):
+            feeder = make_feeder(node, source, self._ring, feed, self._hub.wake)
+            inlets.append(Inlet(index, node.id, source, feed.overload, feeder))
+        return inlets
+
+    def _is_looped(self, node: SourceNode) -> bool:
+        if self._options.loop is not None:
+            return self._options.loop
+        return bool(getattr(node.params, "loop", False)) or self._options.hold
 
     def _loop(self, stream: Stream, batch: list[Result]) -> None:
         next_report = time.monotonic() + REPORT_S
@@ -323,16 +369,15 @@ class Manager:
                 self._tell_news()
                 self._report(stream, "running")
             self._check_sinks(stream)
-        if stream.feeder.error is not None:
-            raise stream.feeder.error
+        if (error := stream.source_error()) is not None:
+            raise error
 
     def _tell_news(self) -> None:
-        """Tell what happened to a live source since the last time."""
-        assert self._source is not None
-        node, source = self._source
-        while isinstance(source, LiveNews) and source.notices:
-            notice = source.notices.popleft()
-            self._hub.tell(SourceChanged(node.id, notice.state, notice.detail))
+        """Tell what happened to live sources since the last time."""
+        for node, source in self._sources:
+            while isinstance(source, LiveNews) and source.notices:
+                notice = source.notices.popleft()
+                self._hub.tell(SourceChanged(node.id, notice.state, notice.detail))
 
     def _check_sinks(self, stream: Stream) -> None:
         for sink in self._sinks:
@@ -351,13 +396,11 @@ class Manager:
 
     def _goal(self) -> int | None:
         """Return how many frames will come in all, where that is known."""
-        assert self._source is not None
         if self._options.frames is not None:
             return self._options.frames
-        looped = self._options.loop or (
-            self._options.loop is None and getattr(self._source[0].params, "loop", False)
-        )
-        return None if looped or self._options.seconds is not None else self._source[1].spec.frames
+        known = [source.spec.frames for _, source in self._sources]
+        endless = self._options.seconds is not None or any(self._is_looped(n) for n, _ in self._sources)
+        return None if endless or None in known else sum(frames or 0 for frames in known)
 
     def _indices(self, devices: tuple[str, ...]) -> list[int]:
         """Return the workers of these ids (settled, or as the user wrote them)."""

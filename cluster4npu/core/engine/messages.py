@@ -20,12 +20,13 @@ from cluster4npu.core.nodes.values import Value
 class RunOptions:
     """How to run a pipeline, beside what the file says.
 
-    `devices` and `policy` replace those of the inference node. `calibration` is "auto" (measured once, then cached),
+    `devices` and `policy` replace those of every inference node. `calibration` is "auto" (measured once, then cached),
     "always" or "never" (equal weights). `window` bounds the frames in the whole engine at once (1: single-stream).
-    `target_fps` paces the source; `overload` ("block", "drop_oldest" or "latest") says what happens to its frames when
-    nobody is free for them; both replace what the source node says. `results` streams every frame's results to the
-    handle; `traces` keeps every frame's stamps for the summary, and `live_traces` tells them during the run, too
-    (`FramesTraced`). `hold` loads everything and then waits for `Run.measure`.
+    `frames` are shared out evenly among several sources. `target_fps` paces each source; `overload` ("block",
+    "drop_oldest" or "latest") says what happens to its frames when nobody is free for them; both replace what the
+    source node says. `results` streams every frame's results to the handle; `traces` keeps every frame's stamps for
+    the summary, and `live_traces` tells them during the run, too (`FramesTraced`). `hold` loads everything and then
+    waits for `Run.measure`.
     """
 
     devices: tuple[str, ...] | None = None
@@ -53,7 +54,10 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One delivered frame. `values` maps NODE.PORT to its value; arrays are the receiver's own."""
+    """One delivered frame. `values` maps NODE.PORT to its value; arrays are the receiver's own.
+
+    `frame_id` counts the frames of its `source` node. `device` names the worker of each stage that it went through.
+    """
 
     frame_id: int
     device: str
@@ -61,6 +65,7 @@ class Result:
     stream_ms: float | None
     values: dict[str, Value] = field(default_factory=dict)
     error: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,8 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Workers are loaded. `labels` maps NODE.PORT to class names; `units` maps device ids to what really runs them."""
+    """Workers are loaded. `labels` maps NODE.PORT to class names, `crop_labels` to those of what was found in crops;
+    `units` maps device ids to what really runs them."""
 
     devices: tuple[str, ...]
     simulated: tuple[str, ...]
@@ -112,14 +118,19 @@ class Started:
     frame_width: int
     preview_area: str  # name of the shared memory that previews are put into
     processes: tuple[int, ...]  # pids of the manager and the workers, in the order of `devices`
+    crop_labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stages: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # devices by the inference node they serve
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Weights are known; `cached` tells that they were measured by an earlier run."""
+    """The weights of a stage (its inference node) are known; `cached`: they were measured by an earlier run."""
 
     devices: tuple[DeviceCalibration, ...]
     cached: bool
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,7 @@ class PreviewReady:
     width: int
     scale: float  # preview pixels per source pixel
     values: dict[str, Value]
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +256,5 @@ class PreviewFrame:
     scale: float
     values: dict[str, Value]
     labels: dict[str, tuple[str, ...]]
+    source: str = ""
+    crop_labels: dict[str, tuple[str, ...]] = field(default_factory=dict)

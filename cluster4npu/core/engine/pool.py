@@ -15,7 +15,7 @@ from cluster4npu.core.engine.ring import RingLayout
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record, worker_main
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.nodes.base import FrameSpec
-from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember
+from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
 
 LOAD_TIMEOUT_S = 180.0
 MOST_RESTARTS = (
@@ -64,13 +64,14 @@ PoolEvent = Ready | Refused | Completed | Lost
 
 @dataclass(slots=True)
 class Worker:
-    """One member of the pool and the process that serves it now.
+    """One member of a stage's pool and the process that serves it now.
 
     `state`: starting, loaded, ready, restarting, failed, stopped.
     """
 
     index: int
     member: PoolMember
+    stage: StagePlan
     state: str = "starting"
     process: SpawnProcess | None = None
     channel: Channel | None = None
@@ -91,17 +92,23 @@ class Worker:
 
 
 class WorkerPool:
-    """All workers of a stage. Every method returns at once; `handle` and `tick` tell what has happened."""
+    """All workers of all stages. Every method returns at once; `handle` and `tick` tell what has happened."""
 
     def __init__(
-        self, plan: ExecutionPlan, frames: FrameSpec, waiter: Waiter, *, frame_timeout_s: float
+        self, plan: ExecutionPlan, frames: Sequence[FrameSpec], waiter: Waiter, *, frame_timeout_s: float
     ) -> None:
+        """Make the workers; `frames` are the largest that come to each stage."""
         self._plan = plan
         self._frames = frames
         self._waiter = waiter
         self._timeout_ns = int(frame_timeout_s * 1e9)
         self._layout: RingLayout | None = None
-        self.workers = [Worker(i, member) for i, member in enumerate(plan.stage.pool)]
+        places = [(stage, member) for stage in plan.stages for member in stage.pool]
+        self.workers = [Worker(i, member, stage) for i, (stage, member) in enumerate(places)]
+
+    def of(self, stage: int) -> list[Worker]:
+        """Return the workers of one stage."""
+        return [worker for worker in self.workers if worker.stage.index == stage]
 
     def start(self) -> None:
         """Start every worker's process."""
@@ -111,8 +118,9 @@ class WorkerPool:
     def _spawn(self, worker: Worker) -> None:
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
-        member, frames = worker.member, self._frames
-        spec = WorkerSpec(self._plan, member.settled, frames.height, frames.width, member.model)
+        member, stage = worker.member, worker.stage.index
+        frames = self._frames[stage]
+        spec = WorkerSpec(self._plan, stage, member.settled, frames.height, frames.width, member.model)
         process = context.Process(
             target=worker_main,
             args=(spec, theirs),
@@ -263,9 +271,9 @@ class WorkerPool:
         times += [next(iter(w.in_flight.values())) / 1e9 for w in self.workers if w.in_flight]
         return min(times, default=None)
 
-    def usable(self) -> bool:
-        """Tell whether any worker is there or will be."""
-        return any(w.state not in ("failed", "stopped") for w in self.workers)
+    def usable(self, stage: int) -> bool:
+        """Tell whether any worker of this stage is there or will be."""
+        return any(w.state not in ("failed", "stopped") for w in self.of(stage))
 
     def stop(self, grace_s: float = 0.4) -> None:
         """End every worker: politely, then for certain."""

@@ -20,10 +20,10 @@ from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import StateChanged
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.worker import leave_with_parent
-from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
-from cluster4npu.core.nodes.base import Source, WorkerNode
+from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, RunFailed
+from cluster4npu.core.nodes.base import Source, SourceNode, WorkerNode
 from cluster4npu.core.pipeline.graph import Graph
-from cluster4npu.core.pipeline.plan import ExecutionPlan
+from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
 
 FRAMES = 32  # that int8 is calibrated with, spread over the source
 _MOST_BYTES = 256 << 20
@@ -33,26 +33,46 @@ _MOST_READ = 600
 @dataclass(frozen=True, slots=True)
 class _Task:
     plan: ExecutionPlan
+    stage: int
     devices: tuple[str, ...]
     frames: tuple[np.ndarray, ...]
 
 
-def prepared(plan: ExecutionPlan, source: Source, hub: Hub) -> ExecutionPlan:
-    """Return the plan whose pool names the model file of each device; `source` is at its first frame again.
+def prepared(plan: ExecutionPlan, sources: Sequence[tuple[SourceNode, Source]], hub: Hub) -> ExecutionPlan:
+    """Return the plan whose pools name the model file of each device; sources are at their first frames again.
 
     Raises Stopped, the error of a model that cannot be converted, RunFailed when the process does not end well.
     """
-    model = plan.stage.model
-    wanted = [m for m in plan.stage.pool if model is not None and _prepares(m.settled)]
-    if not wanted:
-        return plan
-    names = ", ".join(sorted({asked(DeviceId.parse(m.settled)) for m in wanted}))
+    stages = []
+    for stage in plan.stages:
+        wanted = [m.settled for m in stage.pool if stage.model is not None and _prepares(m.settled)]
+        if wanted:
+            source = next(source for node, source in sources if node.id in stage.sources)
+            stage = _prepared_stage(plan, stage, tuple(dict.fromkeys(wanted)), source, hub)
+        stages.append(stage)
+    return replace(plan, stages=tuple(stages))
+
+
+def _prepared_stage(
+    plan: ExecutionPlan, stage: StagePlan, wanted: tuple[str, ...], source: Source, hub: Hub
+) -> StagePlan:
+    names = ", ".join(sorted({asked(DeviceId.parse(settled)) for settled in wanted}))
+    if stage.takes:
+        raise InputError(
+            Problem(
+                f"the {names} model of a later stage cannot be made here",
+                node=stage.node_id,
+                field="devices",
+                found=", ".join(wanted),
+                allowed=f"a precision option in stages that see the frame itself, not what '"
+                f"{plan.stages[stage.takes[0]].node_id}' has found in it",
+                hint="Leave the precision out, or choose a model file that has it already.",
+            )
+        )
     hub.tell(StateChanged("starting", f"making the {names} model from the source's frames"))
     frames = _in_background(lambda: _sample(source), hub)
-    kinds = tuple(dict.fromkeys(m.settled for m in wanted))
-    found = _in_process(_Task(plan, kinds, tuple(frames)), hub)
-    pool = tuple(replace(m, model=found.get(m.settled)) for m in plan.stage.pool)
-    return replace(plan, stage=replace(plan.stage, pool=pool))
+    found = _in_process(_Task(plan, stage.index, wanted, tuple(frames)), hub)
+    return replace(stage, pool=tuple(replace(m, model=found.get(m.settled)) for m in stage.pool))
 
 
 def _prepares(settled: str) -> bool:
@@ -129,7 +149,7 @@ def _in_process(task: _Task, hub: Hub) -> dict[str, Path]:
         raise RunFailed(
             Problem(
                 "the process that converts the model was ended from outside",
-                node=task.plan.stage.node_id,
+                node=task.plan.stages[task.stage].node_id,
                 field="devices",
                 found=f"exit code {child.exitcode}",
                 hint="Leave the precision out, or free some memory.",
@@ -146,14 +166,16 @@ def prepare_main(task: _Task, connection: Connection) -> None:
     try:
         answer = {device: _prepare(task, DeviceId.parse(device)) for device in task.devices}
     except Cluster4NPUError as error:
-        first, *more = (replace(p, node=p.node or task.plan.stage.node_id) for p in error.problems)
+        first, *more = (
+            replace(p, node=p.node or task.plan.stages[task.stage].node_id) for p in error.problems
+        )
         answer = type(error)(first, *more)
     connection.send(answer)
     connection.close()
 
 
 def _prepare(task: _Task, device: DeviceId) -> Path:
-    model = task.plan.stage.model
+    model = task.plan.stages[task.stage].model
     assert model is not None
     backend = registry.backend(device.backend)
     plain = replace(device, options=tuple(o for o in device.options if o[0] not in (OPTION, "quantization")))
@@ -165,18 +187,18 @@ def _prepare(task: _Task, device: DeviceId) -> Path:
 
 def _batches(task: _Task, model: ModelInfo) -> Sequence[np.ndarray]:
     """Take the frames through the nodes before the model, as a worker does."""
-    plan = task.plan
-    graph = Graph.build(plan.config)
+    stage = task.plan.stages[task.stage]
+    graph = Graph.build(task.plan.config)
     steps = []
-    for node_id in plan.stage.before:
+    for node_id in stage.before:
         node = graph.nodes[node_id]
         assert isinstance(node, WorkerNode)
         node.bind(model)
         steps.append(node)
-    wanted = ".".join(graph.wires[plan.stage.node_id]["tensor"])
+    wanted = ".".join(graph.wires[stage.node_id]["tensor"])
     found = []
     for frame in task.frames:
-        values: dict[str, Any] = {f"{plan.source}.frame": frame}
+        values: dict[str, Any] = dict.fromkeys(stage.frames, frame)
         for node in steps:
             inputs = {port: values[f"{n}.{o}"] for port, (n, o) in graph.wires[node.id].items()}
             values |= {f"{node.id}.{port}": value for port, value in node.process(inputs).items()}

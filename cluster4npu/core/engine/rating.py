@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cluster4npu.core.engine import calibration_cache
 from cluster4npu.core.engine.calibration import Calibrator
 from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
+from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT
 from cluster4npu.core.engine.messages import Calibrated, DeviceCalibration, RunOptions, StateChanged
 from cluster4npu.core.engine.pool import WorkerPool
 from cluster4npu.core.engine.ring import Ring
-from cluster4npu.core.engine.stream import LEAST_IN_FLIGHT
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode
-from cluster4npu.core.pipeline.plan import ExecutionPlan
+from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
 from cluster4npu.core.scheduling.harm import Rates, harmful
 
 
 class Rating:
-    """Rates workers on the run's own frames, each set of them at most once in a run."""
+    """Rates workers on the run's own frames, each set of them at most once in a run.
+
+    Stages are rated in their order: a stage gets sample frames that the ones before it have computed.
+    """
 
     def __init__(
         self,
         hub: Hub,
         pool: WorkerPool,
         ring: Ring,
-        source: tuple[SourceNode, Source],
+        sources: Sequence[tuple[SourceNode, Source]],
         plan: ExecutionPlan,
         options: RunOptions,
     ) -> None:
         self._hub, self._pool, self._ring = hub, pool, ring
-        self._source, self._plan, self._options = source, plan, options
-        self._in_flight = options.in_flight or LEAST_IN_FLIGHT
+        self._sources, self._plan, self._options = sources, plan, options
         self._calibrations: dict[tuple[int, ...], tuple[DeviceCalibration, ...]] = {}
+        self._last: dict[int, tuple[DeviceCalibration, ...]] = {}  # by stage
+        self._samples: tuple[tuple[str, ...], int] = ((), 0)  # of which sources, and how many slots hold one
+        self._computed: set[int] = set()  # stages whose results lie beside all the samples
 
-    def rates(self, active: list[int]) -> tuple[dict[str, float], list[str]]:
+    def rates(self, stage: StagePlan, active: list[int]) -> tuple[dict[str, float], list[str]]:
         """Return the rates of the workers to use (frames/s, all together), measured now or by an earlier run.
 
         A device that would make the others slower is not among them; the second value says why, in words. Empty
-        where nothing was measured: one device alone needs no weight, unless the user wants to know. Raises Stopped.
+        where nothing was measured: one device alone needs no weight, unless the user wants to know, and where the
+        samples give a stage nothing to do there is nothing to measure. Raises Stopped.
         """
         wanted = self._options.calibration
         if wanted == "never" or (len(active) == 1 and wanted != "always"):
@@ -47,7 +55,10 @@ class Rating:
         kept = list(active)
         left_out: list[str] = []
         while True:
-            measured = {c.id: c for c in self._calibrated(kept)}
+            calibrated = self._calibrated(stage, kept)
+            if not calibrated:
+                return {}, left_out
+            measured = {c.id: c for c in calibrated}
             ids = {self._pool.workers[i].member.id: i for i in kept}
             rates = [Rates(d, measured[d].fps_alone, measured[d].fps_together) for d in ids]
             harm = harmful(rates, self._ring.layout.slots)
@@ -57,44 +68,85 @@ class Rating:
             kept.remove(ids[harm[0]])
             left_out.append(f"{harm[0]} was left out: {harm[1]}")
 
+    def forget_samples(self) -> None:
+        """The slots are used for other frames from here on."""
+        self._samples = ((), 0)
+        self._computed.clear()
+
     def last(self) -> dict[str, DeviceCalibration]:
-        """Return what was measured last, by device id."""
-        return {c.id: c for c in next(reversed(self._calibrations.values()), ())}
+        """Return what was measured last, by device id (each stage has devices of its own)."""
+        return {c.id: c for calibration in self._last.values() for c in calibration}
 
     def _tell(self, detail: str) -> None:
         self._hub.tell(StateChanged("calibrating", detail))
 
-    def _calibrated(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
+    def _calibrated(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
         """Return the calibration of these workers, measured at most once in a run."""
         key = tuple(active)
         if key not in self._calibrations:
-            self._calibrations[key] = self._calibrate(active)
-        return self._calibrations[key]
+            self._calibrations[key] = self._calibrate(stage, active)
+        self._last[stage.index] = self._calibrations[key]
+        return self._last[stage.index]
 
-    def _calibrate(self, active: list[int]) -> tuple[DeviceCalibration, ...]:
+    def _calibrate(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
         settled = [self._pool.workers[i].member.settled for i in active]
-        key = calibration_cache.cache_key(self._plan.stage_digest(), settled, self._source[1].spec)
+        digest = self._plan.stage_digest(stage.index)
+        key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
         kept = calibration_cache.load(key) if self._options.calibration == "auto" else None
         if kept is not None and {c.id for c in kept} == {self._pool.workers[i].member.id for i in active}:
-            self._hub.tell(Calibrated(kept, cached=True))
+            self._hub.tell(Calibrated(kept, cached=True, stage=stage.node_id))
             return kept
         self._tell("measuring each device on this pipeline")
-        slots = self._fill_samples(len(active) * self._in_flight)
-        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, self._in_flight)
+        in_flight = self._options.in_flight or stage.in_flight or LEAST_IN_FLIGHT
+        slots = self._sampled(stage, len(active) * in_flight)
+        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, in_flight)
+        if stage.takes and not self._work_for(stage, active[:1], slots):
+            return ()
         measured = calibrator.run(active, self._tell)
         if measured is None:
             raise Stopped
         if all(c.weight > 0 for c in measured):
             calibration_cache.save(key, measured)
-        self._hub.tell(Calibrated(measured, cached=False))
+        self._hub.tell(Calibrated(measured, cached=False, stage=stage.node_id))
         return measured
 
-    def _fill_samples(self, count: int) -> list[int]:
-        """Put the source's first frames into as many slots; a short clip's frames are used again."""
+    # ---- samples
+
+    def _source_of(self, stage: StagePlan) -> tuple[SourceNode, Source]:
+        return next(pair for pair in self._sources if pair[0].id in stage.sources)
+
+    def _sampled(self, stage: StagePlan, count: int) -> list[int]:
+        """Return so many slots with frames in them that the stages before this one have computed."""
         count = min(count, self._ring.layout.slots)
-        feeder = make_feeder(
-            self._source[0], self._source[1], self._ring, FeedPlan(frames=count), self._hub.wake
-        )
+        sources, filled = self._samples
+        if sources != stage.sources or filled < count:
+            self._computed.clear()
+            self._fill_samples(self._source_of(stage), count)
+            self._samples = (stage.sources, count)
+        self._compute(stage.takes, list(range(self._samples[1])))
+        return list(range(count))
+
+    def _compute(self, stages: Sequence[int], slots: list[int]) -> None:
+        """Let stages compute the samples, those that they take results of first."""
+        for index in stages:
+            if index in self._computed:
+                continue
+            self._compute(self._plan.stages[index].takes, slots)
+            workers = [worker.index for worker in self._pool.of(index)]
+            if Calibrator(self._hub, self._pool, self._ring, slots, 1).compute(workers) is None:
+                raise Stopped
+            self._computed.add(index)
+
+    def _work_for(self, stage: StagePlan, active: list[int], slots: list[int]) -> bool:
+        """Tell whether the samples give the stage anything to do: without a box there is no crop."""
+        runs = Calibrator(self._hub, self._pool, self._ring, slots, 1).compute(active)
+        if runs is None:
+            raise Stopped
+        return runs > 0
+
+    def _fill_samples(self, source: tuple[SourceNode, Source], count: int) -> None:
+        """Put the source's first frames into as many slots; a short clip's frames are used again."""
+        feeder = make_feeder(*source, self._ring, FeedPlan(frames=count), self._hub.wake)
         for slot in range(count):
             feeder.offer(slot)
         filled: list[int] = []
@@ -111,12 +163,11 @@ class Rating:
             feeder.join(5.0)
         if feeder.error is not None or not filled:
             raise feeder.error or RunFailed(
-                Problem("the source has no frame", self._plan.source, hint="Choose another file or device.")
+                Problem("the source has no frame", source[0].id, hint="Choose another file or device.")
             )
         for slot in range(count):
             if slot not in filled:
                 self._copy_slot(filled[0], slot)
-        return list(range(count))
 
     def _copy_slot(self, source: int, target: int) -> None:
         np.copyto(self._ring.frame(target), self._ring.frame(source))

@@ -6,13 +6,20 @@ import time
 from collections.abc import Mapping
 
 from cluster4npu.core.devices import truth
+from cluster4npu.core.engine.intake import Inlet
+from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Worker, WorkerPool
 from cluster4npu.core.engine.stream import Stream
 from cluster4npu.core.metrics.meter import HostMeter
-from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
+from cluster4npu.core.metrics.snapshot import (
+    DeviceSnapshot,
+    MetricsSnapshot,
+    SourceSnapshot,
+    StageSnapshot,
+)
 from cluster4npu.core.metrics.statistics import LatencyStats
-from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
+from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary, SourceSummary, StageSummary
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 
@@ -22,9 +29,10 @@ def snapshot(
     """Return the figures of this moment and begin the next period."""
     meter = stream.meter
     period = meter.period()
-    total = sum(d.frames for d in meter.devices)
+    totals = _totals(stream, pool)
     devices = []
     for worker, count in zip(pool.workers, meter.devices, strict=True):
+        total = totals[worker.stage.index]
         frames, busy = count.period_frames, count.period_busy_ns / 1e9
         devices.append(
             DeviceSnapshot(
@@ -40,6 +48,7 @@ def snapshot(
                 restarts=worker.restarts,
                 unit=unit_of(worker),
                 fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
+                stage=worker.stage.node_id,
             )
         )
         count.reset_period()
@@ -59,7 +68,7 @@ def snapshot(
         latency_p50_ms=p50,
         latency_p95_ms=p95,
         latency_p99_ms=p99,
-        buffer_full_waits=meter.waits,
+        buffer_full_waits=stream.waits,
         ring_slots=slots,
         ring_used=stream.in_engine,
         reorder_waiting=stream.waiting_for_order,
@@ -68,7 +77,23 @@ def snapshot(
         host_cpu=host.cpu,
         host_memory_bytes=host.memory_bytes,
         progress=min(1.0, (meter.out + meter.failed) / goal) if goal else None,
+        stages=tuple(
+            StageSnapshot(lane.stage.node_id, lane.frames, lane.ended - lane.failed, lane.failed, lane.runs)
+            for lane in stream.lanes
+        ),
+        sources=tuple(
+            SourceSnapshot(i.node_id, *i.in_and_dropped(), i.out, i.failed, len(i.order))
+            for i in stream.inlets
+        ),
     )
+
+
+def _totals(stream: Stream, pool: WorkerPool) -> list[int]:
+    """Return how many delivered frames each stage has computed."""
+    totals = [0] * len(stream.lanes)
+    for worker, count in zip(pool.workers, stream.meter.devices, strict=True):
+        totals[worker.stage.index] += count.frames
+    return totals
 
 
 def unit_of(worker: Worker) -> str:
@@ -89,14 +114,15 @@ def summarize(
     """Return how a segment ended; all zero when nothing had begun."""
     nothing = LatencyStats.of([])
     if stream is None or pool is None:
-        return RunSummary(0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, plan.stage.policy, plan.simulated)
+        return RunSummary(0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, _policies(plan), plan.simulated)
     meter = stream.meter
     meter.settle()
     wall = (meter.last_ns - meter.start_ns) / 1e9
-    frames_in, dropped = stream.frames_in_and_dropped()
-    total = sum(d.frames for d in meter.devices)
+    sources = tuple(_source(inlet, wall) for inlet in stream.inlets)
+    totals = _totals(stream, pool)
     devices = []
     for worker, count in zip(pool.workers, meter.devices, strict=True):
+        total = totals[worker.stage.index]
         weight = calibration.get(worker.member.id)
         devices.append(
             DeviceSummary(
@@ -116,24 +142,51 @@ def summarize(
                 failed=worker.failure,
                 unit_detail=str(worker.report.get("unit_detail", "")),
                 fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
+                stage=worker.stage.node_id,
             )
         )
     return RunSummary(
-        frames_in=frames_in,
+        frames_in=sum(source.frames_in for source in sources),
         frames_out=meter.out,
-        frames_dropped=dropped,
+        frames_dropped=sum(source.frames_dropped for source in sources),
         frames_failed=meter.failed,
         fps=meter.out / wall if wall else 0.0,
         wall_s=wall,
         latency_ms=meter.latency(),
         devices=tuple(devices),
-        buffer_full_waits=meter.waits,
+        buffer_full_waits=stream.waits,
         restarts=sum(w.restarts for w in pool.workers),
         out_of_order=meter.out_of_order,
         reconnects=stream.reconnects,
-        policy=plan.stage.policy,
+        policy=_policies(plan),
         simulated=plan.simulated,
         warnings=(*stream.warnings, *(truth.warning(d.id, d.unit) for d in devices if d.fell_back)),
         failures=tuple(stream.failures),
+        stages=tuple(_stage(lane) for lane in stream.lanes),
+        sources=sources,
         traces=meter.traces.array() if meter.traces is not None else None,
     )
+
+
+def _source(inlet: Inlet, wall_s: float) -> SourceSummary:
+    frames_in, dropped = inlet.in_and_dropped()
+    fps = inlet.out / wall_s if wall_s else 0.0
+    return SourceSummary(inlet.node_id, frames_in, inlet.out, dropped, inlet.failed, fps)
+
+
+def _stage(lane: Lane) -> StageSummary:
+    return StageSummary(
+        id=lane.stage.node_id,
+        frames_in=lane.frames,
+        frames_out=lane.ended - lane.failed,
+        frames_dropped=lane.frames - lane.ended,
+        frames_failed=lane.failed,
+        runs=lane.runs,
+        policy=lane.stage.policy,
+        devices=tuple(member.id for member in lane.stage.pool),
+    )
+
+
+def _policies(plan: ExecutionPlan) -> str:
+    """Return the policies of the stages; one name where all have the same."""
+    return ", ".join(dict.fromkeys(stage.policy for stage in plan.stages))

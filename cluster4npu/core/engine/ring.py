@@ -1,9 +1,10 @@
-"""The frame ring: slots for pixels, a table that says what is in them, and a result area for each."""
+"""The frame ring: slots for pixels, a table that says what is in them, and a result area for each stage."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from cluster4npu.core.engine import shm
 
 FREE, WRITING, READY, READING, DONE = range(5)
 
-# One row per slot, written only by the slot's owner of the moment (source, then worker, then manager). Ownership
-# moves by a message through a pipe, whose system call is also the memory barrier.
+# One row per slot, written only by the manager's process (feeder, then stream). A slot is lent to workers by a message
+# through a pipe, whose system call is also the memory barrier.
 SLOT = np.dtype(
     [
         ("frame_id", np.int64),
@@ -33,34 +34,46 @@ _PAGE = 4096
 
 @dataclass(frozen=True, slots=True)
 class RingLayout:
-    """Sizes of a ring; what a worker needs to map it."""
+    """Sizes of a ring; what a worker needs to map it. `result_bytes` is the size of each stage's result area."""
 
     name: str
     slots: int
     frame_bytes: int
-    result_bytes: int
+    result_bytes: tuple[int, ...]
+
+    @property
+    def table_bytes(self) -> int:
+        """Return the bytes of the slot table and of the marks behind it."""
+        return _aligned(self.slots * (SLOT.itemsize + 4 * len(self.result_bytes)))
 
     @property
     def size(self) -> int:
         """Return the bytes of the whole segment."""
-        return _aligned(self.slots * SLOT.itemsize) + self.slots * (
-            _aligned(self.result_bytes) + _aligned(self.frame_bytes)
-        )
+        results = sum(map(_aligned, self.result_bytes))
+        return self.table_bytes + self.slots * (results + _aligned(self.frame_bytes))
 
 
 class Ring:
-    """A mapped ring. `table` is a SLOT array; `frame(i)` and `result(i)` are views, valid for the process's life."""
+    """A mapped ring. `table` is a SLOT array; `frame(i)` and `result(i)` are views, valid for the process's life.
+
+    Several stages may work on one frame at once: each has a result area and a mark of its own in every slot.
+    """
 
     def __init__(self, layout: RingLayout, block: shm.SharedBlock) -> None:
         self.layout = layout
         self._block = block
         self.table: np.ndarray = np.frombuffer(block.memory, SLOT, layout.slots)
         self._words = memoryview(block.memory)[: layout.slots * SLOT.itemsize].cast("I")
-        at = _aligned(layout.slots * SLOT.itemsize)
-        self._results = []
-        for _ in range(layout.slots):
-            self._results.append(memoryview(block.memory)[at : at + layout.result_bytes])
-            at += _aligned(layout.result_bytes)
+        marks = layout.slots * SLOT.itemsize
+        stages = len(layout.result_bytes)
+        self._marks = memoryview(block.memory)[marks : marks + 4 * stages * layout.slots].cast("I")
+        at = layout.table_bytes
+        self._results: list[list[memoryview]] = []
+        for nbytes in layout.result_bytes:
+            self._results.append([])
+            for _ in range(layout.slots):
+                self._results[-1].append(memoryview(block.memory)[at : at + nbytes])
+                at += _aligned(nbytes)
         self._frames = []
         for _ in range(layout.slots):
             self._frames.append(np.frombuffer(block.memory, np.uint8, layout.frame_bytes, at))
@@ -68,13 +81,13 @@ class Ring:
         self._images = [frame[:0].reshape(0, 0, 3) for frame in self._frames]  # the views made last
 
     @classmethod
-    def create(cls, slots: int, frame_bytes: int, result_bytes: int) -> Ring:
+    def create(cls, slots: int, frame_bytes: int, result_bytes: Sequence[int]) -> Ring:
         """Make a ring with its memory reserved; raises RunFailed when the host has no room."""
-        sizes = RingLayout("", slots, frame_bytes, result_bytes)
+        sizes = RingLayout("", slots, frame_bytes, tuple(result_bytes))
         if sizes.size > shm.available_bytes():
             raise shm.no_room(sizes.size)
         block = shm.create("ring", sizes.size)
-        return cls(RingLayout(block.name, slots, frame_bytes, result_bytes), block)
+        return cls(replace(sizes, name=block.name), block)
 
     @classmethod
     def attach(cls, layout: RingLayout) -> Ring:
@@ -99,9 +112,13 @@ class Ring:
         """Tell what the slot is used for; only its owner may."""
         self._words[slot * _WORDS + _STATE] = state
 
-    def state(self, slot: int) -> int:
-        """Return what the slot is used for."""
-        return self._words[slot * _WORDS + _STATE]
+    def mark(self, slot: int, stage: int, state: int) -> None:
+        """Tell how far a stage is with the slot: READING from when a worker took it up, then DONE; else FREE."""
+        self._marks[stage * self.layout.slots + slot] = state
+
+    def is_begun(self, slot: int, stage: int) -> bool:
+        """Tell whether a worker of the stage has taken the slot up and not finished it."""
+        return self._marks[stage * self.layout.slots + slot] == READING
 
     def set_filled(self, slot: int, height: int, width: int) -> None:
         """Tell that a frame of this size is in the slot."""
@@ -116,9 +133,9 @@ class Ring:
         _IDENTITY.pack_into(self._block.memory, slot * SLOT.itemsize, frame_id, generation)
         return generation
 
-    def result(self, slot: int) -> memoryview:
-        """Return the slot's result area."""
-        return self._results[slot]
+    def result(self, slot: int, stage: int = 0) -> memoryview:
+        """Return the slot's result area of one stage."""
+        return self._results[stage][slot]
 
     def unlink(self) -> None:
         """Remove the segment's name; what is mapped stays valid until the process ends."""

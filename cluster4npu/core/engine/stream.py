@@ -1,196 +1,133 @@
-"""One segment of a run: frames in, spread over the workers, delivered in order, each exactly once.
+"""One segment of a run: frames in, through their stages, delivered in the order of their source, each exactly once.
 
-    free slot -> feeder -> pending -> a worker's backlog -> in flight -> finished -> delivered in order -> free slot
+    free slot -> intake -> lane of the first stage -> ... -> lane of the last stage -> delivered in order -> free slot
 
-A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed. Where the
-source may not wait (`FeedPlan.overload`), frames that no worker has yet are dropped for newer ones, and counted.
+A frame goes into a stage as soon as all stages have finished whose results that one takes; branches work on it at the
+same time. It keeps its slot until the last of them has let go of it. Where a source may not wait (`FeedPlan.overload`),
+frames that no worker has yet are dropped for newer ones, and counted.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster4npu.core.engine import codec
-from cluster4npu.core.engine.channel import AWAKE_NS, Done, Work
-from cluster4npu.core.engine.feeder import FeedPlan, Filled, make_feeder
+from cluster4npu.core.engine.channel import AWAKE_NS
+from cluster4npu.core.engine.delivery import Deliverer
+from cluster4npu.core.engine.frames import Frame, Visit
 from cluster4npu.core.engine.hub import Hub
-from cluster4npu.core.engine.messages import PreviewReady, Result, WorkerFailed
-from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.intake import Inlet, Intake
+from cluster4npu.core.engine.lane import Lane
+from cluster4npu.core.engine.messages import WorkerFailed
 from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
-from cluster4npu.core.engine.preview import PreviewArea
-from cluster4npu.core.engine.ring import FREE, READING, READY, Ring
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
-from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED
-from cluster4npu.core.nodes.base import Delivery, LiveNews, Source, SourceNode
-from cluster4npu.core.nodes.values import Value
-from cluster4npu.core.scheduling.base import Policy, WorkerView
+from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
 
-LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
-AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 DRAIN_GRACE_S = 2.0  # beyond what the frames in flight should take, when a run is to end
 MOST_FAILURES = 32  # without any success: then it is no use going on
-MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
-_PORTIONS = 3  # a source refills the window in about so many goes
 _FAILURES_TOLD = 5
-_NEW_SHARE = 0.1  # of the latest service time in the running mean
-_READ_NS = 100_000  # quick frames are read together for so long, then the workers get theirs
-_NOBODY = -1
-
-
-@dataclass(slots=True)
-class Frame:
-    """One frame on its way. Times are monotonic ns; `over` when it is finished, or will never be."""
-
-    slot: int
-    frame_id: int
-    generation: int
-    filled: Filled
-    worker: int = _NOBODY
-    queued_ns: int = 0
-    started_ns: int = 0
-    inferred_ns: int = 0
-    finished_ns: int = 0
-    result_bytes: int = 0
-    deaths: int = 0
-    error: str = ""
-    over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What a segment needs to know of the graph: which values each sink and preview takes, and the class names."""
-
-    exports: tuple[str, ...]
-    sinks: tuple[tuple[SinkThread, dict[str, str]], ...]  # sink and, by input port, the NODE.PORT it takes
-    labels: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Bounds of one segment. `collect`: where delivered results go, if anywhere."""
+    """Bounds of one segment. `window` bounds the frames under way; None: what full speed needs."""
 
-    feed: FeedPlan
     seconds: float | None
     window: int | None
-    in_flight: int | None
-    collect: Callable[[Result], None] | None
     bounded_end: bool = True  # a drain drops what takes far longer than it should
 
 
-def natural_window(rates: Mapping[str, float], slots: int) -> int:
-    """Return how many frames shall be in the engine at once: enough for full speed, since more only wait.
-
-    While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
-    twice its service time at the summed rate. On top comes what is sent ahead. A worker without a rate counts like the
-    slowest one: fresh memory costs time, and what the first frames show will tell (`Stream.retune`).
-    """
-    least = min((rate for rate in rates.values() if rate > 0), default=1.0)
-    measured = [rate or least for rate in rates.values()]
-    ahead = sum(
-        max(LEAST_IN_FLIGHT, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT)) for rate in measured
-    )
-    return min(slots, math.ceil(2 * sum(measured) / min(measured)) + ahead + 2)
-
-
 class Stream:
-    """Runs one segment; `step` returns False when it is over. Everything is freed again but a stopped feeder."""
+    """Runs one segment; `step` returns False when it is over. Everything is freed again but stopped feeders."""
 
     def __init__(
         self,
         hub: Hub,
         pool: WorkerPool,
         ring: Ring,
-        source: tuple[SourceNode, Source],
-        active: Sequence[int],
-        policy: Policy,
-        rates: dict[str, float],
-        route: Route,
-        preview: PreviewArea,
+        inlets: Sequence[Inlet],
+        lanes: Sequence[Lane],
+        deliverer: Deliverer,
         meter: Meter,
         options: StreamOptions,
     ) -> None:
         self._hub, self._pool, self._ring = hub, pool, ring
-        self._active = {pool.workers[i].member.settled: i for i in active}
-        self._policy, self._weights = policy, rates or dict.fromkeys(self._active, 1.0)
-        self._route, self._preview, self._options = route, preview, options
+        self.inlets, self.lanes = inlets, lanes
+        self._deliverer, self._options = deliverer, options
         self.meter = meter
-        self._source = source[1]
-        self._lossy = options.feed.lossy
-        self.feeder = make_feeder(source[0], source[1], ring, options.feed, hub.wake)
-        self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
-        self._limit = self._bounded(options.window or natural_window(self._weights, ring.layout.slots))
-        self._offered = 0
-        self._order: deque[Frame] = deque()
-        self._pending: deque[Frame] = deque()
-        self._backlog: dict[int, deque[Frame]] = {i: deque() for i in active}
-        self._in_flight: dict[int, Frame] = {}  # by slot
-        self._depth = dict.fromkeys(active, options.in_flight or LEAST_IN_FLIGHT)
-        self._service_ns: dict[int, float] = {}  # running mean by worker
-        self._views: dict[str, WorkerView] = {}
-        self._next_id = 0
-        self._last_id = -1
-        self._full = False
+        self._entries = [_entries(lanes, inlet.node_id) for inlet in inlets]
+        for lane in lanes:
+            lane.following = tuple(other for other in lanes if lane.stage.index in other.stage.takes)
+        self._single = len(lanes) == 1
+        self._lossy = [inlet for inlet in inlets if inlet.is_lossy]
+        self._frames: dict[int, Frame] = {}  # by slot
+        slots = ring.layout.slots
+        window = options.window or sum(lane.first_window(slots) for lane in lanes)
+        self._intake = Intake(ring, inlets, window)
         self._draining = False
         self._patience_ns: int | None = None  # until when a drain waits for what is in flight
-        self._dropped = 0
         self.failures: list[str] = []
         self.warnings: list[str] = []
-        self._set_alive()
-        self._offer()
+        self._intake.offer(urgent=True)
 
     # ---- figures for snapshots
 
     def frames_in_and_dropped(self) -> tuple[int, int]:
-        """Return both counts of one moment: the feeder's thread may be dropping right now."""
-        replaced = self.feeder.dropped
-        return self._next_id + replaced, self._dropped + replaced
+        """Return how many frames came, and how many of them were dropped: both of one moment."""
+        counts = [inlet.in_and_dropped() for inlet in self.inlets]
+        return sum(came for came, _ in counts), sum(dropped for _, dropped in counts)
+
+    @property
+    def waits(self) -> int:
+        """Return how often a source had to wait since no slot was free."""
+        return self._intake.waits
 
     @property
     def in_engine(self) -> int:
-        return len(self._order)
+        return self._intake.in_engine
 
     @property
     def waiting_for_order(self) -> int:
-        return sum(frame.over for frame in self._order)
+        return sum(frame.over for inlet in self.inlets for frame in inlet.order)
 
     @property
     def reconnects(self) -> int:
-        """Return how often the source was lost and came back, since it was opened."""
-        return self._source.reconnects if isinstance(self._source, LiveNews) else 0
+        """Return how often live sources were lost and came back, since they were opened."""
+        return sum(inlet.reconnects for inlet in self.inlets)
 
     def queue_of(self, worker: int) -> int:
         """Return how many frames a worker has been assigned and not finished."""
-        return len(self._backlog.get(worker, ())) + len(self._pool.workers[worker].in_flight)
+        return self.lanes[self._pool.workers[worker].stage.index].queue_of(worker)
+
+    def source_error(self) -> Cluster4NPUError | None:
+        """Return the error of the first source that broke."""
+        return next((inlet.feeder.error for inlet in self.inlets if inlet.feeder.error), None)
 
     # ---- the loop
 
     def step(self, latest_s: float) -> bool:
         """Wait until something happens (at most until `latest_s`, monotonic) and carry it on; False when over."""
-        for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if self._expects_soon() else 0):
+        soon = any(lane.expects_soon for lane in self.lanes)
+        for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
         for event in self._pool.tick():
             self._take_event(event)
         self._check_time()
         self._deliver()
-        self._offer()
+        self._intake.offer(urgent=not all(lane.is_fed for lane in self.lanes))
         self._take_frames()
         if self._lossy:
             self._let_go()
-            self._offer()
-        self._assign()
-        if self._policy.steals:
-            self._steal()
-        self._dispatch()
-        return not (self.feeder.ended and not self._order)
+        for lane in self.lanes:
+            lane.work()
+        return not self._intake.ended
 
     def _timeout(self, latest_s: float) -> float:
-        due = self.feeder.due_s()
+        due = self._intake.due_s()
         times = [latest_s] + [t for t in (due, self._pool.next_due_s()) if t is not None]
         if self._options.seconds is not None and not self._draining:
             times.append(self.meter.start_ns / 1e9 + self._options.seconds)
@@ -198,17 +135,13 @@ class Stream:
             times.append(self._patience_ns / 1e9)
         return max(0.0, min(times) - time.monotonic())
 
-    def _expects_soon(self) -> bool:
-        """Tell whether the next answer is likely to come before this process could go to sleep and wake up."""
-        return bool(self._in_flight) and min(self._service_ns.values(), default=AWAKE_NS) < AWAKE_NS
-
     def _check_time(self) -> None:
         seconds = self._options.seconds
         over = seconds is not None and time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9
         if over and not self._draining:
             self.drain()
         if self._patience_ns is not None and time.monotonic_ns() > self._patience_ns:
-            self.warnings.append(f"{len(self._order)} frames were not finished in time and were dropped")
+            self.warnings.append(f"{self.in_engine} frames were not finished in time and were dropped")
             self.abandon()
 
     def drain(self) -> None:
@@ -216,196 +149,106 @@ class Stream:
         if self._draining:
             return
         self._draining = True
-        self.feeder.finish()
+        self._intake.finish()
         if self._options.bounded_end:
-            needed_ns = max(
-                (self.queue_of(i) * self._service_ns.get(i, 0.0) for i in self._active.values()), default=0.0
-            )
+            needed_ns = sum(lane.needed_ns() for lane in self.lanes)
             self._patience_ns = time.monotonic_ns() + int(DRAIN_GRACE_S * 1e9 + 2 * needed_ns)
-
-    def _offer(self) -> None:
-        """Give free slots to the feeder: in portions, one wake-up each, unless a worker has nothing left to do."""
-        room = min(len(self._free), self._limit - self._offered - len(self._order))
-        if room < self._limit // _PORTIONS and not self._lossy and all(self._backlog.values()):
-            return
-        for _ in range(room):
-            self._offered += 1
-            self.feeder.offer(self._free.pop())
-        full = self._offered == 0 and not self.feeder.ended
-        if full and not self._full:
-            self.meter.waits += 1
-        self._full = full
-
-    def _take_frames(self) -> None:
-        """Number the frames that the source has filled, for so long that the workers need not wait for it."""
-        until = time.monotonic_ns() + _READ_NS
-        identify, order, pending = self._ring.identify, self._order, self._pending
-        while (filled := self.feeder.take()) is not None:
-            self._offered -= 1
-            frame = Frame(filled.slot, self._next_id, identify(filled.slot, self._next_id), filled)
-            self._next_id += 1
-            order.append(frame)
-            pending.append(frame)
-            if filled.captured_ns >= until:
-                break  # hand on what was read, and look at the workers
-
-    def _let_go(self) -> None:
-        """Drop what no worker has: all but the newest, or the oldest ones until the source has a slot ahead."""
-        latest = self._options.feed.overload == LATEST
-        waiting = [*self._pending, *(f for backlog in self._backlog.values() for f in backlog)]
-        waiting.sort(key=lambda f: f.frame_id)
-        for frame in waiting[:-1]:
-            if not latest and (self._offered > 1 or len(self._order) + self._offered < self._limit):
-                return
-            self._drop(frame)
-
-    def _drop(self, frame: Frame) -> None:
-        if frame.worker == _NOBODY:
-            self._pending.remove(frame)
-        else:
-            self._backlog[frame.worker].remove(frame)
-            self._views[self._pool.workers[frame.worker].member.settled].waiting -= 1
-        self._order.remove(frame)
-        self._dropped += 1
-        self._end(frame, STATUS_DROPPED, time.monotonic_ns())
-        self._ring.set_state(frame.slot, FREE)
-        self._free.append(frame.slot)
-
-    def _assign(self) -> None:
-        while self._pending:
-            key = self._policy.assign(self._views)
-            if key is None:
-                if not self._views and not self._pool.usable():
-                    raise self._nobody_left()
-                return
-            frame = self._pending.popleft()
-            frame.worker = self._active[key]
-            self._backlog[frame.worker].append(frame)
-            self._views[key].waiting += 1
-
-    def _steal(self) -> None:
-        """Give each idle worker the first waiting frame that it would finish before the one who has it."""
-        for key, view in self._views.items():
-            thief = self._active[key]
-            if view.waiting or thief not in self._service_ns:
-                continue
-            for other, backlog in self._backlog.items():
-                if not backlog or other not in self._service_ns:
-                    continue
-                ahead = len(self._pool.workers[other].in_flight)
-                first = max(0, int(self._service_ns[thief] / self._service_ns[other]) - ahead)
-                if first < len(backlog):
-                    frame = backlog[first]
-                    del backlog[first]
-                    self._views[self._pool.workers[other].member.settled].waiting -= 1
-                    frame.worker = thief
-                    self._backlog[thief].append(frame)
-                    view.waiting += 1
-                    break
 
     def retune(self) -> None:
         """Let as many frames in as the measured service times ask for, unless the user has bounded them."""
-        alive = [self._active[key] for key in self._views]
-        if alive and self._options.window is None and all(i in self._service_ns for i in alive):
-            rates = {str(i): 1e9 / self._service_ns[i] for i in alive}
-            self._limit = self._bounded(natural_window(rates, self._ring.layout.slots))
+        windows = [lane.window(self._ring.layout.slots) for lane in self.lanes]
+        if self._options.window is None and None not in windows:
+            self._intake.set_window(sum(window or 0 for window in windows))
 
-    def _bounded(self, window: int) -> int:
-        """Return how many slots may be in use: a source that may not wait has two of its own to read into."""
-        return min(self._ring.layout.slots, window + (2 if self._lossy else 0))
+    def _take_frames(self) -> None:
+        for frame in self._intake.take():
+            self._frames[frame.slot] = frame
+            first, others = self._entries[frame.inlet]
+            frame.stage = first.stage.index
+            first.frames += 1
+            first.put(frame)
+            for lane in others:
+                frame.open += 1
+                self._send(frame, lane)
 
-    def _dispatch(self) -> None:
-        for index, backlog in self._backlog.items():
-            worker = self._pool.workers[index]
-            room = min(self._depth[index] - len(worker.in_flight), len(backlog)) if worker.alive else 0
-            if room <= 0:
-                continue
-            now = time.monotonic_ns()
-            frames = [backlog.popleft() for _ in range(room)]
-            for frame in frames:
-                frame.queued_ns = now
-                self._in_flight[frame.slot] = frame
-            self._pool.give(index, [Work(f.slot, f.generation, f.frame_id) for f in frames])
+    def _let_go(self) -> None:
+        """Drop what no worker has: all but the newest, or the oldest ones until the source has a slot ahead."""
+        for inlet in self._lossy:
+            waiting = [f for f in inlet.order if not any(v.queued_ns for v in (f, *(f.later or ())))]
+            for frame in waiting[:-1]:
+                if inlet.overload != LATEST and self._intake.has_slot_for(inlet):
+                    break
+                self._drop(inlet, frame)
+        self._intake.offer(urgent=True)
+
+    def _drop(self, inlet: Inlet, frame: Frame) -> None:
+        for visit in (frame, *(frame.later or ())):
+            self.lanes[visit.stage].drop(visit)
+        inlet.order.remove(frame)
+        inlet.dropped += 1
+        self._end(frame, STATUS_DROPPED, time.monotonic_ns())
+        self._ring.set_state(frame.slot, FREE)
+        self._intake.free(frame.slot)
+
+    def _send(self, frame: Frame, lane: Lane) -> None:
+        """Let a frame go into one more stage."""
+        visit = Visit(frame.slot, frame.frame_id, frame.generation, lane.stage.index)
+        frame.later = [*(frame.later or ()), visit]
+        lane.frames += 1
+        lane.put(visit)
 
     # ---- what the pool tells
 
     def _take_event(self, event: PoolEvent) -> None:
         if isinstance(event, Completed):
-            self._finish(event.worker, event.dones)
+            lane = self._lane_of(event.worker)
+            self._go_on(lane, lane.finish(event.worker, event.dones))
         elif isinstance(event, Lost):
-            self._lose(event)
+            self._tell_lost(event)
+            lane = self._lane_of(event.worker)
+            self._go_on(lane, lane.lose(event))
         elif isinstance(event, Ready):
-            self._set_alive()
+            self._lane_of(event.worker).set_alive()
 
-    def _finish(self, index: int, dones: Sequence[Done]) -> None:
-        """Take a worker's answers, oldest first."""
-        key = self._pool.workers[index].member.settled
-        frames, busy_ns, spent = 0, 0, 0
-        for done in dones:
-            frame = self._in_flight.get(done.slot)
-            if frame is None or frame.generation != done.generation:
-                continue  # an answer to an earlier use of the slot
-            del self._in_flight[done.slot]
-            _, _, _, started, frame.inferred_ns, finished, frame.result_bytes, frame.error = done
-            frame.started_ns, frame.finished_ns, frame.over = started, finished, True
-            spent = max(finished - started, 1)
-            frames += 1
-            busy_ns += spent
-            self._policy.finished(key, spent / 1e9)
-        if not frames:
-            return
-        self._views[key].waiting -= frames
-        self.meter.finished(index, frames, busy_ns)
-        mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
-        self._service_ns[index] = mean + new * (busy_ns / frames - mean)
-        if self._options.in_flight is None:
-            enough = AHEAD_NS // spent
-            self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
+    def _lane_of(self, worker: int) -> Lane:
+        return self.lanes[self._pool.workers[worker].stage.index]
 
-    def _lose(self, event: Lost) -> None:
+    def _tell_lost(self, event: Lost) -> None:
         worker = self._pool.workers[event.worker]
         self._hub.tell(WorkerFailed(worker.member.id, event.reason, event.final))
         self.warnings.append(
             f"{worker.member.id}: {event.reason}; "
             + ("the run went on without it" if event.final else "it was started again")
         )
-        frames = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
-        for frame in frames:
-            if self._ring.state(frame.slot) == READING:  # begun: the others had only been sent ahead
-                frame.deaths += 1
-                if frame.deaths >= MOST_DEATHS:
-                    frame.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
-                    frame.over = True
-            self._ring.set_state(frame.slot, READY)
-        backlog = self._backlog.get(event.worker, deque())
-        again = [f for f in frames if not f.error] + list(backlog)
-        backlog.clear()
-        self._pending.extendleft(sorted(again, key=lambda f: -f.frame_id))
-        self._set_alive()
-        if not self._pool.usable():
-            raise self._nobody_left()
 
-    def _set_alive(self) -> None:
-        alive = {k: i for k, i in self._active.items() if self._pool.workers[i].alive}
-        self._views = {k: WorkerView(self.queue_of(i), self._depth[i]) for k, i in alive.items()}
-        measured = {k: self._weights[k] for k in alive if self._weights.get(k, 0.0) > 0}
-        self._policy.set_weights(measured or dict.fromkeys(alive, 1.0))
+    def _go_on(self, lane: Lane, visits: Sequence[Visit]) -> None:
+        """Take frames on from a stage that they have left: into those whose inputs are now there, or to the end."""
+        for visit in visits:
+            frame = self._frames[visit.slot]
+            if visit.error and not frame.failure:
+                frame.failure = visit.error if self._single else f"{lane.stage.node_id}: {visit.error}"
+            elif not frame.failure:
+                for following in lane.following:
+                    if self._arrive(frame, following):
+                        frame.open += 1
+                        self._send(frame, following)
+            frame.open -= 1
+            frame.over = frame.open == 0
 
-    def _nobody_left(self) -> RunFailed:
-        reasons = "; ".join(f"{w.member.id}: {w.failure}" for w in self._pool.workers if w.failure)
+    @staticmethod
+    def _arrive(frame: Frame, lane: Lane) -> bool:
+        """Count one of a stage's inputs; tell whether it was the last."""
+        needed = len(lane.stage.takes)
+        if needed == 1:
+            return True
+        frame.arrived = frame.arrived or {}
+        frame.arrived[lane.stage.index] = frame.arrived.get(lane.stage.index, 0) + 1
+        return frame.arrived[lane.stage.index] == needed
+
+    def _all_fail(self, failed: int) -> RunFailed:
         return RunFailed(
             Problem(
-                "every device has failed",
-                field="devices",
-                found=reasons,
-                hint="Choose another device, or look whether its driver or the model is at fault.",
-            )
-        )
-
-    def _all_fail(self) -> RunFailed:
-        return RunFailed(
-            Problem(
-                f"each of the first {self.meter.failed} frames failed",
+                f"each of the first {failed} frames failed",
                 found="; ".join(self.failures[:2]),
                 hint="Look at the first reason: the model, or what is around it, does not fit the frames.",
             )
@@ -414,89 +257,76 @@ class Stream:
     # ---- delivery
 
     def _deliver(self) -> None:
-        order, sinks = self._order, self._route.sinks
-        while order and order[0].over:
-            if sinks and not all(sink.has_room() for sink, _ in sinks):
-                return
-            frame = order.popleft()
-            self._hand_on(frame)
-            self._ring.set_state(frame.slot, FREE)
-            self._free.append(frame.slot)
+        for inlet in self.inlets:
+            order = inlet.order
+            while order and order[0].over:
+                if not self._deliverer.has_room():
+                    return
+                frame = order.popleft()
+                self._hand_on(inlet, frame)
+                self._ring.set_state(frame.slot, FREE)
+                self._intake.free(frame.slot)
 
-    def _hand_on(self, frame: Frame) -> None:
+    def _hand_on(self, inlet: Inlet, frame: Frame) -> None:
         now = time.monotonic_ns()
-        self.meter.out_of_order += frame.frame_id <= self._last_id
-        self._last_id = frame.frame_id
+        self.meter.out_of_order += frame.frame_id <= inlet.last_id
+        inlet.last_id = frame.frame_id
         info = frame.filled.info
-        if frame.error:
+        if frame.failure:
+            inlet.failed += 1
             if len(self.failures) < _FAILURES_TOLD:
-                self.failures.append(f"frame {frame.frame_id}: {frame.error}")
-            self.meter.settle()
-            if self.meter.failed >= MOST_FAILURES and not self.meter.out:
-                raise self._all_fail()
+                which = f"frame {frame.number}" + (f" of {inlet.node_id}" if len(self.inlets) > 1 else "")
+                self.failures.append(f"{which}: {frame.failure}")
+            failed = sum(other.failed for other in self.inlets)
+            if failed >= MOST_FAILURES and not any(other.out for other in self.inlets):
+                raise self._all_fail(failed)
         else:
+            inlet.out += 1
             self.meter.bytes += info.height * info.width * 3
-        self._end(frame, STATUS_FAILED if frame.error else STATUS_DELIVERED, now)
-        if self._route.sinks or self._options.collect or self._hub.preview_wish:
-            self._hand_out(frame, (now - frame.filled.scheduled_ns) / 1e6)
-
-    def _hand_out(self, frame: Frame, latency_ms: float) -> None:
-        """Decode the results, for whoever has asked for them."""
-        values: dict[str, Value] = {}
-        if frame.result_bytes:
-            values = codec.decode(self._ring.result(frame.slot), self._route.exports)
-        info = frame.filled.info
-        device = self._pool.workers[frame.worker].member.id if frame.worker != _NOBODY else ""
-        for sink, wires in self._route.sinks:
-            inputs = {port: values[key] for port, key in wires.items() if key in values}
-            labels = next((self._route.labels[k] for k in wires.values() if k in self._route.labels), ())
-            sink.put(
-                Delivery(
-                    frame.frame_id,
-                    info.stream_ms,
-                    device,
-                    latency_ms,
-                    info.height,
-                    info.width,
-                    inputs,
-                    labels,
-                    frame.error,
-                )
-            )
-        if self._options.collect:
-            self._options.collect(
-                Result(frame.frame_id, device, latency_ms, info.stream_ms, values, frame.error)
-            )
-        wish = self._hub.preview_wish
-        if wish and not frame.error:
-            self._hub.preview_wish = None
-            height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)
-            self._hub.tell(PreviewReady(frame.frame_id, height, width, scale, values))
+        self._end(frame, STATUS_FAILED if frame.failure else STATUS_DELIVERED, now)
+        if self._deliverer.is_wanted:
+            self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
 
     def _end(self, frame: Frame, status: int, now: int) -> None:
+        """Keep the frame's stamps: a row for the stage that it left last, and one for each that it went through."""
+        last: Visit = frame
+        if frame.later:
+            visits = frame.visits() or [frame]
+            last = max(visits, key=lambda visit: visit.finished_ns)
+            for visit in visits:
+                if visit is not last and status == STATUS_DELIVERED:
+                    self._note(frame, visit, STATUS_PASSED, now)
+        self._note(frame, last, status, now)
+
+    def _note(self, frame: Frame, visit: Visit, status: int, now: int) -> None:
         _, _, scheduled_ns, captured_ns = frame.filled
         self.meter.ended(
             frame.frame_id,
-            frame.worker,
+            visit.worker,
             status,
             scheduled_ns,
             captured_ns,
-            frame.queued_ns,
-            frame.started_ns,
-            frame.inferred_ns,
-            frame.finished_ns,
+            visit.queued_ns,
+            visit.started_ns,
+            visit.inferred_ns,
+            visit.finished_ns,
             now,
         )
 
     def abandon(self) -> None:
         """Count everything that is still on its way as dropped."""
-        self.feeder.finish()
-        while (filled := self.feeder.take()) is not None:
-            frame = Frame(filled.slot, self._next_id, 0, filled)
-            self._next_id += 1
-            self._order.append(frame)
-        self._dropped += len(self._order)
+        self._intake.finish()
+        while list(self._intake.take()):
+            pass
         now = time.monotonic_ns()
-        for frame in self._order:
-            self._end(frame, STATUS_DROPPED, now)
-        self._order.clear()
+        for inlet in self.inlets:
+            for frame in inlet.order:
+                self._end(frame, STATUS_DROPPED, now)
+            inlet.dropped += len(inlet.order)
+            inlet.order.clear()
+
+
+def _entries(lanes: Sequence[Lane], source: str) -> tuple[Lane, tuple[Lane, ...]]:
+    """Return the stage into which a source's frames go first, and the others that they go into at once."""
+    first, *others = (lane for lane in lanes if source in lane.stage.sources and not lane.stage.takes)
+    return first, tuple(others)

@@ -18,16 +18,19 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
+from cluster4npu.core.engine.chain import Chain
 from cluster4npu.core.engine.channel import AWAKE_NS, Channel, Control, Done, Record, Work
 from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import WorkerNode
-from cluster4npu.core.nodes.values import Outputs, Tensor
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import PortType
+from cluster4npu.core.nodes.values import Classes, Detections, Outputs, Value
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 _MOST_PROBLEM_TEXT = 600
+_LEAST_RESULT = 16384  # bytes
 _TOGETHER_NS = 200_000  # answers wait for each other so long at most
 
 
@@ -36,6 +39,7 @@ class WorkerSpec:
     """What a worker is started with. `device` is a settled id; the frame size is the largest that will come."""
 
     plan: ExecutionPlan
+    stage: int
     device: str
     frame_height: int
     frame_width: int
@@ -112,7 +116,7 @@ def _serve(stage: LoadedStage, channel: Channel) -> None:
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
     problems = [{k: v[:_MOST_PROBLEM_TEXT] for k, v in p.as_dict().items()} for p in error.problems[:1]]
-    problems[0]["node"] = problems[0]["node"] or spec.plan.stage.node_id
+    problems[0]["node"] = problems[0]["node"] or spec.plan.stages[spec.stage].node_id
     return {"type": type(error).__name__, "problems": problems}
 
 
@@ -128,22 +132,10 @@ class LoadedStage:
     """A stage ready to compute: a session and the nodes around it, bound to the model."""
 
     def __init__(self, spec: WorkerSpec, session: Session, startup_ms: float) -> None:
-        plan = spec.plan
-        graph = Graph.build(plan.config)
         self.session = session
-        self._exports = plan.stage.exports
-        self._source = f"{plan.source}.frame"
-        self._model = plan.stage.node_id
-        self._outputs = f"{self._model}.outputs"
-        before, after = (
-            [self._step(graph, node_id) for node_id in ids] for ids in (plan.stage.before, plan.stage.after)
-        )
-        self._before = before if session.needs_input else []
-        self._after = after
-        self._tensor = ".".join(graph.wires[self._model]["tensor"])
-        nodes = [node for node, _ in before + after]
-        for node in nodes:
-            node.bind(session.info)
+        self._plan = spec.plan
+        self._stage = spec.plan.stages[spec.stage]
+        self._chain = Chain(Graph.build(spec.plan.config), self._stage, session)
         first_ms, result_bytes = self._warm_up(spec)
         self.report: dict[str, Any] = {
             "unit": session.unit,
@@ -161,81 +153,73 @@ class LoadedStage:
         start = time.perf_counter()
         device = DeviceId.parse(spec.device)
         options = registry.device_options(device)
-        session = registry.backend(device.backend).load(spec.model or spec.plan.stage.model, device, options)
+        model = spec.model or spec.plan.stages[spec.stage].model
+        session = registry.backend(device.backend).load(model, device, options)
         return cls(spec, session, (time.perf_counter() - start) * 1e3)
-
-    @staticmethod
-    def _step(graph: Graph, node_id: str) -> tuple[WorkerNode, dict[str, str]]:
-        node = graph.nodes[node_id]
-        assert isinstance(node, WorkerNode)
-        return node, {port: f"{source}.{output}" for port, (source, output) in graph.wires[node_id].items()}
 
     def _warm_up(self, spec: WorkerSpec) -> tuple[float | None, int]:
         """Run one blank frame through, so that what does not fit is refused before the first real one."""
         if not self.session.needs_input:
-            return None, 4096
+            return None, _LEAST_RESULT
         blank = np.zeros((spec.frame_height, spec.frame_width, 3), np.uint8)
+        imports = {key: self._blank(key, blank) for key in self._stage.imports}
         start = time.perf_counter()
-        values, _ = self.compute(blank)
+        values, *_ = self._chain.compute(blank, imports)
         first_ms = (time.perf_counter() - start) * 1e3
-        size = codec.encoded_size({key: values[key] for key in self._exports})
+        size = codec.encoded_size({key: values[key] for key in self._stage.exports})
         open_shape = any(None in shape for shape in self.session.info.output_shapes)
         return first_ms, max(4 * size, 2**20) if open_shape else max(
-            size, 16384
-        )  # 300 boxes of 24 bytes, and room
+            size, _LEAST_RESULT
+        )  # 300 boxes of 24 bytes and what was found in each, and room
+
+    def _blank(self, key: str, blank: np.ndarray) -> Value:
+        """Return what an earlier stage might give for a blank frame: where boxes are wanted, one around all of it."""
+        node, port = key.split(".")
+        cls = node_types()[self._plan.config.node(node).type]
+        kind = next(p.types[0] for p in cls.outputs if p.name == port)
+        if kind is PortType.DETECTIONS:
+            return Detections(np.array([[0, 0, blank.shape[1], blank.shape[0], 1, 0]], np.float32))
+        return Classes(np.empty((0, 2), np.float32)) if kind is PortType.CLASSES else Outputs([])
 
     def label_chunks(self) -> Iterator[Control]:
         """Yield the class names of each node in records of bounded size: a model may name thousands."""
-        for node, _ in self._after:
+        for node in self._chain.after:
             names = [str(name)[:80] for name in getattr(node, "labels", ())]
             for start in range(0, len(names), 10):
                 yield Control("labels", {"node": node.id, "names": names[start : start + 10]})
-
-    def compute(self, image: np.ndarray) -> tuple[dict[str, Any], int]:
-        """Take one frame (H x W x 3 uint8, borrowed) through every node.
-
-        Return all values by NODE.PORT, and when the model was done (monotonic ns).
-        """
-        values: dict[str, Any] = {self._source: image}
-        _run(self._before, values)
-        if self.session.needs_input:
-            tensor: Tensor = values[self._tensor]
-            arrays = self.session.infer(tensor.data)
-            values[self._outputs] = Outputs(arrays, tensor.geometry)
-        else:
-            values[self._outputs] = Outputs(self.session.infer(image))
-        inferred_ns = time.monotonic_ns()
-        _run(self._after, values)
-        return values, inferred_ns
 
     def work(self, ring: Ring, record: Work) -> Done:
         """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised."""
         started = time.monotonic_ns()
         slot, generation, frame_id = record
-        ring.set_state(slot, READING)
-        inferred = used = 0
+        stage = self._stage
+        ring.mark(slot, stage.index, READING)
+        inferred = used = runs = 0
         error = ""
         try:
-            values, inferred = self.compute(ring.image(slot))
-            if self._exports:
-                used = codec.encode(values, self._exports, ring.result(slot))
+            imports = self._imports(ring, slot) if stage.imports else None
+            values, inferred, runs = self._chain.compute(ring.image(slot), imports)
+            if stage.exports:
+                used = codec.encode(values, stage.exports, ring.result(slot, stage.index))
         except Cluster4NPUError as problem:
             error = str(problem)
         except codec.ResultTooLarge as problem:
-            error = f"{self._model}: {problem}. Take only what is needed out of the model, or make its outputs smaller"
+            remedy = "Take only what is needed out of the model, or make its outputs smaller"
+            error = f"{stage.node_id}: {problem}. {remedy}"
         except (
             Exception
         ) as problem:  # a runtime's or a third party's own: this frame fails, the worker goes on
             error = f"{type(problem).__name__}: {problem}"
-        ring.set_state(slot, DONE)
-        return Done(slot, generation, frame_id, started, inferred, time.monotonic_ns(), used, error)
+        ring.mark(slot, stage.index, DONE)
+        finished = time.monotonic_ns()
+        return Done(slot, generation, frame_id, started, inferred, finished, used, runs, error)
 
-
-def _run(steps: list[tuple[WorkerNode, dict[str, str]]], values: dict[str, Any]) -> None:
-    for node, wires in steps:
-        made = node.process({port: values[key] for port, key in wires.items()})
-        for port, value in made.items():
-            values[f"{node.id}.{port}"] = value
+    def _imports(self, ring: Ring, slot: int) -> dict[str, Value]:
+        """Read what earlier stages have left beside the frame."""
+        found: dict[str, Value] = {}
+        for index in self._stage.takes:
+            found |= codec.decode(ring.result(slot, index), self._plan.stages[index].exports)
+        return found
 
 
 def _one_thread_for_opencv() -> None:

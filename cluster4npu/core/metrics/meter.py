@@ -13,7 +13,7 @@ import psutil
 
 from cluster4npu.core.metrics.samples import Samples
 from cluster4npu.core.metrics.statistics import LatencyStats
-from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED, STATUS_FAILED
+from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED, STATUS_FAILED, STATUS_PASSED
 
 _CHUNK = 4096  # frames
 _ROW = struct.Struct("=qhB7q")  # FRAME_TRACE
@@ -87,6 +87,10 @@ class Meter:
         self._period_out = self._period_bytes = 0
         self._period_latency: list[np.ndarray] = []
 
+    def start(self) -> None:
+        """Begin the segment now: what came before was preparation."""
+        self.start_ns = self.last_ns = self._period_ns = time.monotonic_ns()
+
     def finished(self, worker: int, frames: int, busy_ns: int) -> None:
         """Count frames that a worker has finished, and how long it took for them together."""
         device = self.devices[worker]
@@ -135,6 +139,7 @@ class Meter:
         if self.traces is not None:
             self.traces.append(rows)
         self.failed += int((rows["status"] == STATUS_FAILED).sum())
+        self._count_devices(rows[(rows["status"] == STATUS_DELIVERED) | (rows["status"] == STATUS_PASSED)])
         rows = rows[rows["status"] == STATUS_DELIVERED]
         if not rows.size:
             return
@@ -144,6 +149,8 @@ class Meter:
         latency_ms = (rows["delivered_ns"] - rows["scheduled_ns"]) / 1e6
         self.latency_ms.add(latency_ms)
         self._period_latency.append(latency_ms)
+
+    def _count_devices(self, rows: np.ndarray) -> None:
         service_ms = (rows["finished_ns"] - rows["started_ns"]) / 1e6
         for index, device in enumerate(self.devices):
             own = rows["worker"] == index

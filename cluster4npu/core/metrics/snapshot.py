@@ -13,7 +13,7 @@ class DeviceSnapshot:
     state: str  # starting, ready, busy, restarting, failed, stopped
     simulated: bool
     frames: int  # delivered since the run began
-    share: float  # of all delivered frames, 0..1
+    share: float  # of all frames that its stage delivered, 0..1
     fps: float  # finished a second, over the last period
     busy: float  # part of the last period in which it worked, 0..1
     latency_ms: float | None  # mean service time (pre, model, post) over the last period
@@ -21,6 +21,30 @@ class DeviceSnapshot:
     restarts: int
     unit: str = "unknown"  # what really ran it, as the runtime says
     fell_back: bool = False  # an accelerator was asked for, and the processor runs it all
+    stage: str = ""  # the inference node that it serves
+
+
+@dataclass(frozen=True, slots=True)
+class StageSnapshot:
+    """One stage since the run began, by its inference node."""
+
+    id: str
+    frames_in: int
+    frames_out: int
+    frames_failed: int
+    runs: int  # inputs that the model got: one a frame, or one for each crop
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """One source since the run began."""
+
+    id: str
+    frames_in: int
+    frames_dropped: int
+    frames_out: int
+    frames_failed: int
+    in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +83,5 @@ class MetricsSnapshot:
     progress: float | None = None  # 0..1 where the end is known
     mode: str = ""  # of runs in one process
     nodes: tuple[NodeSnapshot, ...] = ()  # of runs in one process
+    stages: tuple[StageSnapshot, ...] = ()
+    sources: tuple[SourceSnapshot, ...] = ()

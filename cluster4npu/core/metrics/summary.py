@@ -12,7 +12,7 @@ from cluster4npu.core.metrics.statistics import LatencyStats
 
 @dataclass(frozen=True, slots=True)
 class DeviceSummary:
-    """One worker over a whole run; `latency_ms` is service time, `share` its part of all delivered frames."""
+    """One worker over a whole run; `latency_ms` is service time, `share` its part of what its stage delivered."""
 
     id: str
     settled_id: str
@@ -30,6 +30,36 @@ class DeviceSummary:
     failed: str = ""
     unit_detail: str = ""  # "118 nodes on cuda, 2 on cpu", where the runtime tells
     fell_back: bool = False  # an accelerator was asked for, and the processor ran it all
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """One stage over a whole run, by its inference node. frames_in = frames_out + frames_dropped + frames_failed.
+
+    `runs` are the inputs that its model got: one a frame, or one for each crop.
+    """
+
+    id: str
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    frames_failed: int
+    runs: int
+    policy: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """One source over a whole run. frames_in = frames_out + frames_dropped + frames_failed; `fps` of frames_out."""
+
+    id: str
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    frames_failed: int
+    fps: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +120,8 @@ class RunSummary:
     simulated: bool
     warnings: tuple[str, ...] = ()
     reconnects: int = 0  # of a live source that was lost and came back
+    stages: tuple[StageSummary, ...] = ()
+    sources: tuple[SourceSummary, ...] = ()
     failures: tuple[str, ...] = ()  # the first few frame errors, in words
     execution: str = "push"
     modes: tuple[ModeSummary, ...] = ()  # of runs in one process: what each node did, and for nobody
@@ -122,9 +154,12 @@ class RunSummary:
                     "startup_ms": d.startup_ms,
                     "first_inference_ms": d.first_inference_ms,
                     "failed": d.failed,
+                    "stage": d.stage,
                 }
                 for d in self.devices
             ],
+            "stages": [{**asdict(stage), "devices": list(stage.devices)} for stage in self.stages],
+            "sources": [asdict(source) for source in self.sources],
             "buffer_full_waits": self.buffer_full_waits,
             "restarts": self.restarts,
             "reconnects": self.reconnects,

@@ -23,6 +23,9 @@ FRAME_TRACE = np.dtype(
 STATUS_DELIVERED = 0
 STATUS_FAILED = 1
 STATUS_DROPPED = 2
+STATUS_PASSED = (
+    3  # a stage that a delivered frame went through before its last one: a row more for that frame
+)
 
 
 def latency_ms(traces: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ class PortType(Enum):
     """What flows along a wire."""
 
     FRAME = "frame"  # H x W x 3 uint8, BGR, borrowed from a shared-memory slot
+    CROPS = "crops"  # values.Crops: pictures cut out of one frame
     TENSOR = "tensor"  # values.Tensor
     OUTPUTS = "outputs"  # values.Outputs
     DETECTIONS = "detections"  # values.Detections
@@ -30,6 +31,11 @@ class PortType(Enum):
     POINTS = "points"  # values.Points
     NUMBER = "number"  # values.Number
     FLAG = "flag"  # values.Flag
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether values of this type can be laid beside the frame, for later stages and for sinks."""
+        return self in RESULTS
 
 
 RESULTS = (
@@ -127,6 +133,7 @@ class Place(Enum):
     """Where a node runs."""
 
     SOURCE = "source"  # manager process: fills slots
+    MUX = "mux"  # nowhere: the frames of several sources go the same way from here on
     WORKER = "worker"  # worker process, around the model
     INFERENCE = "inference"  # worker process: the model itself
     SINK = "sink"  # manager process, in order of frame id
@@ -265,12 +272,35 @@ class WorkerNode(Node):
         """Compute the outputs (by port name) of one frame from its inputs (by port name)."""
 
 
+class FanOutNode(WorkerNode):
+    """A worker node whose one output is a `Crops`: what is behind it runs once for each of them."""
+
+
+class FanInNode(WorkerNode):
+    """A worker node that ends what a fan-out began: at `each_port` it takes an `Each`, one value for every crop.
+
+    `rows_port` must have the same wire as the input of that name of the fan-out node: both count its rows.
+    """
+
+    each_port: ClassVar[str]
+    rows_port: ClassVar[str]
+
+
+class JoinNode(WorkerNode):
+    """A worker node that may take results of models which do not depend on each other; it never needs a model.
+
+    Runs in the manager process where only sinks want it, else in the worker of the stage that does.
+    """
+
+
 @dataclass(slots=True)
 class Delivery:
     """One frame's results as a sink gets them, in order of frame id.
 
     `inputs` holds, by input port, the values (never the frame's pixels); `latency_ms` is end to end; `labels` are
-    the class names behind class indices (empty where the model names none). `error` says why a frame failed.
+    the class names behind class indices (empty where the model names none), `crop_labels` those behind what was found
+    in the crops. `error` says why a frame failed. `source` is the node that the frame is from; with several sources
+    each has an order and frame ids of its own.
     """
 
     frame_id: int
@@ -282,6 +312,8 @@ class Delivery:
     inputs: dict[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     error: str = ""
+    source: str = ""
+    crop_labels: tuple[str, ...] = ()
 
 
 class SinkNode(Node):

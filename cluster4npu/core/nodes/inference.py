@@ -49,6 +49,24 @@ class Inference(Node):
             advanced=True,
             max_length=64,
         )
+        in_flight: int | None = param(
+            None,
+            title="Requests in flight",
+            description="Frames sent ahead to each worker of this stage; empty: as many as keep it busy.",
+            unit="frames",
+            ge=1,
+            le=64,
+            advanced=True,
+        )
+        batch: int = param(
+            1,
+            title="Batch",
+            description="At most so many crops of a frame go into the model at once, where the model takes several.",
+            unit="crops",
+            ge=1,
+            le=64,
+            advanced=True,
+        )
 
     def problems(self) -> list[Problem]:
         found = []

@@ -23,8 +23,8 @@ class Preprocess(WorkerNode):
     type = "preprocess"
     title = "Preprocess"
     category = "Preprocessing"
-    description = "Fits frames to the model's input: size, channel order, value range."
-    inputs = (Port("frame", (PortType.FRAME,)),)
+    description = "Fits frames, or crops of them, to the model's input: size, channel order, value range."
+    inputs = (Port("frame", (PortType.FRAME, PortType.CROPS)),)
     outputs = (Port("tensor", (PortType.TENSOR,)),)
 
     class Params(NodeParams):

@@ -53,21 +53,45 @@ class Outputs:
 
 
 @dataclass(slots=True)
+class Crops:
+    """Pictures cut out of one frame: `images` are h x w x 3 uint8 BGR views of it, borrowed as the frame is.
+
+    `rows` tells for each of them the row of the detections that it was cut from.
+    """
+
+    images: list[np.ndarray]
+    rows: list[int]
+
+
+@dataclass(slots=True)
+class Each:
+    """One value for each crop, and the row of the detections that the crop was cut from."""
+
+    values: list[Any]
+    rows: list[int]
+
+
+@dataclass(slots=True)
 class Detections:
-    """Boxes of one frame: `rows` is n x 6 float32, x1 y1 x2 y2 (pixels of the source frame), score, class index."""
+    """Boxes of one frame: `rows` is n x 6 float32, x1 y1 x2 y2 (pixels of the source frame), score, class index.
+
+    `crops` is n x 2 float32, class index and probability of what another model found in each box (NaN where it was
+    not asked); None where no such model ran.
+    """
 
     kind: ClassVar[str] = "detections"
     rows: np.ndarray
+    crops: np.ndarray | None = None
 
     def to_arrays(self) -> list[np.ndarray]:
-        return [self.rows]
+        return [self.rows] if self.crops is None else [self.rows, self.crops]
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Detections:
-        return cls(arrays[0])
+        return cls(arrays[0], arrays[1] if len(arrays) > 1 else None)
 
     def as_json(self) -> Any:
-        return [
+        found: list[dict[str, Any]] = [
             {
                 "box": [round(float(v), 2) for v in row[:4]],
                 "score": round(float(row[4]), 4),
@@ -75,6 +99,11 @@ class Detections:
             }
             for row in self.rows
         ]
+        if self.crops is not None:
+            for entry, (index, score) in zip(found, self.crops.tolist(), strict=True):
+                known = index == index  # not NaN
+                entry["crop"] = {"class": int(index), "score": round(score, 4)} if known else None
+        return found
 
 
 @dataclass(slots=True)

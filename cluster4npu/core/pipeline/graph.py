@@ -15,7 +15,8 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, Port, ui_hint
 from cluster4npu.core.pipeline.bypass import effective
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
-from cluster4npu.core.pipeline.rates import has_computations, rate_problems
+from cluster4npu.core.pipeline.cut import Cut
+from cluster4npu.core.pipeline.rates import has_computations, rate_problems, runs_in_one_process
 from cluster4npu.core.settings import resolve_path
 
 _NO_CIRCLE = "wires that lead from sources to outputs without coming back"
@@ -23,11 +24,15 @@ _NO_CIRCLE = "wires that lead from sources to outputs without coming back"
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A checked pipeline. `nodes` is in topological order; `wires[node][input port]` is (node, output port)."""
+    """A checked pipeline. `nodes` is in topological order; `wires[node][input port]` is (node, output port).
+
+    `cut` tells the stages that it is run in.
+    """
 
     config: PipelineConfig
     nodes: dict[str, Node]
     wires: dict[str, dict[str, tuple[str, str]]]
+    cut: Cut
 
     def at(self, place: Place) -> list[Node]:
         """Return the nodes that run at this place, in topological order."""
@@ -199,10 +204,16 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     problems += _shape(config, left_out)
     problems += rate_problems(config, made, wires)
     problems += _overwritten(made)
-    if any(p.severity == "error" for p in problems):
+    if circle or len(made) < len(entries):
         return problems, None
     order = TopologicalSorter({n: {s for s, _ in wires[n].values()} for n in wires}).static_order()
-    return problems, Graph(config, {node_id: made[node_id] for node_id in order}, wires)
+    nodes = {node_id: made[node_id] for node_id in order}
+    cut = Cut(nodes, wires)
+    if not runs_in_one_process(config):
+        problems += cut.find_problems()
+    if any(p.severity == "error" for p in problems):
+        return problems, None
+    return problems, Graph(config, nodes, wires, cut)
 
 
 def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, str]]]) -> list[Problem]:
@@ -233,25 +244,30 @@ def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, s
 
 
 def _shape(config: PipelineConfig, left_out: Mapping[str, str]) -> list[Problem]:
-    """Count sources and inference nodes by their type, whatever may be wrong inside them."""
+    """Look for a source and an inference node by their type, whatever may be wrong inside them."""
     without = ", ".join(sorted({*left_out.values()}))
     lost = f" that is run; bypassed: {without}" if without else ""
     types = node_types()
     problems = []
-    for place, what in ((Place.SOURCE, "source"), (Place.INFERENCE, "inference node")):
+    for place, what in ((Place.SOURCE, "a source"), (Place.INFERENCE, "an inference node")):
         ids = [n.id for n in config.nodes if n.type in types and types[n.type].place is place]
-        if not ids and place is Place.INFERENCE and has_computations(config):
-            continue
-        if len(ids) != 1:
+        if not ids and not (place is Place.INFERENCE and has_computations(config)):
             problems.append(
                 Problem(
-                    f"a pipeline needs exactly one {what}",
-                    node=ids[1] if ids else "",
-                    found=", ".join(ids) or f"none{lost}",
-                    allowed=f"one {what}",
-                    hint=f"Remove the others: one {what} per pipeline can be run by this version."
-                    if ids
-                    else f"Drag {'an' if what[0] in 'aeiou' else 'a'} {what} from the palette.",
+                    f"a pipeline needs {what}",
+                    found=f"none{lost}",
+                    allowed="one or more",
+                    hint=f"Drag {what} from the palette.",
+                )
+            )
+        if len(ids) > 1 and runs_in_one_process(config):
+            problems.append(
+                Problem(
+                    f"what is computed on demand takes {what}, and no more",
+                    node=ids[1],
+                    found=", ".join(ids),
+                    allowed=what.replace("an ", "one ").replace("a ", "one "),
+                    hint='Remove the others, or set "execution" of the pipeline to "push".',
                 )
             )
     return problems

@@ -1,9 +1,10 @@
-"""What is run: a checked graph cut into source, stage and sinks, with the stage's pool of devices settled."""
+"""What is run: a checked graph cut into sources, stages and sinks, with each stage's pool of devices settled."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -36,51 +37,101 @@ class PoolMember:
 class StagePlan:
     """The nodes around one inference node, in order, all run inside its workers.
 
-    `exports` are the outputs (NODE.PORT) that sinks need; the frame itself is not among them.
+    `each` are those nodes that run once for every crop. `exports` are the outputs (NODE.PORT) that sinks or later
+    stages need, `imports` those of earlier stages that this one needs; the frame itself, under the names `frames`, is
+    not among them. `takes` are the indices of the stages that must have finished a frame before.
     """
 
+    index: int
     node_id: str
     model: Path | None
     before: tuple[str, ...]
     after: tuple[str, ...]
+    each: tuple[str, ...]
+    imports: tuple[str, ...]
     exports: tuple[str, ...]
+    frames: tuple[str, ...]
+    sources: tuple[str, ...]
+    takes: tuple[int, ...]
     pool: tuple[PoolMember, ...]
     policy: str
+    in_flight: int | None
+    batch: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionPlan:
-    """Everything that the manager needs, small enough to be sent to it."""
+    """Everything that the manager needs, small enough to be sent to it.
+
+    `stages` come behind those that they take results of. `joins` are nodes that the manager runs for sinks.
+    """
 
     config: PipelineConfig
-    source: str
-    stage: StagePlan
+    sources: tuple[str, ...]
+    stages: tuple[StagePlan, ...]
+    joins: tuple[str, ...]
     sinks: tuple[str, ...]
 
     @property
-    def simulated(self) -> bool:
-        """Tell whether any device of the pool is simulated."""
-        return any(member.simulated for member in self.stage.pool)
+    def stage(self) -> StagePlan:
+        """Return the one stage; raises PipelineInvalid where there are several, for work that knows only one."""
+        if len(self.stages) > 1:
+            raise PipelineInvalid(
+                Problem(
+                    "this works on pipelines of one inference node only",
+                    node=self.stages[1].node_id,
+                    found=", ".join(stage.node_id for stage in self.stages),
+                    allowed="one inference node",
+                    hint="Take the other stages out of a copy of the pipeline, and measure each by itself.",
+                )
+            )
+        return self.stages[0]
 
-    def stage_digest(self) -> str:
-        """Return the SHA-256 (hex) of what a worker computes for a frame: nodes, parameters and the model's bytes."""
-        nodes = (*self.stage.before, self.stage.node_id, *self.stage.after)
+    @property
+    def members(self) -> tuple[PoolMember, ...]:
+        """Return the workers of all stages, in the order of their indices."""
+        return tuple(member for stage in self.stages for member in stage.pool)
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether any device of any pool is simulated."""
+        return any(member.simulated for member in self.members)
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Return what all stages leave beside the frame."""
+        return tuple(export for stage in self.stages for export in stage.exports)
+
+    def stages_of(self, source: str) -> tuple[StagePlan, ...]:
+        """Return the stages that a source's frames go through."""
+        return tuple(stage for stage in self.stages if source in stage.sources)
+
+    def stage_digest(self, index: int = 0) -> str:
+        """Return the SHA-256 (hex) of what a stage's workers compute for a frame: nodes, parameters, the model's bytes.
+
+        What the stages before it compute counts too, since it decides on the work.
+        """
+        stage = self.stages[index]
+        nodes = (*stage.before, stage.node_id, *stage.after)
         what = [(n.type, sorted(n.params.items(), key=lambda i: i[0])) for n in map(self.config.node, nodes)]
-        what = [
-            (t, [(k, v) for k, v in params if k not in ("devices", "policy", "model")]) for t, params in what
-        ]
+        what = [(t, [(k, v) for k, v in params if k not in _NOT_COMPUTED]) for t, params in what]
         digest = hashlib.sha256(repr(what).encode())
-        if self.stage.model is not None:
-            with self.stage.model.open("rb") as file:
+        for earlier in stage.takes:
+            digest.update(self.stage_digest(earlier).encode())
+        if stage.model is not None:
+            with stage.model.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()
 
 
+_NOT_COMPUTED = ("devices", "policy", "in_flight", "model")
+
+
 def make_plan(
     config: PipelineConfig, *, devices: tuple[str, ...] | None = None, policy: str | None = None
 ) -> ExecutionPlan:
-    """Check the pipeline and settle its devices; `devices` and `policy` replace those of the inference node.
+    """Check the pipeline and settle its devices; `devices` and `policy` replace those of every inference node.
 
     Raises PipelineInvalid with every problem, DeviceUnavailable naming a device that is not here.
     """
@@ -94,45 +145,69 @@ def make_plan(
     graph = Graph.build(config)
     if runs_in_one_process(config):
         raise InputError(no_devices_to_compare())
-    (inference,) = graph.at(Place.INFERENCE)
-    before = graph.upstream(inference.id)
-    sinks = graph.at(Place.SINK)
-    (source,) = graph.at(Place.SOURCE)
-    workers = [n.id for n in graph.at(Place.WORKER)]
-    needed = {n for sink in sinks for n in graph.upstream(sink.id)}
-    exports = {
-        f"{node}.{port}"
-        for sink in sinks
-        for node, port in graph.wires[sink.id].values()
-        if node != source.id
-    }
-    for export in sorted(exports):
-        node = export.split(".")[0]
-        if node in before:
-            raise PipelineInvalid(
-                Problem(
-                    "only results can be wired to an output node",
-                    node=node,
-                    found=export,
-                    allowed=f"what comes after '{inference.id}'",
-                    hint="Connect the output node behind the inference node.",
-                )
-            )
-    model = None if inference.params.model == NO_MODEL else resolve_path(inference.params.model, config.base)
     return ExecutionPlan(
         config=graph.config,
-        source=source.id,
-        stage=StagePlan(
-            node_id=inference.id,
-            model=model,
-            before=tuple(n for n in workers if n in before),
-            after=tuple(n for n in workers if n not in before and n in needed),
-            exports=tuple(sorted(exports)),
-            pool=make_pool(inference.params.devices, inference.id, model),
-            policy=inference.params.policy,
-        ),
-        sinks=tuple(s.id for s in sinks),
+        sources=tuple(node.id for node in graph.at(Place.SOURCE)),
+        stages=_stages(graph),
+        joins=graph.cut.joins(),
+        sinks=tuple(node.id for node in graph.at(Place.SINK)),
     )
+
+
+def _stages(graph: Graph) -> tuple[StagePlan, ...]:
+    cuts = graph.cut.stages()
+    made_by = {export: index for index, cut in enumerate(cuts) for export in cut.exports}
+    nodes = [graph.nodes[cut.node_id] for cut in cuts]
+    models = [
+        None if node.params.model == NO_MODEL else resolve_path(node.params.model, graph.config.base)
+        for node in nodes
+    ]
+    pools = _pools([(n.params.devices, n.id, model) for n, model in zip(nodes, models, strict=True)])
+    return tuple(
+        StagePlan(
+            index=index,
+            node_id=cut.node_id,
+            model=models[index],
+            before=cut.before,
+            after=cut.after,
+            each=cut.each,
+            imports=cut.imports,
+            exports=cut.exports,
+            frames=cut.frames,
+            sources=cut.sources,
+            takes=tuple(sorted({made_by[key] for key in cut.imports})),
+            pool=pools[index],
+            policy=nodes[index].params.policy,
+            in_flight=nodes[index].params.in_flight,
+            batch=nodes[index].params.batch,
+        )
+        for index, cut in enumerate(cuts)
+    )
+
+
+def _pools(asked: Sequence[tuple[tuple[str, ...], str, Path | None]]) -> list[tuple[PoolMember, ...]]:
+    """Settle the pools of all stages (devices, node, model) together, since they share the machine.
+
+    A device that an earlier stage has already gets another worker: `onnx:cpu#2`.
+    """
+    if len(asked) == 1:
+        return [make_pool(*asked[0])]
+    pools = [make_pool(*stage) for stage in asked]  # checked, and with default devices
+    taken: set[DeviceId] = set()
+    for number, pool in enumerate(pools):
+        ids = []
+        for member in pool:
+            device = DeviceId.parse(member.id)
+            while device in taken or device in ids:
+                device = replace(device, replica=device.replica + 1)
+            ids.append(device)
+        taken.update(ids)
+        pools[number] = tuple(
+            replace(member, id=str(device)) for member, device in zip(pool, ids, strict=True)
+        )
+    every = tuple(DeviceId.parse(member.id) for pool in pools for member in pool)
+    settled = iter(registry.settle(every))
+    return [tuple(replace(member, settled=str(next(settled))) for member in pool) for pool in pools]
 
 
 def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = None) -> tuple[PoolMember, ...]:

@@ -15,7 +15,7 @@ from cluster4npu.core.engine.channel import AWAKE_NS, MAX_RECORD, Channel, Contr
 NS = st.integers(0, 2**62)
 U32 = st.integers(0, 2**32 - 1)
 WORK = st.builds(Work, U32, U32, st.integers(-1, 2**62))
-DONE = st.builds(Done, U32, U32, NS, NS, NS, NS, U32, st.text(max_size=50))
+DONE = st.builds(Done, U32, U32, NS, NS, NS, NS, U32, st.integers(0, 2**16 - 1), st.text(max_size=50))
 CONTROL = st.builds(
     Control, st.sampled_from(["attach", "labels"]), st.dictionaries(st.text(), st.text(max_size=600))
 )
@@ -34,7 +34,7 @@ def test_records_come_as_they_were_sent(records):
 
 
 def test_long_error_is_cut_to_one_record():
-    record = Done(1, 2, 3, 4, 5, 6, 7, "ä" * 10_000)
+    record = Done(1, 2, 3, 4, 5, 6, 7, 1, "ä" * 10_000)
     assert len(pack(record)) <= MAX_RECORD
     assert through_a_pipe(record)[0].error.startswith("ää")
 

@@ -56,7 +56,7 @@ class Node(SourceNode):
 
 @pytest.fixture
 def ring():
-    ring = Ring.create(4, 12, 16)
+    ring = Ring.create(4, 12, [16])
     yield ring
     ring.unlink()
 

@@ -10,7 +10,7 @@ from cluster4npu.core.errors import RunFailed
 
 
 def test_slots_are_separate_and_shared():
-    ring = Ring.create(5, frame_bytes=10 * 7 * 3, result_bytes=100)
+    ring = Ring.create(5, frame_bytes=10 * 7 * 3, result_bytes=[100])
     try:
         other = Ring.attach(ring.layout)
         for slot in range(5):
@@ -27,7 +27,7 @@ def test_slots_are_separate_and_shared():
 
 
 def test_image_is_a_view_of_the_slot():
-    ring = Ring.create(2, frame_bytes=300, result_bytes=1)
+    ring = Ring.create(2, frame_bytes=300, result_bytes=[1])
     try:
         ring.table[1]["height"], ring.table[1]["width"] = 5, 4
         assert np.shares_memory(ring.image(1), ring.frame(1))
@@ -44,4 +44,4 @@ def test_slots_keep_every_worker_busy(workers, in_flight):
 
 def test_too_large_a_ring_is_refused():
     with pytest.raises(RunFailed):
-        Ring.create(1000, 10**10, 1)
+        Ring.create(1000, 10**10, [1])

@@ -23,7 +23,7 @@ TYPES = node_types()
 EXPECTED = {
     "video_file", "image_folder", "camera", "rtsp", "synthetic",
     "preprocess", "inference", "detections", "classify",
-    "preview", "jsonl", "count",
+    "preview", "jsonl", "count", "crop_boxes", "attach", "merge", "mux",
 }  # fmt: skip
 CATEGORIES = {"Sources", "Preprocessing", "Inference", "Postprocessing", "Vision", "Logic", "Outputs"}
 FILE_SOURCES = ("video_file", "image_folder", "synthetic")
@@ -59,6 +59,7 @@ class TestEveryType:
         assert all(len(port.types) == 1 for port in cls.outputs)
         kinds = {
             Place.SOURCE: (SourceNode, False, True),
+            Place.MUX: (Node, True, True),
             Place.WORKER: (WorkerNode, True, True),
             Place.INFERENCE: (Node, True, True),
             Place.SINK: (SinkNode, True, False),

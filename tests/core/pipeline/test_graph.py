@@ -45,10 +45,10 @@ def test_a_good_pipeline_has_no_problem_and_a_topological_order():
     ("config", "node", "words"),
     [
         (PipelineConfig(), "", "empty"),
-        (pipeline(drop="source"), "", "exactly one source"),
-        (pipeline(drop="model"), "", "exactly one inference"),
+        (pipeline(drop="source"), "", "needs a source"),
+        (pipeline(drop="model"), "", "needs an inference"),
         (pipeline(drop="prep"), "model", "'tensor' is not connected"),
-        (pipeline(extra=(NodeConfig(id="s2", type="synthetic"),)), "s2", "exactly one source"),
+        (pipeline(extra=(NodeConfig(id="s2", type="synthetic"),)), "s2", "come to no model"),
         (pipeline(extra=(NodeConfig(id="x", type="letterbocks"),)), "x", "unknown node type"),
         (pipeline(extra=(NodeConfig(id="x", type="count", params={"paht": 1}),)), "x", "unknown field"),
         (pipeline().with_params("boxes", confidence=1.5), "boxes", "less than or equal to 1"),

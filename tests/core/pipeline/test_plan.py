@@ -32,7 +32,7 @@ def config():
 
 def test_only_what_somebody_needs_is_run(config):
     plan = make_plan(config, devices=("sim:ane",))
-    assert plan.source == "source" and set(plan.sinks) == {"view", "count"}
+    assert plan.sources == ("source",) and set(plan.sinks) == {"view", "count"}
     assert plan.stage.before == ("prep",)
     assert plan.stage.after == ("boxes",)
     assert plan.stage.exports == ("boxes.detections",)

@@ -1,0 +1,128 @@
+"""Handing frames on: decoding what the stages left, joining branches, and giving it to whoever asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cluster4npu.core.engine import codec
+from cluster4npu.core.engine.frames import Frame
+from cluster4npu.core.engine.hub import Hub
+from cluster4npu.core.engine.messages import PreviewReady, Result
+from cluster4npu.core.engine.outlets import SinkThread
+from cluster4npu.core.engine.pool import WorkerPool
+from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.ring import Ring
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.nodes.base import Delivery, WorkerNode
+from cluster4npu.core.nodes.values import Value
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """One sink: by input port the NODE.PORT that it takes, the sources whose frames come to it, and class names."""
+
+    sink: SinkThread
+    wires: Mapping[str, str]
+    sources: frozenset[str]
+    labels: Names = ()
+    crop_labels: Names = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a segment needs to know of the graph.
+
+    `exports` are the values (NODE.PORT) of each stage, `joins` nodes that join the results of several (with the
+    NODE.PORT of each input), and `shown` what callers and the preview get.
+    """
+
+    exports: tuple[tuple[str, ...], ...]
+    joins: tuple[tuple[WorkerNode, Mapping[str, str]], ...]
+    shown: tuple[str, ...]
+    outlets: tuple[Outlet, ...]
+
+
+class Deliverer:
+    """Hands finished frames on. `collect`: where results go beside the sinks, if anywhere."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        pool: WorkerPool,
+        ring: Ring,
+        route: Route,
+        preview: PreviewArea,
+        collect: Callable[[Result], None] | None,
+    ) -> None:
+        self._hub, self._pool, self._ring = hub, pool, ring
+        self._route, self._preview, self._collect = route, preview, collect
+
+    def has_room(self) -> bool:
+        """Tell whether every sink can take a frame."""
+        return all(outlet.sink.has_room() for outlet in self._route.outlets)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Tell whether anybody wants the results of the next frame."""
+        return bool(self._route.outlets or self._collect or self._hub.preview_wish)
+
+    def hand_out(self, frame: Frame, source: str, latency_ms: float) -> None:
+        """Decode the frame's results, for whoever has asked for them."""
+        values = self._values(frame)
+        info = frame.filled.info
+        device = ", ".join(self._pool.workers[visit.worker].member.id for visit in frame.visits())
+        for outlet in self._route.outlets:
+            if source not in outlet.sources:
+                continue
+            inputs = {port: values[key] for port, key in outlet.wires.items() if key in values}
+            outlet.sink.put(
+                Delivery(
+                    frame.number,
+                    info.stream_ms,
+                    device,
+                    latency_ms,
+                    info.height,
+                    info.width,
+                    inputs,
+                    outlet.labels,
+                    frame.failure,
+                    source,
+                    outlet.crop_labels,
+                )
+            )
+        wish = self._hub.preview_wish
+        shown = {key: values[key] for key in self._route.shown if key in values}
+        if self._collect:
+            result = Result(frame.number, device, latency_ms, info.stream_ms, shown, frame.failure, source)
+            self._collect(result)
+        if wish and not frame.failure:
+            self._hub.preview_wish = None
+            height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)
+            self._hub.tell(PreviewReady(frame.number, height, width, scale, shown, source))
+
+    def _values(self, frame: Frame) -> dict[str, Value]:
+        values: dict[str, Value] = {}
+        if frame.failure:
+            return values
+        for visit in frame.visits():
+            if visit.result_bytes:
+                area = self._ring.result(frame.slot, visit.stage)
+                values |= codec.decode(area, self._route.exports[visit.stage])
+        for node, wires in self._route.joins:
+            if all(key in values for key in wires.values()):
+                values |= _joined(node, {port: values[key] for port, key in wires.items()})
+        return values
+
+
+def _joined(node: WorkerNode, inputs: Mapping[str, Value]) -> dict[str, Value]:
+    try:
+        made = node.process(inputs)
+    except Cluster4NPUError:
+        raise
+    except Exception as error:  # a third party's node: it ends the run in order
+        problem = Problem(f"the node broke: {error}", node.id, found=type(error).__name__)
+        raise RunFailed(problem) from error
+    return {f"{node.id}.{port}": value for port, value in made.items()}

@@ -1,0 +1,248 @@
+"""One stage of a running segment: the frames that wait for it, its workers, and which of them gets what.
+
+    pending -> a worker's backlog -> in flight -> ended
+
+A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from cluster4npu.core.engine.channel import AWAKE_NS, Done, Work
+from cluster4npu.core.engine.frames import NOBODY, Visit
+from cluster4npu.core.engine.pool import Lost, WorkerPool
+from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.metrics.meter import Meter
+from cluster4npu.core.pipeline.plan import StagePlan
+from cluster4npu.core.scheduling.base import Policy, WorkerView
+
+LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
+AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
+MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
+_NEW_SHARE = 0.1  # of the latest service time in the running mean
+
+
+def natural_window(rates: Mapping[str, float], slots: int) -> int:
+    """Return how many frames shall be in a stage at once: enough for full speed, since more only wait.
+
+    While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
+    twice its service time at the summed rate. On top comes what is sent ahead. A worker without a rate counts like the
+    slowest one: fresh memory costs time, and what the first frames show will tell (`Lane.window`).
+    """
+    least = min((rate for rate in rates.values() if rate > 0), default=1.0)
+    measured = [rate or least for rate in rates.values()]
+    ahead = sum(
+        max(LEAST_IN_FLIGHT, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT)) for rate in measured
+    )
+    return min(slots, math.ceil(2 * sum(measured) / min(measured)) + ahead + 2)
+
+
+class Lane:
+    """A stage at work. Every frame that is `put` ends once: `finish` or `lose` returns it.
+
+    `frames` counts those that were put, `failed` those of them that ended with an error, `ended` all that ended, and
+    `runs` the inputs that the model got for them.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        ring: Ring,
+        stage: StagePlan,
+        active: Sequence[int],
+        policy: Policy,
+        rates: Mapping[str, float],
+        in_flight: int | None,
+        meter: Meter,
+    ) -> None:
+        self.stage = stage
+        self.following: tuple[Lane, ...] = ()  # the stages that take its results
+        self.frames = self.ended = self.failed = self.runs = 0
+        self._pool, self._ring, self._meter = pool, ring, meter
+        self._active = {pool.workers[i].member.settled: i for i in active}
+        self._policy = policy
+        self._weights = dict(rates) or dict.fromkeys(self._active, 1.0)
+        self._in_flight_wanted = in_flight
+        self._pending: deque[Visit] = deque()
+        self._backlog: dict[int, deque[Visit]] = {i: deque() for i in active}
+        self._in_flight: dict[int, Visit] = {}  # by slot
+        self._depth = dict.fromkeys(active, in_flight or LEAST_IN_FLIGHT)
+        self._service_ns: dict[int, float] = {}  # running mean by worker
+        self._views: dict[str, WorkerView] = {}
+        self.put = self._pending.append
+        self.set_alive()
+
+    @property
+    def is_fed(self) -> bool:
+        """Tell whether every worker has a frame waiting."""
+        return all(self._backlog.values())
+
+    @property
+    def expects_soon(self) -> bool:
+        """Tell whether the next answer is likely to come before this process could go to sleep and wake up."""
+        return bool(self._in_flight) and min(self._service_ns.values(), default=AWAKE_NS) < AWAKE_NS
+
+    def queue_of(self, worker: int) -> int:
+        """Return how many frames a worker has been assigned and not finished."""
+        return len(self._backlog.get(worker, ())) + len(self._pool.workers[worker].in_flight)
+
+    def needed_ns(self) -> float:
+        """Return how long the workers should take for what they have."""
+        times = (self.queue_of(i) * self._service_ns.get(i, 0.0) for i in self._active.values())
+        return max(times, default=0.0)
+
+    def drop(self, visit: Visit) -> None:
+        """Take a frame back that no worker has got yet."""
+        if visit.worker == NOBODY:
+            self._pending.remove(visit)
+        else:
+            self._backlog[visit.worker].remove(visit)
+            self._views[self._pool.workers[visit.worker].member.settled].waiting -= 1
+
+    def window(self, slots: int) -> int | None:
+        """Return the natural window by the service times that were measured; None until all workers have one."""
+        alive = [self._active[key] for key in self._views]
+        if not alive or any(i not in self._service_ns for i in alive):
+            return None
+        return natural_window({str(i): 1e9 / self._service_ns[i] for i in alive}, slots)
+
+    def first_window(self, slots: int) -> int:
+        """Return the natural window by the calibrated rates."""
+        return natural_window(self._weights, slots)
+
+    def work(self) -> None:
+        """Give what waits to the workers; raises RunFailed when none of them is left."""
+        if self._pending:
+            self._assign()
+        if self._policy.steals:
+            self._steal()
+        self._dispatch()
+
+    def _assign(self) -> None:
+        while self._pending:
+            key = self._policy.assign(self._views)
+            if key is None:
+                if not self._views and not self._pool.usable(self.stage.index):
+                    raise self._nobody_left()
+                return
+            visit = self._pending.popleft()
+            visit.worker = self._active[key]
+            self._backlog[visit.worker].append(visit)
+            self._views[key].waiting += 1
+
+    def _steal(self) -> None:
+        """Give each idle worker the first waiting frame that it would finish before the one who has it."""
+        for key, view in self._views.items():
+            thief = self._active[key]
+            if view.waiting or thief not in self._service_ns:
+                continue
+            for other, backlog in self._backlog.items():
+                if not backlog or other not in self._service_ns:
+                    continue
+                ahead = len(self._pool.workers[other].in_flight)
+                first = max(0, int(self._service_ns[thief] / self._service_ns[other]) - ahead)
+                if first < len(backlog):
+                    visit = backlog[first]
+                    del backlog[first]
+                    self._views[self._pool.workers[other].member.settled].waiting -= 1
+                    visit.worker = thief
+                    self._backlog[thief].append(visit)
+                    view.waiting += 1
+                    break
+
+    def _dispatch(self) -> None:
+        for index, backlog in self._backlog.items():
+            worker = self._pool.workers[index]
+            room = min(self._depth[index] - len(worker.in_flight), len(backlog)) if worker.alive else 0
+            if room <= 0:
+                continue
+            now = time.monotonic_ns()
+            visits = [backlog.popleft() for _ in range(room)]
+            for visit in visits:
+                visit.queued_ns = now
+                self._in_flight[visit.slot] = visit
+            self._pool.give(index, [Work(v.slot, v.generation, v.frame_id) for v in visits])
+
+    # ---- what the pool tells
+
+    def finish(self, index: int, dones: Sequence[Done]) -> list[Visit]:
+        """Take a worker's answers, oldest first; return what has ended with them."""
+        key = self._pool.workers[index].member.settled
+        ended: list[Visit] = []
+        busy_ns, spent = 0, 0
+        for done in dones:
+            visit = self._in_flight.get(done.slot)
+            if visit is None or visit.generation != done.generation:
+                continue  # an answer to an earlier use of the slot
+            del self._in_flight[done.slot]
+            _, _, _, started, visit.inferred_ns, finished, visit.result_bytes, runs, visit.error = done
+            visit.started_ns, visit.finished_ns = started, finished
+            self.runs += runs
+            ended.append(visit)
+            if visit.error:
+                self.failed += 1
+            spent = max(finished - started, 1)
+            busy_ns += spent
+            self._policy.finished(key, spent / 1e9)
+        frames = len(ended)
+        if not frames:
+            return ended
+        self.ended += frames
+        self._views[key].waiting -= frames
+        self._meter.finished(index, frames, busy_ns)
+        mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
+        self._service_ns[index] = mean + new * (busy_ns / frames - mean)
+        if self._in_flight_wanted is None:
+            enough = AHEAD_NS // spent
+            self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
+        return ended
+
+    def lose(self, event: Lost) -> list[Visit]:
+        """Take back what a lost worker had; return what has ended with it. Raises RunFailed when none is left."""
+        visits = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
+        ended = []
+        for visit in visits:
+            if self._ring.is_begun(visit.slot, self.stage.index):  # the others had only been sent ahead
+                visit.deaths += 1
+                if visit.deaths >= MOST_DEATHS:
+                    visit.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+                    ended.append(visit)
+            self._ring.mark(visit.slot, self.stage.index, FREE)
+            if not visit.error:
+                visit.worker, visit.queued_ns = NOBODY, 0
+        self.failed += len(ended)
+        self.ended += len(ended)
+        backlog = self._backlog.get(event.worker, deque())
+        for visit in backlog:
+            visit.worker = NOBODY
+        again = [v for v in visits if not v.error] + list(backlog)
+        backlog.clear()
+        self._pending.extendleft(sorted(again, key=lambda v: -v.frame_id))
+        self.set_alive()
+        if not self._pool.usable(self.stage.index):
+            raise self._nobody_left()
+        return ended
+
+    def set_alive(self) -> None:
+        """Look again which workers are there."""
+        alive = {k: i for k, i in self._active.items() if self._pool.workers[i].alive}
+        self._views = {k: WorkerView(self.queue_of(i), self._depth[i]) for k, i in alive.items()}
+        measured = {k: self._weights[k] for k in alive if self._weights.get(k, 0.0) > 0}
+        self._policy.set_weights(measured or dict.fromkeys(alive, 1.0))
+
+    def _nobody_left(self) -> RunFailed:
+        workers = self._pool.of(self.stage.index)
+        return RunFailed(
+            Problem(
+                "every device has failed",
+                node=self.stage.node_id,
+                field="devices",
+                found="; ".join(f"{w.member.id}: {w.failure}" for w in workers if w.failure),
+                hint="Choose another device, or look whether its driver or the model is at fault.",
+            )
+        )
