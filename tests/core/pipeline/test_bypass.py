@@ -86,7 +86,7 @@ def test_an_output_that_is_bypassed_gets_nothing_and_the_rest_runs() -> None:
 
 def test_what_needs_a_bypassed_node_is_left_out_and_named() -> None:
     problems = find_problems(bypassed(simulated(), "preprocess"))
-    (shape,) = [p for p in problems if "exactly one inference" in p.message]
+    (shape,) = [p for p in problems if "needs an inference node" in p.message]
     assert "bypassed: preprocess" in shape.found
     assert any(p.node == "inference" and "'preprocess' is bypassed" in p.message for p in problems)
 
