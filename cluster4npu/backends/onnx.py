@@ -18,9 +18,9 @@ from cluster4npu.core.devices.detect import cpu_name, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import (
+    cannot_load,
     check_input,
     check_outputs,
-    corrupt,
     labels_from,
     read_model_file,
 )
@@ -143,7 +143,7 @@ class OnnxSession(Session):
                 str(model), settings, providers=_providers(runtime, settings, device), enable_fallback=0
             )
         except self._errors as error:
-            raise corrupt(model, str(error)) from error
+            raise cannot_load(model, device.device, str(error)) from error
         self.info = self._describe(model, sha256)
         self.unit, self.unit_detail = placement(self._session)
         self._binding, self._outputs = self._bind()

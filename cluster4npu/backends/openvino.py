@@ -17,9 +17,9 @@ from cluster4npu.core.devices.detect import memory_bytes, share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import (
+    cannot_load,
     check_input,
     check_outputs,
-    corrupt,
     labels_from,
     read_model_file,
 )
@@ -137,7 +137,7 @@ class OpenVinoSession(Session):
         try:
             network = core.read_model(str(model))
         except RuntimeError as error:
-            raise corrupt(model, _line(error)) from error
+            raise cannot_load(model, device.device, _line(error)) from error
         self.origin = precision.Origin.of(_metadata(network))
         self.info = _model_info(network, model, self.origin.sha256 or sha256)
         target = device.unit.upper().replace(":", ".")

@@ -145,6 +145,16 @@ def text_output(path: Path, size: int = 16) -> Path:
     return _save(path, nodes, {"words": words}, [tensor("image", shape)], [tensor("values", shape), text])
 
 
+def custom_operator(path: Path) -> Path:
+    """Needs an operator that no runtime has."""
+    shape = [1, 3, 8, 8]
+    node = helper.make_node("Warp", ["image"], ["values"], domain="com.example")
+    graph = helper.make_graph([node], "tiny", [tensor("image", shape)], [tensor("values", shape)])
+    sets = [helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), path)
+    return path
+
+
 def network(path: Path) -> Path:
     """Two convolutions deep, so that rounding has something to add up; 1 x 3 x 32 x 32."""
     nodes = [

@@ -207,14 +207,6 @@ def _folder(path: Path, make: ModuleType) -> Path:
     return path
 
 
-def _external(path: Path, make: ModuleType) -> Path:
-    if make is not models:
-        pytest.skip("only ONNX files keep weights in other files")
-    return models.conv(
-        path, save_as_external_data=True, all_tensors_to_one_file=True, location="w.bin", size_threshold=0
-    )
-
-
 def _text(path: Path, make: ModuleType) -> Path:
     if make is not models or path.suffix != ".onnx":
         pytest.skip("only ONNX models give texts")
@@ -227,7 +219,6 @@ WRONG = {
     "empty": _empty,
     "missing": lambda path, make: path,
     "folder": _folder,
-    "external data": _external,
     "two inputs": lambda path, make: make.two_inputs(path),
     "no image": lambda path, make: make.vector_input(path),
     "text output": _text,
@@ -246,6 +237,35 @@ def test_a_wrong_model_is_refused_with_a_remedy(device: str, kind: str, tmp_path
     assert problem.field == "model"
     assert path.name in problem.found
     assert problem.hint
+
+
+@pytest.mark.parametrize("device", [d for d in REAL if not d.startswith("torch:")])
+def test_weights_beside_the_model(device: str, tmp_path: Path) -> None:
+    whole = models.conv(tmp_path / "whole.onnx")
+    split = models.conv(
+        tmp_path / "split.onnx",
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location="w.bin",
+        size_threshold=0,
+    )
+    batch = batch_of((1, 3, 16, 24))
+    expected = load(device, whole).infer(batch)[0].copy()
+    session = load(device, split)
+    np.testing.assert_array_equal(session.infer(batch)[0], expected)
+    (tmp_path / "w.bin").write_bytes(bytes(len((tmp_path / "w.bin").read_bytes())))
+    assert load(device, split).info.sha256 != session.info.sha256  # the weights count for the digest
+    (tmp_path / "w.bin").rename(tmp_path / "elsewhere.bin")
+    with pytest.raises(InputError, match=r"w\.bin"):
+        load(device, split)
+
+
+@pytest.mark.parametrize("device", [d for d in REAL if not d.startswith("torch:")])
+def test_an_operator_that_a_device_lacks(device: str, tmp_path: Path) -> None:
+    with pytest.raises(DeviceUnavailable, match="operator") as caught:
+        load(device, models.custom_operator(tmp_path / "m.onnx"))
+    (problem,) = caught.value.problems
+    assert "Warp" in problem.found and device in problem.message and problem.hint
 
 
 @pytest.mark.parametrize("device", REAL)

@@ -14,6 +14,7 @@ COMMANDS = [
     "devices",
     "calibrate",
     "parity",
+    "inspect",
     "validate",
     "templates",
     "report",

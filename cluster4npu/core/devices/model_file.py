@@ -5,30 +5,32 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import mmap
+import re
+import stat
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.devices.onnx_outline import External, OutlineError, read_outline
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 
 _MOST_LABELS = 100_000
-# A StringStringEntryProto whose key is "location": ONNX writes it for weights that lie in another file.
-_EXTERNAL_DATA = b"\n\x08location"
+_MOST_ONNX_BYTES = 2**31  # protocol buffers hold no more in one file
+_MOST_BYTES = 2**36
 
 
 def read_model_file(path: Path) -> str:
-    """Check that the file can be read and stands alone; return its SHA-256 (hex). Raises InputError.
+    """Check that the file can be read; return its SHA-256 (hex). Raises InputError.
 
-    Weights in another file are refused: where they lie is the model's choice, and it may name any file here.
+    An ONNX file may keep weights in other files, but only in ordinary ones inside its own folder; their bytes count for
+    the digest too. Nothing else is opened.
     """
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
-            if size:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                    external = path.suffix.lower() == ".onnx" and data.find(_EXTERNAL_DATA) >= 0
+        size = _ordinary_size(path)
+        digest = _sha256(path)
+        external = external_files(path) if path.suffix.lower() == ".onnx" else []
+    except OutlineError as error:
+        raise corrupt(path, str(error)) from error
     except OSError as error:
         raise model_error(
             "the model cannot be read",
@@ -40,12 +42,86 @@ def read_model_file(path: Path) -> str:
             "the model file is empty", found=str(path), hint="Export or download the model again."
         )
     if external:
-        raise model_error(
-            "the model keeps its weights in other files, which this version does not read",
-            found=str(path),
-            hint="Save it as one file: onnx.save(onnx.load(PATH), NEW_PATH).",
-        )
+        parts = [digest, *(f"{file.name} {_sha256(file)}" for file in external)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return digest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _ordinary_size(path: Path) -> int:
+    """Return the size of an ordinary file; raises InputError for a pipe or a device (opening one may wait for ever)."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise model_error(
+            "the model is no ordinary file",
+            found=str(path),
+            allowed="a file",
+            hint="Choose the model file itself.",
+        )
+    most = _MOST_ONNX_BYTES if path.suffix.lower() == ".onnx" else _MOST_BYTES
+    if facts.st_size > most:
+        raise model_error(
+            "the model file is larger than any of its kind",
+            found=f"{path.name}: {facts.st_size / 2**30:.1f} GiB",
+            allowed=f"at most {most / 2**30:.0f} GiB",
+            hint="Export it with its weights in other files beside it, or take a smaller model.",
+        )
+    return facts.st_size
+
+
+def external_files(path: Path) -> list[Path]:
+    """Return the files beside an ONNX file that hold its weights; raises InputError for one that must not be read.
+
+    Where weights lie is the model's choice, and it may name any file of this machine: only ordinary files inside the
+    model's own folder count, reached without links. Raises OutlineError for what is no ONNX file.
+    """
+    if not path.stat().st_size:
+        return []
+    found: dict[str, Path] = {}
+    for external in sorted(read_outline(path).external, key=lambda e: (e.location, e.offset)):
+        file = path.parent / external.location
+        why = _refusal(path.parent, external)
+        if why:
+            raise model_error(
+                f"the model keeps weights in a file that is not read: {why}",
+                found=f"{path.name} names {external.location!r}",
+                allowed="ordinary files in the model's own folder, without links",
+                hint="Copy the weights beside the model, or save it as one file: onnx.save(onnx.load(PATH), NEW_PATH).",
+            )
+        found[external.location] = file
+    return list(found.values())
+
+
+def _refusal(folder: Path, external: External) -> str:
+    """Return why this file is not opened, "" for one that may be. Looks at names and kinds only."""
+    location = external.location
+    windows = PureWindowsPath(location)
+    if not location or "\0" in location or "\\" in location:
+        return "its name is none"
+    if location.startswith("/") or windows.drive or windows.root:
+        return "its path is absolute"
+    if ".." in PurePosixPath(location).parts:
+        return "its path leads out of the folder"
+    file = folder
+    try:
+        for part in PurePosixPath(location).parts:
+            file = file / part
+            facts = file.lstat()
+            if stat.S_ISLNK(facts.st_mode) or file.resolve() != file.parent.resolve() / part:
+                return "it is a link"
+    except OSError as error:
+        return f"{error.strerror or error}"
+    if not stat.S_ISREG(facts.st_mode):
+        return "it is no ordinary file"
+    if facts.st_nlink > 1:
+        return "it is a link"
+    if external.offset < 0 or external.offset + (external.length or 0) > facts.st_size:
+        return "it is shorter than the model says"
+    return ""
 
 
 def model_error(message: str, *, found: str = "", allowed: str = "", hint: str = "") -> InputError:
@@ -61,6 +137,30 @@ def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") 
         found=f"{path.name}: {reason}",
         allowed=allowed,
         hint="The file is damaged, cut short or of another format: export or download it again.",
+    )
+
+
+# How ONNX Runtime and OpenVINO tell of an operator that they do not know.
+_LACKS = re.compile(
+    r"not a registered function/op|NOT_IMPLEMENTED|Could not find an implementation|does not support the following|"
+    r"No conversion rule|Unsupported op|custom op",
+    re.IGNORECASE,
+)
+
+
+def cannot_load(path: Path, device: str, reason: str) -> InputError:
+    """Return the error for a file that a runtime cannot load: the device lacks an operator, or the file is damaged."""
+    reason = " ".join(reason.split())
+    if not _LACKS.search(reason):
+        return corrupt(path, reason)
+    return DeviceUnavailable(
+        Problem(
+            f"'{device}' does not know an operator of this model",
+            field="model",
+            found=f"{path.name}: {reason}"[:400],
+            allowed="operators that this device's runtime knows",
+            hint="Choose another device, export with another opset, or replace the operator in the model.",
+        )
     )
 
 

@@ -1,0 +1,164 @@
+"""Looking at a model file from anybody: in a child process with limits, so that no file can take the app with it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import psutil
+
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.flops import onnx_flops
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model_file import external_files, model_error
+from cluster4npu.core.devices.model_report import ModelReport, TensorShape, guess_task
+from cluster4npu.core.devices.onnx_outline import Outline, read_outline
+from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
+
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a look may cost: seconds by the clock, and resident memory."""
+
+    seconds: float = 60.0
+    memory_bytes: int = 8 * 2**30
+
+
+def inspect_model(
+    path: Path, limits: Limits | None = None, cancelled: Callable[[], bool] = lambda: False
+) -> ModelReport:
+    """Look at a model file without running it on a frame; takes a second or more.
+
+    Raises InputError for a file that is no model, that is damaged, or whose look goes over the limits or ends its
+    process; DeviceUnavailable where nothing here reads such a file, or the user has `cancelled`.
+    """
+    limits = limits or Limits()
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(
+        target=_inspect_main, args=(path, theirs), name="cluster4npu-inspect", daemon=True
+    )
+    child.start()
+    theirs.close()
+    try:
+        answer = _answer(child, ours, path, limits, cancelled)
+    finally:
+        if child.is_alive():
+            child.kill()
+        child.join(5.0)
+        ours.close()
+    if isinstance(answer, Cluster4NPUError):
+        raise answer
+    return answer
+
+
+def _answer(
+    child: SpawnProcess, ours: Connection, path: Path, limits: Limits, cancelled: Callable[[], bool]
+) -> ModelReport | Cluster4NPUError:
+    until = time.monotonic() + limits.seconds
+    while True:
+        if ours in wait([ours, child.sentinel], _LOOK_S):
+            with contextlib.suppress(EOFError, OSError):
+                answer: ModelReport | Cluster4NPUError = ours.recv()
+                child.join(1.0)
+                return answer
+        if not child.is_alive():
+            child.join(1.0)
+            return _over(path, f"looking at it ended the process (exit code {child.exitcode})")
+        if time.monotonic() > until:
+            return _over(path, f"looking at it took longer than {limits.seconds:.0f} s")
+        if _resident(child) > limits.memory_bytes:
+            return _over(
+                path, f"looking at it took more than {limits.memory_bytes / 2**30:.1f} GiB of memory"
+            )
+        if cancelled():
+            return DeviceUnavailable(Problem("the look at the model was cancelled", found=path.name))
+
+
+def _over(path: Path, why: str) -> Cluster4NPUError:
+    return model_error(
+        "the model cannot be inspected",
+        found=f"{path.name}: {why}",
+        allowed="a model that loads within the limits",
+        hint="The file may be damaged or made to do harm: take it from its source again, or leave it.",
+    )
+
+
+def _resident(child: SpawnProcess) -> int:
+    try:
+        return int(psutil.Process(child.pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _inspect_main(path: Path, connection: Connection) -> None:
+    from cluster4npu.core.engine.signals import leave_signals_to_the_app
+
+    leave_signals_to_the_app()
+    answer: ModelReport | Cluster4NPUError
+    try:
+        answer = _inspect(path)
+    except Cluster4NPUError as error:
+        answer = error
+    except Exception as error:  # a runtime's own, of any kind: it becomes one message about the model
+        answer = _over(path, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    with contextlib.suppress(OSError):  # nobody waits any more
+        connection.send(answer)
+    connection.close()
+
+
+def _inspect(path: Path) -> ModelReport:
+    device = _reader(path)
+    backend = registry.backend(device.backend)
+    session = backend.load(path, device, registry.device_options(device))
+    info = session.info
+    session.close()
+    onnx = path.suffix.lower() == ".onnx"
+    outline = read_outline(path) if onnx else Outline()
+    task, layout = guess_task(info.output_shapes, info.labels, info.task)
+    return ModelReport(
+        path=str(path),
+        bytes=path.stat().st_size,
+        sha256=info.sha256,
+        format="ONNX" if onnx else backend.title,
+        inputs=(TensorShape(info.input_name, info.input_shape, info.input_dtype),),
+        outputs=tuple(
+            TensorShape(name, shape)
+            for name, shape in zip(info.output_names, info.output_shapes, strict=True)
+        ),
+        task=task,
+        layout=layout,
+        labels=info.labels,
+        operators=dict(outline.operators.most_common()),
+        parameters=outline.parameters if onnx else None,
+        flops=onnx_flops(path) if onnx else None,
+        external=tuple(file.name for file in external_files(path)) if onnx else (),
+        producer=outline.producer,
+        opset=outline.opset or None,
+    )
+
+
+def _reader(path: Path) -> DeviceId:
+    """Return the processor's device of the first backend that reads such a file here; raises DeviceUnavailable."""
+    for info in registry.detect(path):
+        if info.available and not info.simulated and info.kind == "cpu":
+            return DeviceId.parse(info.id)
+    readers = [b for key, b in registry.backends().items() if not b.simulated and registry.reads(key, path)]
+    extras = " or ".join(b.extra for b in readers if b.extra)
+    raise DeviceUnavailable(
+        Problem(
+            "nothing here reads such a file",
+            field="model",
+            found=path.name,
+            allowed=", ".join(s for b in registry.backends().values() for s in b.suffixes),
+            hint=f"Install {extras}." if extras else "Export the model to ONNX.",
+        )
+    )
