@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("simulated_sum", "scheduling", "two_workers", "handover", "first_boxes", "window_cost", "designer")
+NAMES = (
+    "simulated_sum",
+    "scheduling",
+    "two_workers",
+    "handover",
+    "first_boxes",
+    "window_cost",
+    "designer",
+    "on_demand",
+)
 
 
 def main() -> int:

@@ -12,12 +12,12 @@ _HEADINGS = ("node", "computed", "a second", "CPU ms/s", "unused", "wasted CPU m
 def node_report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     """Return the lines, with the waste report of each mode."""
     how = "only what was asked for" if summary.execution == "on_demand" else "every frame"
-    lines = [f"{config.name}: {summary.frames_in} frames in {summary.wall_s:.2f} s, computed {how}"]
+    lines = [f"{config.name}: {summary.wall_s:.2f} s, computed {how}"]
     if summary.simulated:
         lines.append("SIMULATED devices: these figures say nothing about real hardware.")
     lines += [
-        f"  frames        {summary.frames_in} in, {summary.frames_out} made, {summary.frames_dropped} that nobody "
-        "asked for",
+        f"  frames        {summary.frames_out} made, {summary.frames_not_asked} that nobody asked for, "
+        f"{summary.frames_dropped} dropped because the machine was late",
         f"  age (ms)      mean {figure(summary.latency_ms.mean)}  p50 {figure(summary.latency_ms.p50)}  "
         f"p95 {figure(summary.latency_ms.p95)}   of a result since its oldest frame",
     ]

@@ -20,13 +20,17 @@ _ROW_PX = 90.0
 
 @dataclass(frozen=True, slots=True)
 class TemplateInfo:
-    """What a list of templates shows. `model_needed`: it is of use only with a model of the user's own."""
+    """What a list of templates shows. `model_needed`: it is of use only with a model of the user's own.
+
+    `has_devices`: it has an inference node, so that there are devices to choose.
+    """
 
     key: str
     title: str
     description: str
     use_case: str
     model_needed: bool
+    has_devices: bool = True
 
 
 class _TemplateFile(Record):
@@ -64,7 +68,12 @@ class PipelineTemplates:
         """Return what there is to choose from."""
         return [
             TemplateInfo(
-                key, file.title, _sentences(file.description, file.try_out), file.use_case, file.model_needed
+                key,
+                file.title,
+                _sentences(file.description, file.try_out),
+                file.use_case,
+                file.model_needed,
+                _has_inference(file.pipeline),
             )
             for key, file in _files().items()
         ]
@@ -98,7 +107,7 @@ class PipelineTemplates:
         pipeline = file.pipeline.replace(description=described)
         if not params:
             return pipeline
-        if not any(node.id == INFERENCE_NODE for node in pipeline.nodes):
+        if not _has_inference(pipeline):
             raise InputError(
                 Problem(
                     "this template computes without a model, so it has no devices to choose",
@@ -212,6 +221,10 @@ def _laid_out(chain: Sequence[NodeConfig], ends: Sequence[NodeConfig]) -> tuple[
             for row, node in enumerate(ends)
         ),
     )
+
+
+def _has_inference(pipeline: PipelineConfig) -> bool:
+    return any(node.id == INFERENCE_NODE for node in pipeline.nodes)
 
 
 def _sentences(*parts: str) -> str:

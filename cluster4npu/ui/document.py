@@ -221,10 +221,10 @@ class Document(QObject):
         return None
 
     def describe(self, **fields: str | float | None) -> Problem | None:
-        """Set `name`, `description`, `fps` or `latency_p95_ms` (the two targets; None: no target)."""
+        """Set a field of the pipeline, or `fps` or `latency_p95_ms` (the two targets; None: no target)."""
         config = self._config
         try:
-            about = {k: v for k, v in fields.items() if k in ("name", "description")}
+            about = {k: v for k, v in fields.items() if k in PipelineConfig.model_fields}
             wanted = {k: v for k, v in fields.items() if k not in about}
             targets = Targets.model_validate({**dict(config.targets), **wanted})
             config = config.replace(**about, targets=targets)

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from cluster4npu.core.engine.messages import PreviewFrame, Started
-from cluster4npu.core.nodes.values import Classes, Detections, Outputs
+from cluster4npu.core.nodes.values import Classes, Detections, Flag, Number, Outputs
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
 
@@ -196,6 +196,10 @@ def _lines(frame: PreviewFrame) -> list[str]:
                 lines += [
                     f"{_name(frame, key, int(index))}  {score:.1%}" for index, score in value.rows.tolist()
                 ]
+            case Flag(value=flag):
+                lines.append(f"{key.split('.')[0]}: {'YES' if flag else 'no'}")
+            case Number(value=number):
+                lines.append(f"{key.split('.')[0]}: {number:.3g}")
             case Outputs(arrays=arrays) if arrays:
                 lines.append(f"{key}: {_shapes(arrays)}")
             case _:

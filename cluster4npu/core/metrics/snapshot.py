@@ -49,10 +49,11 @@ class SourceSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class NodeSnapshot:
-    """One node of a run in one process: how often a second it computed, over the last period or more."""
+    """One node of a run in one process, over the last seconds; `cpu_ms` is the mean cost of one computation."""
 
     id: str
     per_s: float
+    cpu_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,9 @@ class RunSummary:
     sources: tuple[SourceSummary, ...] = ()
     failures: tuple[str, ...] = ()  # the first few frame errors, in words
     execution: str = "push"
+    frames_not_asked: int = (
+        0  # of runs in one process: the source's frames that nobody asked for, beside frames_in
+    )
     modes: tuple[ModeSummary, ...] = ()  # of runs in one process: what each node did, and for nobody
     traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
 
@@ -169,5 +172,6 @@ class RunSummary:
             "warnings": list(self.warnings),
             "failures": list(self.failures),
             "execution": self.execution,
+            "frames_not_asked": self.frames_not_asked,
             "modes": [mode.as_dict() for mode in self.modes],
         }

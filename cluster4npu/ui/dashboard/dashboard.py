@@ -29,6 +29,7 @@ from cluster4npu.ui.dashboard.compare import ComparePanel
 from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
 from cluster4npu.ui.dashboard.figures import Figures
 from cluster4npu.ui.dashboard.load import LoadPanel
+from cluster4npu.ui.dashboard.nodes import NodesPanel
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
@@ -56,6 +57,7 @@ class PerformanceDashboard(QWidget):
         self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
         self.device_chart = DeviceUtilizationChart()
         self.load, self.compare, self.alerts = LoadPanel(), ComparePanel(), AlertsPanel()
+        self.nodes = NodesPanel()
         self.figures = Figures()
         self.live_charts = (self.fps_chart, self.latency_chart, self.throughput_chart, *self.load.charts)
         self.pause_button = self._make_pause()
@@ -97,6 +99,8 @@ class PerformanceDashboard(QWidget):
         for chart in (self.fps_chart, self.latency_chart, self.throughput_chart):
             chart.clear()
         self.load.clear()
+        self.nodes.clear()
+        self.tabs.setTabVisible(self.tabs.indexOf(self.nodes), False)
         self.device_chart.clear()
         self.compare.begin()
         self.alerts.begin(targets)
@@ -152,6 +156,8 @@ class PerformanceDashboard(QWidget):
             words = f"{how.capitalize()}. The figures are the last ones that came."
         self.figures.show_state(how, words)
         self.device_chart.show_end(summary.devices if summary is not None else ())
+        if summary is not None and summary.modes:
+            self.nodes.show_end(summary)
         self.alerts.end()
         if summary is None:
             return
@@ -165,6 +171,9 @@ class PerformanceDashboard(QWidget):
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Take the newest measurements; while calibrating only the devices are shown."""
         self.device_chart.update_devices(self._smoothed(snapshot))
+        if snapshot.nodes:
+            self.tabs.setTabVisible(self.tabs.indexOf(self.nodes), True)
+            self.nodes.update_snapshot(snapshot)
         if snapshot.state == "running":
             self._dropped = snapshot.frames_dropped
             self._recent.append(snapshot)
@@ -215,8 +224,10 @@ class PerformanceDashboard(QWidget):
             (self.load, "Load"),
             (self.compare, "Single and parallel"),
             (self.alerts, "Alerts"),
+            (self.nodes, "Nodes"),
         ):
             tabs.addTab(widget, title)
+        tabs.setTabVisible(tabs.indexOf(self.nodes), False)
         self.alerts.changed.connect(self._count_alerts)
         return tabs
 

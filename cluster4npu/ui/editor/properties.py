@@ -15,12 +15,22 @@ from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig, Targets
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
 from cluster4npu.ui.editor.field import FieldEditor
-from cluster4npu.ui.editor.fields import FlagField, LongTextField, TextField, simple_editor, without_none
+from cluster4npu.ui.editor.fields import (
+    ChoiceField,
+    FlagField,
+    LongTextField,
+    TextField,
+    simple_editor,
+    without_none,
+)
 from cluster4npu.ui.editor.form import Form, FormRow
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
 
 BYPASS = "node.bypassed"  # no parameter has such a name
+_EXECUTIONS = {"push": "every frame (push)", "on_demand": "on demand"}
+_EXECUTION = "On demand, only what a node with a rate asks for is computed; else every frame is."
+_MODE = "The mode in which a run begins, where rates of nodes depend on modes; else empty."
 
 
 class PropertyPanel(QScrollArea):
@@ -100,6 +110,8 @@ class PropertyPanel(QScrollArea):
                 TextField(),
             ),
             ("description", "Description", "What this pipeline is for.", LongTextField()),
+            ("execution", "Execution", _EXECUTION, ChoiceField(_EXECUTIONS)),
+            ("mode", "First mode", _MODE, TextField()),
         ]
         for name, title, unit in (
             ("fps", "Target rate", "frames/s"),

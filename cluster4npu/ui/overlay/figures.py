@@ -52,6 +52,8 @@ def figures_of(
     bottleneck: Bottleneck | None,
 ) -> OverlayFigures:
     """Return the figures of this moment; `rows` are the stamps of the last frames, for the times of the parts."""
+    if snapshot.nodes:
+        return _of_nodes(flow, {n.id: NodeFigures(n.per_s, n.cpu_ms) for n in snapshot.nodes})
     nodes = {node: NodeFigures(fps) for node in flow.nodes}
     blocked = snapshot.ring_slots > 0 and snapshot.ring_used >= snapshot.ring_slots
     if flow.source:
@@ -71,6 +73,8 @@ def figures_of(
 
 def figures_at_end(flow: Flow, config: PipelineConfig, summary: RunSummary) -> OverlayFigures:
     """Return the figures of a whole run that is over."""
+    if summary.modes:
+        return _of_nodes(flow, _over_all_modes(summary))
     nodes = {node.id: NodeFigures(summary.fps) for node in config.nodes}
     by_node: dict[str, list[Allocation]] = {}
     spent: dict[str, list[tuple[float, int]]] = {}
@@ -83,6 +87,22 @@ def figures_at_end(flow: Flow, config: PipelineConfig, summary: RunSummary) -> O
         if node in nodes:
             nodes[node] = NodeFigures(summary.fps, _weighted(spent.get(node, [])), None, "", tuple(devices))
     return OverlayFigures(nodes, _rates(flow, nodes))
+
+
+def _of_nodes(flow: Flow, nodes: Mapping[str, NodeFigures]) -> OverlayFigures:
+    """Return the figures of a run in one process, in which each node has a rate of its own."""
+    return OverlayFigures(nodes, _rates(flow, nodes))
+
+
+def _over_all_modes(summary: RunSummary) -> dict[str, NodeFigures]:
+    found: dict[str, tuple[int, float]] = {}
+    for node in (node for mode in summary.modes for node in mode.nodes):
+        computes, cpu_s = found.get(node.id, (0, 0.0))
+        found[node.id] = computes + node.computes, cpu_s + node.cpu_s
+    return {
+        name: NodeFigures(computes / summary.wall_s, cpu_s * 1e3 / computes if computes else None)
+        for name, (computes, cpu_s) in found.items()
+    }
 
 
 def _inference(devices: Sequence[tuple[int, DeviceSnapshot]], snapshot: MetricsSnapshot) -> NodeFigures:

@@ -27,7 +27,7 @@ class UseCaseSelectionPage(Page):
         super().__init__(
             draft, "What do you want to do?", "Choose a use case, a model and where the frames come from."
         )
-        self._infos = {info.key: info for info in PipelineTemplates.catalogue()}
+        self._infos = {info.key: info for info in PipelineTemplates.catalogue() if info.has_devices}
         self.cards = CardGroup("Use case")
         for info in self._infos.values():
             simulated = not info.model_needed and template_model(info.key) == NO_MODEL

@@ -25,7 +25,7 @@ from cluster4npu.core.engine.messages import (
 )
 from cluster4npu.core.engine.on_demand.models import LoadedModel, load_models
 from cluster4npu.core.engine.on_demand.pipeline import RunningPipeline
-from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader
+from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader, make_reader
 from cluster4npu.core.engine.on_demand.reporting import Reporter
 from cluster4npu.core.engine.opening import open_source
 from cluster4npu.core.engine.outlets import SinkThread
@@ -78,11 +78,9 @@ class OnDemandManager:
         assert isinstance(node, SourceNode)
         source = open_source(node, self._hub)
         options = self._options
-        loop = bool(getattr(node.params, "loop", False)) if options.loop is None else options.loop
-        if node.live:
-            self._reader = LiveReader(node, source, options.frames)
-        else:
-            self._reader = FrameReader(node, source, options.target_fps, options.frames, loop)
+        self._reader = make_reader(
+            node, source, fps=options.target_fps, frames=options.frames, loop=options.loop
+        )
         if self._plan.models:
             self._state("starting", "loading the model")
         self._models = load_models(graph, self._plan.models)

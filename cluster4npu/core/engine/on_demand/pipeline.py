@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any
 
 from cluster4npu.core.demand import Answer, Clock, Execution, MonotonicClock, NodeCounts
-from cluster4npu.core.engine.on_demand.models import LoadedModel
+from cluster4npu.core.engine.on_demand.models import LoadedModel, load_models
 from cluster4npu.core.engine.on_demand.parts import beat_of, make_demand_graph
 from cluster4npu.core.engine.on_demand.periods import Periods
-from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader
-from cluster4npu.core.nodes.base import Delivery, SinkNode
+from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader, make_reader
+from cluster4npu.core.nodes.base import Delivery, SinkNode, SourceNode
 from cluster4npu.core.nodes.demand import ComputeNode
 from cluster4npu.core.nodes.switch_mode import SwitchMode
-from cluster4npu.core.pipeline.demand_plan import DemandPlan
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.demand_plan import DemandPlan, make_demand_plan
 from cluster4npu.core.pipeline.graph import Graph
 
 
@@ -35,7 +36,7 @@ class RunningPipeline:
         mode_changed: Callable[[str, float], None] = lambda mode, at_s: None,
         clock: Clock | None = None,
     ) -> None:
-        self.plan, self.graph, self.reader = plan, graph, reader
+        self.plan, self.graph, self.reader, self.models = plan, graph, reader, models
         self.labels = _labels(graph)
         self._clock = clock or MonotonicClock()
         self._deliver, self._mode_changed = deliver, mode_changed
@@ -53,6 +54,28 @@ class RunningPipeline:
         if isinstance(reader, LiveReader):
             reader.arrived = partial(self.execution.later, self._take_live)
         self._reset()
+
+    @classmethod
+    def open(
+        cls,
+        config: PipelineConfig,
+        clock: Clock | None = None,
+        deliver: Callable[[SinkNode, Delivery], None] = lambda node, delivery: None,
+        mode_changed: Callable[[str, float], None] = lambda mode, at_s: None,
+    ) -> RunningPipeline:
+        """Open a pipeline's source and models in this process; `close` lets go of them. Raises InputError."""
+        plan = make_demand_plan(config)
+        graph = Graph.build(plan.config)
+        node = graph.nodes[plan.source]
+        assert isinstance(node, SourceNode)
+        reader = make_reader(node, node.open())
+        return cls(plan, graph, reader, load_models(graph, plan.models), deliver, mode_changed, clock)
+
+    def close(self) -> None:
+        """Let go of the source and the models."""
+        for model in self.models.values():
+            model.session.close()
+        self.reader.close()
 
     @property
     def elapsed_s(self) -> float:

@@ -70,6 +70,11 @@ class FrameReader:
                 return None
             return {"frame": self._note(slot, info)}
 
+    @property
+    def late(self) -> int:
+        """Return how many frames were left out because the machine was late, not because nobody asked."""
+        return max(0, self.offered - self._out)
+
     def number(self, version: int) -> int:
         """Return the number of the frame that went out as the `version`-th; late beats leave numbers out."""
         return self._numbers.get(version, version - 1)
@@ -125,6 +130,22 @@ class FrameReader:
         if not self.ended:
             self.ended = True
             self.on_end()
+
+
+def make_reader(
+    node: SourceNode,
+    source: Source,
+    *,
+    fps: float | None = None,
+    frames: int | None = None,
+    loop: bool | None = None,
+) -> FrameReader:
+    """Return the reader that suits the source. `fps` None: its own rate; `loop` None: as the node says."""
+    if node.live:
+        return LiveReader(node, source, frames)
+    if loop is None:
+        loop = bool(getattr(node.params, "loop", False))
+    return FrameReader(node, source, fps, frames, loop)
 
 
 class LiveReader(FrameReader):

@@ -28,7 +28,10 @@ _RATE_S = 2.0  # rates of nodes are told over at least this time: some compute t
 
 
 class Reporter:
-    """The figures of one run. Frames out are those that were made because somebody asked; the others were dropped."""
+    """The figures of one run. Frames in are those that were made, and those dropped since the machine was late.
+
+    Frames that nobody asked for are no loss, and are counted apart.
+    """
 
     def __init__(
         self, running: RunningPipeline, models: Mapping[str, LoadedModel], options: RunOptions
@@ -66,13 +69,13 @@ class Reporter:
         self._last_made, self._last_s = made, now_s
         values = [self._period_ms.popleft() for _ in range(len(self._period_ms))]
         ranks = [float(v) for v in np.percentile(values, [50, 95, 99])] if values else [None] * 3
-        offered = max(self._running.reader.offered, made)
+        late = self._running.reader.late
         return MetricsSnapshot(
             elapsed_s=now_s,
             state=state,
-            frames_in=offered,
+            frames_in=made + late,
             frames_out=made,
-            frames_dropped=offered - made,
+            frames_dropped=late,
             frames_failed=0,
             in_flight=0,
             fps=fps,
@@ -88,7 +91,7 @@ class Reporter:
             devices=(),
             host_cpu=self._host.cpu,
             host_memory_bytes=self._host.memory_bytes,
-            progress=self._progress(offered, now_s),
+            progress=self._progress(self._running.reader.offered, now_s),
             mode=self._running.mode,
             nodes=self._rates,
         )
@@ -97,12 +100,12 @@ class Reporter:
         """Return how the run ended."""
         now_s = self._now_s()
         made = self._running.counts()[self._running.plan.source].computes
-        offered = max(self._running.reader.offered, made)
+        reader = self._running.reader
         total = sum(model.frames for model in self._models.values())
         return RunSummary(
-            frames_in=offered,
+            frames_in=made + reader.late,
             frames_out=made,
-            frames_dropped=offered - made,
+            frames_dropped=reader.late,
             frames_failed=0,
             fps=made / now_s if now_s else 0.0,
             wall_s=now_s,
@@ -114,6 +117,7 @@ class Reporter:
             policy="",
             simulated=self._running.plan.simulated,
             execution=self._running.plan.config.execution,
+            frames_not_asked=max(0, reader.offered - reader.late - made),
             modes=tuple(summarize(p) for p in self._running.periods.all(now_s) if p.seconds > 0),
         )
 
@@ -137,10 +141,13 @@ class Reporter:
 def _rates(
     before: Mapping[str, NodeCounts], now: Mapping[str, NodeCounts], seconds: float
 ) -> tuple[NodeSnapshot, ...]:
-    return tuple(
-        NodeSnapshot(name, (counts - before.get(name, NodeCounts())).computes / seconds)
-        for name, counts in now.items()
-    )
+    rates = []
+    for name, counts in now.items():
+        new = counts - before.get(name, NodeCounts())
+        rates.append(
+            NodeSnapshot(name, new.computes / seconds, None if new.cost_s is None else new.cost_s * 1e3)
+        )
+    return tuple(rates)
 
 
 def summarize(period: Period) -> ModeSummary:

@@ -8,11 +8,8 @@ from pydantic import JsonValue
 
 from cluster4npu.core.demand import NodeCounts, VirtualClock
 from cluster4npu.core.engine.on_demand.pipeline import RunningPipeline
-from cluster4npu.core.engine.on_demand.reader import FrameReader
-from cluster4npu.core.nodes.base import Delivery, SinkNode, SourceNode
+from cluster4npu.core.nodes.base import Delivery, SinkNode
 from cluster4npu.core.pipeline.config import PipelineConfig
-from cluster4npu.core.pipeline.demand_plan import make_demand_plan
-from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.templates import PipelineTemplates
 
 NAMES = ("contrast", "movement", "head", "clip", "eyes", "distance")
@@ -28,15 +25,12 @@ def template(execution: str, **params: dict[str, JsonValue]) -> PipelineConfig:
 
 
 def running(
-    config: PipelineConfig, deliver: Callable[[SinkNode, Delivery], None] = lambda node, delivery: None
+    config: PipelineConfig,
+    deliver: Callable[[SinkNode, Delivery], None] = lambda node, delivery: None,
+    mode_changed: Callable[[str, float], None] = lambda mode, at_s: None,
 ) -> RunningPipeline:
-    """Return the pipeline ready to run; its source is left open until the process ends."""
-    plan = make_demand_plan(config)
-    graph = Graph.build(plan.config)
-    node = graph.nodes[plan.source]
-    assert isinstance(node, SourceNode)
-    reader = FrameReader(node, node.open(), None, None, loop=True)
-    return RunningPipeline(plan, graph, reader, {}, deliver, clock=VirtualClock())
+    """Return the pipeline ready to run by a virtual clock."""
+    return RunningPipeline.open(config, VirtualClock(), deliver, mode_changed)
 
 
 def window(run: RunningPipeline, from_s: float, seconds: float) -> dict[str, NodeCounts]:

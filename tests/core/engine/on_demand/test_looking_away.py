@@ -83,8 +83,7 @@ def test_it_sees_the_viewer_come_look_away_look_back_and_leave() -> None:
         if node.id == "count":
             flags.append((run.elapsed_s, delivery.inputs["result"].value))
 
-    run = running(template("on_demand"), take)
-    run._mode_changed = lambda mode, at_s: modes.append((mode, at_s))
+    run = running(template("on_demand"), take, lambda mode, at_s: modes.append((mode, at_s)))
     run.run(21)
     assert [mode for mode, _ in modes] == ["active", "idle"]
     assert 4.0 <= modes[0][1] <= 4.5  # within one period of movement
