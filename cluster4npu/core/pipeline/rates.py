@@ -17,7 +17,8 @@ Wires = Mapping[str, Mapping[str, tuple[str, str]]]
 def has_computations(config: PipelineConfig) -> bool:
     """Tell whether a node computes something without a model."""
     types = node_types()
-    return any(n.type in types and issubclass(types[n.type], ComputeNode) for n in config.nodes)
+    kinds = [types[n.type] for n in config.nodes if n.type in types and not n.bypassed]
+    return any(issubclass(kind, ComputeNode) for kind in kinds)
 
 
 def runs_in_one_process(config: PipelineConfig) -> bool:
@@ -26,8 +27,8 @@ def runs_in_one_process(config: PipelineConfig) -> bool:
     Else it is spread over workers, which compute every frame as fast as they can.
     """
     types = node_types()
-    inference = any(n.type in types and types[n.type].place is Place.INFERENCE for n in config.nodes)
-    return config.execution == "on_demand" or not inference
+    kinds = [types[n.type] for n in config.nodes if n.type in types and not n.bypassed]
+    return config.execution == "on_demand" or all(kind.place is not Place.INFERENCE for kind in kinds)
 
 
 def rate_of(node: Node) -> float | None:
