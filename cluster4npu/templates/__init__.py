@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from cluster4npu.core.errors import InputError, Problem, nearest
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, Record
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Place
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.templates import user
+from cluster4npu.templates.file import TemplateFile
 
 INFERENCE_NODE = "inference"
 MAX_DEVICES = 64
@@ -31,28 +35,23 @@ class TemplateInfo:
     use_case: str
     model_needed: bool
     has_devices: bool = True
+    own: bool = False  # the user's
 
 
-class _TemplateFile(Record):
-    """One template's file. `try_out` tells what runs as long as no model was chosen."""
-
-    title: str
-    use_case: str
-    model_needed: bool
-    description: str
-    try_out: str = ""
-    pipeline: PipelineConfig = Field(repr=False)
+GOALS = ("balanced", "throughput", "latency")
 
 
 @cache
-def _files() -> dict[str, _TemplateFile]:
-    """Return every template by key: simple ones before those that need a model."""
+def _bundled() -> dict[str, TemplateFile]:
+    """Return every template that ships with the program by key: simple ones before those that need a model."""
     folder = Path(__file__).parent
-    found = {
-        path.stem: _TemplateFile.model_validate_json(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.glob("*.json"))
-    }
+    found = {path.stem: TemplateFile.read(path) for path in sorted(folder.glob("*.json"))}
     return dict(sorted(found.items(), key=lambda item: (item[1].model_needed, item[1].title)))
+
+
+def _files() -> dict[str, TemplateFile]:
+    """Return all templates by key: those that ship with the program, then the user's own."""
+    return {**_bundled(), **user.templates()}
 
 
 class PipelineTemplates:
@@ -74,40 +73,60 @@ class PipelineTemplates:
                 file.use_case,
                 file.model_needed,
                 _has_inference(file.pipeline),
+                key.startswith(user.PREFIX),
             )
             for key, file in _files().items()
         ]
 
     @staticmethod
-    def get(name: str, *, model: str | None = None, devices: Sequence[str] = ()) -> PipelineConfig:
-        """Make a pipeline from a template; raises InputError for an unknown name.
+    def described(name: str, *, own_model: bool) -> str:
+        """Return what a template does; without a model of the user's own, also what runs in its place."""
+        file = _file(name)
+        return _sentences(file.description, "" if own_model else file.try_out)
+
+    @staticmethod
+    def save_own(config: PipelineConfig, title: str, use_case: str = "") -> tuple[str, list[str]]:
+        """Keep a pipeline as a template of the user's; return its key and the parameters that were left out.
+
+        Files and addresses of this machine do not belong into a template: they are left at their defaults.
+        """
+        return user.save(config, title, use_case)
+
+    @staticmethod
+    def share(name: str, path: Path) -> None:
+        """Write a template into a file for others; raises InputError."""
+        user.write(_file(name), path)
+
+    @staticmethod
+    def take(path: Path) -> tuple[str, list[str]]:
+        """Take over a template file from somebody else as `save_own` does; raises InputError when it is none."""
+        return user.take(path)
+
+    @staticmethod
+    def remove_own(name: str) -> None:
+        """Delete a template of the user's; raises InputError for any other."""
+        user.remove(name)
+
+    @staticmethod
+    def get(
+        name: str, *, model: str | None = None, devices: Sequence[str] = (), goal: str = "balanced"
+    ) -> PipelineConfig:
+        """Make a pipeline from a template; raises InputError for an unknown name or goal.
 
         `model` is a path as it shall stand in the file; None leaves the template's own, and the description
         says what that is. `devices` are device ids; none leaves those of the template, or (with a `model`)
-        every real device.
+        every real device. `goal`: "throughput" takes every frame and keeps all devices busy, "latency" keeps only
+        the newest frame waiting, "balanced" leaves the template's own settings.
         """
-        files = _files()
-        if name not in files:
-            raise InputError(
-                Problem(
-                    "there is no such template",
-                    field="template",
-                    found=name,
-                    allowed=", ".join(files),
-                    hint=nearest(name, files) or "`cluster4npu templates` lists them.",
-                )
-            )
-        file = files[name]
+        file = _file(name)
         params: dict[str, JsonValue] = {}
         if model is not None:
             params = {"model": model, "devices": []}
         if devices:
             params["devices"] = list(devices)
         described = _sentences(file.description, "" if model is not None else file.try_out)
-        pipeline = file.pipeline.replace(description=described)
-        if not params:
-            return pipeline
-        if not _has_inference(pipeline):
+        config = file.pipeline.replace(description=described)
+        if params and not _has_inference(config):
             raise InputError(
                 Problem(
                     "this template computes without a model, so it has no devices to choose",
@@ -116,27 +135,29 @@ class PipelineTemplates:
                     hint="Leave --model and --devices out.",
                 )
             )
-        return pipeline.with_params(INFERENCE_NODE, **params)
+        if params:
+            config = config.with_params(INFERENCE_NODE, **params)
+        return _with_goal(config, goal)
 
     @staticmethod
-    def get_object_detection_template(device_count: int = 2) -> PipelineConfig:
+    def get_object_detection_template(device_count: int = 2, goal: str = "balanced") -> PipelineConfig:
         """Make the object detection pipeline on this many CPU workers."""
-        return PipelineTemplates.get("object_detection", devices=cpu_workers(device_count))
+        return PipelineTemplates.get("object_detection", devices=cpu_workers(device_count), goal=goal)
 
     @staticmethod
-    def get_classification_template(device_count: int = 2) -> PipelineConfig:
+    def get_classification_template(device_count: int = 2, goal: str = "balanced") -> PipelineConfig:
         """Make the classification pipeline; without a model of the user's it stays on simulated devices."""
-        return PipelineTemplates.get("classification", devices=simulated_devices(device_count))
+        return PipelineTemplates.get("classification", devices=simulated_devices(device_count), goal=goal)
 
     @staticmethod
-    def get_fire_detection_template(device_count: int = 2) -> PipelineConfig:
+    def get_fire_detection_template(device_count: int = 2, goal: str = "balanced") -> PipelineConfig:
         """Make the fire detection pipeline on CPU workers; it detects fire only with a model that does."""
-        return PipelineTemplates.get("fire_detection", devices=cpu_workers(device_count))
+        return PipelineTemplates.get("fire_detection", devices=cpu_workers(device_count), goal=goal)
 
     @staticmethod
-    def get_simulated_template(device_count: int = 3) -> PipelineConfig:
+    def get_simulated_template(device_count: int = 3, goal: str = "balanced") -> PipelineConfig:
         """Make the simulated pipeline: on the reference three devices, then on more of the same speeds."""
-        return PipelineTemplates.get("simulated", devices=simulated_devices(device_count))
+        return PipelineTemplates.get("simulated", devices=simulated_devices(device_count), goal=goal)
 
     @staticmethod
     def create_custom_template(
@@ -180,6 +201,45 @@ class PipelineTemplates:
             nodes=_laid_out(chain, ends),
             edges=tuple(EdgeConfig(source=a, target=b) for a, b in wires),
         )
+
+
+def _file(name: str) -> TemplateFile:
+    files = _files()
+    if name not in files:
+        raise InputError(
+            Problem(
+                "there is no such template",
+                field="template",
+                found=name,
+                allowed=", ".join(files),
+                hint=nearest(name, files) or "`cluster4npu templates` lists them.",
+            )
+        )
+    return files[name]
+
+
+def _with_goal(config: PipelineConfig, goal: str) -> PipelineConfig:
+    """Return the pipeline with the settings for a goal."""
+    if goal not in GOALS:
+        raise InputError(
+            Problem(
+                "there is no such goal",
+                field="goal",
+                found=goal,
+                allowed=", ".join(GOALS),
+                hint=nearest(goal, GOALS) or "Choose one of those.",
+            )
+        )
+    if goal == "balanced":
+        return config
+    overload = "block" if goal == "throughput" else "latest"
+    types = node_types()
+    for node in config.nodes:
+        if node.type in types and types[node.type].place is Place.SOURCE:
+            config = config.with_params(node.id, overload=overload)
+        if node.type == "inference":
+            config = config.with_params(node.id, policy="adaptive")
+    return config
 
 
 def cpu_workers(count: int) -> list[str]:

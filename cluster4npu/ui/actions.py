@@ -18,6 +18,8 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "open": ("&Open…", "mdi6.folder-open-outline", "Ctrl+O", "Open a pipeline file"),
     "save": ("&Save", "mdi6.content-save-outline", "Ctrl+S", "Save the pipeline"),
     "save_as": ("Save &as…", "", "Ctrl+Shift+S", "Save the pipeline under another name"),
+    "save_template": ("Save as &template…", "", "", "Keep the pipeline as a template of your own"),
+    "import_template": ("&Import template…", "", "", "Take over a template file of somebody else's"),
     "quit": ("&Quit", "", "Ctrl+Q", "Close the window"),
     "run": ("&Run", "mdi6.play", "F5", "Run the pipeline"),
     "stop": ("&Stop", "mdi6.stop", "Shift+F5", "Stop the run"),
@@ -91,7 +93,7 @@ class Actions(QObject):
         file = bar.addMenu("&File")
         self._add(file, "new", "wizard", "open")
         file.addMenu(self.recent_menu)
-        self._add(file, "", "save", "save_as", "", "quit")
+        self._add(file, "", "save", "save_as", "", "save_template", "import_template", "", "quit")
         self._add(bar.addMenu("&Edit"), "undo", "redo")
         self._add(view, "start_page", "designer", "history", "", "reset_layout")
         view.addMenu(self.theme_menu)

@@ -38,6 +38,7 @@ from cluster4npu.ui.recovery import Lost, find_lost
 from cluster4npu.ui.recovery_bar import RecoveryBar
 from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
+from cluster4npu.ui.template_control import TemplateControl
 
 if TYPE_CHECKING:
     from cluster4npu.core.bench import BenchmarkResult, Profile
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         self.autosave = Autosave(self.document, self)
         self.files = FileControl(self, self.document, self.preferences)
         self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
+        self.templates = TemplateControl(self, self.document, self.messages)
         self.start_page = StartPage()
         self.last_benchmark = LastBenchmark(self.store, self)
         self._workspace: Workspace | None = None
@@ -126,8 +128,12 @@ class MainWindow(QMainWindow):
         from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
         wizard = PipelineSetupWizard(self)
-        wizard.accepted.connect(lambda: self.files.new(wizard.result_config(), modified=True))
+        wizard.accepted.connect(lambda: self._take_from_wizard(wizard.result_config(), wizard.run_wanted))
         self._open_dialog(wizard)
+
+    def _take_from_wizard(self, config: PipelineConfig, run: bool) -> None:
+        if self.files.new(config, modified=True) and run and not self.runs.busy:
+            self.run()
 
     def show_benchmark(self, profile: Profile | None = None) -> BenchmarkDialog | None:
         """Measure the open pipeline: all devices together against each alone; `profile` is offered first."""
@@ -228,6 +234,8 @@ class MainWindow(QMainWindow):
                 "open": self.files.ask_open,
                 "save": self.files.save,
                 "save_as": self.files.ask_save_as,
+                "save_template": self.templates.ask_save,
+                "import_template": self.templates.ask_take,
                 "quit": self.close,
                 "run": self.run,
                 "stop": self.runs.stop,
@@ -263,6 +271,9 @@ class MainWindow(QMainWindow):
         page.example_asked.connect(files.open_example)
         page.empty_asked.connect(lambda: files.new(PipelineConfig()))
         page.template_chosen.connect(files.new_from_template)
+        page.template_shared.connect(self.templates.ask_share)
+        page.template_removed.connect(self.templates.ask_remove)
+        self.templates.changed.connect(page.show_templates)
         page.file_chosen.connect(files.open)
         page.file_forgotten.connect(self._forget)
         files.opened.connect(self._show_opened)
@@ -286,6 +297,7 @@ class MainWindow(QMainWindow):
         busy, empty = self.runs.busy, not self.document.config.nodes
         self.actions_by_name["run"].setEnabled(not busy and not empty)
         self.actions_by_name["benchmark"].setEnabled(not busy and not empty)
+        self.actions_by_name["save_template"].setEnabled(not empty)
         self.actions_by_name["stop"].setEnabled(busy)
 
     def _show_page(self, page: QWidget, name: str) -> None:

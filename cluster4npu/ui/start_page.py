@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -101,6 +102,8 @@ class StartPage(QScrollArea):
     example_asked = Signal()
     empty_asked = Signal()
     template_chosen = Signal(str)
+    template_shared = Signal(str)
+    template_removed = Signal(str)
     file_chosen = Signal(object)  # Path
     file_forgotten = Signal(object)  # Path
 
@@ -154,6 +157,27 @@ class StartPage(QScrollArea):
         if not paths:
             self._recent.addWidget(_words("Pipelines that you save or open are listed here.", "muted"))
 
+    def show_templates(self) -> None:
+        """List the templates as they are now."""
+        for card in self.cards.values():
+            self._grid.removeWidget(card)
+            card.deleteLater()
+        self.cards = {}
+        for index, info in enumerate(PipelineTemplates.catalogue()):
+            card = self.cards[info.key] = TemplateCard(info)
+            card.clicked.connect(lambda _=False, key=info.key: self.template_chosen.emit(key))
+            if info.own:
+                self._add_menu(card)
+            self._grid.addWidget(card, index // _CARD_COLUMNS, index % _CARD_COLUMNS)
+
+    def _add_menu(self, card: TemplateCard) -> None:
+        """Let the user share and remove a template of their own (menu key, or right click)."""
+        card.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        for text, signal in (("Share…", self.template_shared), ("Remove…", self.template_removed)):
+            action = QAction(text, card)
+            action.triggered.connect(lambda _=False, signal=signal: signal.emit(card.key))
+            card.addAction(action)
+
     def _left(self) -> QVBoxLayout:
         left = QVBoxLayout()
         left.setSpacing(8)  # a layout takes the spacing of the one around it
@@ -171,13 +195,10 @@ class StartPage(QScrollArea):
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(_words("Templates", "heading"))
-        grid = QGridLayout()
-        grid.setSpacing(12)
-        for index, info in enumerate(PipelineTemplates.catalogue()):
-            card = self.cards[info.key] = TemplateCard(info)
-            card.clicked.connect(lambda _=False, key=info.key: self.template_chosen.emit(key))
-            grid.addWidget(card, index // _CARD_COLUMNS, index % _CARD_COLUMNS)
-        right.addLayout(grid)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(12)
+        self.show_templates()
+        right.addLayout(self._grid)
         right.addStretch(1)
         return right
 

@@ -308,6 +308,7 @@ def test_a_pipeline_of_the_wizard_counts_as_unsaved(
 ) -> None:
     window.start_page.wizard.click()
     assert isinstance(window.dialog, PipelineSetupWizard)
+    window.dialog.optimization_page.run_now.setChecked(False)
     window.dialog.accept()
     assert window.document.is_modified()
     assert "* - Cluster4NPU" in window.windowTitle()
@@ -317,3 +318,40 @@ def test_a_pipeline_of_the_wizard_counts_as_unsaved(
     assert len(asked) == 1
     window.document.save(tmp_path / "kept.json")
     assert not window.document.is_modified()
+
+
+def test_the_wizard_ends_with_a_running_pipeline_and_its_targets_checked(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.start_page.wizard.click()
+    wizard = window.dialog
+    assert isinstance(wizard, PipelineSetupWizard)
+    wizard.use_case_page.cards.choose("simulated")
+    wizard.next()
+    qtbot.waitUntil(wizard.device_page.isComplete, timeout=20_000)
+    wizard.next()
+    wizard.targets_page.fps.check.setChecked(True)
+    wizard.targets_page.fps.number.setValue(5.0)
+    wizard.next()
+    wizard.accept()
+    figures = window.workspace.dashboard.figures
+    qtbot.waitUntil(lambda: figures.fps_target.text() == "met: at least 5 FPS", timeout=60_000)
+    window.runs.stop()
+    qtbot.waitUntil(lambda: not window.runs.busy, timeout=20_000)
+
+
+def test_a_template_of_ones_own_is_kept_shared_and_removed(window: MainWindow, tmp_path: Path) -> None:
+    window.files.new(PipelineTemplates.get("simulated"))
+    assert window.templates.save("Mine")
+    assert "my_mine" in window.start_page.cards
+    assert window.templates.share("my_mine", tmp_path / "mine.json")
+    assert [action.text() for action in window.start_page.cards["my_mine"].actions()] == ["Share…", "Remove…"]
+    assert window.templates.remove("my_mine")
+    assert "my_mine" not in window.start_page.cards
+    assert window.templates.take(tmp_path / "mine.json")
+    window.start_page.cards["my_mine"].click()
+    assert window.document.config.name == "Mine"
+    (tmp_path / "other.json").write_text("[]")
+    assert not window.templates.take(tmp_path / "other.json")
+    assert "no template" in window.messages.text()
+    assert window.document.config.name == "Mine"  # what was open stays

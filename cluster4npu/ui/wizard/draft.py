@@ -24,13 +24,17 @@ SOURCE_NODE = "source"
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What to favour. `one_worker_each`: no device gets a second worker, so each frame has all its cores."""
+    """What to favour. `one_worker_each`: no device gets a second worker, so each frame has all its cores.
+
+    `overload` is the source's setting of that name, "" to leave it.
+    """
 
     key: str
     title: str
     description: str
     policy: str
     one_worker_each: bool = False
+    overload: str = ""
 
 
 PREFERENCES = (
@@ -49,9 +53,11 @@ PREFERENCES = (
     Preference(
         "latency",
         "Low latency",
-        "Each frame back as soon as possible: one worker a device, so that a frame gets all its cores.",
+        "Each frame back as soon as possible: one worker a device, so that a frame gets all its cores; of frames that "
+        "nobody is free for only the newest is kept.",
         "adaptive",
         one_worker_each=True,
+        overload="latest",
     ),
 )
 
@@ -95,9 +101,10 @@ class Draft:
         """Make the pipeline; `problems` tells what it still lacks."""
         config = PipelineTemplates.get(self.template, model=self.model, devices=self.workers)
         source = next(n for n in config.nodes if node_types()[n.type].place is Place.SOURCE)
-        source = NodeConfig(
-            id=source.id, type=self.source, params=dict(self.source_params), position=source.position
-        )
+        params = dict(self.source_params)
+        if self.preference.overload:
+            params["overload"] = self.preference.overload
+        source = NodeConfig(id=source.id, type=self.source, params=params, position=source.position)
         config = config.with_node(source).with_params(INFERENCE_NODE, policy=self.preference.policy)
         return config.replace(targets=self.targets, name=self.name.strip() or config.name)
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+)
 
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
@@ -24,6 +33,11 @@ class OptimizationPreferencesPage(Page):
         self.name = QLineEdit()
         self.name.setMaxLength(200)
         self.name.setAccessibleName("Name of the pipeline")
+        self.run_now = QCheckBox("Run it now")
+        self.run_now.setChecked(True)
+        self.run_now.setToolTip(
+            "Start the pipeline as soon as it is made, and hold its figures against the targets"
+        )
         self.problems = ProblemBox()
         self._values: list[QLabel] = []
         self._form = QFormLayout()
@@ -37,6 +51,7 @@ class OptimizationPreferencesPage(Page):
         self._form.addRow(name_title, self.name)
         left = QVBoxLayout()
         left.addWidget(self.cards)
+        left.addWidget(self.run_now)
         left.addStretch(1)
         columns = QHBoxLayout()
         columns.setSpacing(18)

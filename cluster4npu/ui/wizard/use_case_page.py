@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QGroupBox, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.nodes.inference import NO_MODEL
@@ -12,12 +13,12 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
-from cluster4npu.ui.dialogs.paths import PathField
 from cluster4npu.ui.wizard.draft import Draft, template_model
 from cluster4npu.ui.wizard.inputs import InputChooser
+from cluster4npu.ui.wizard.model_field import SUFFIXES, ModelField
 from cluster4npu.ui.wizard.page import Page
 
-_MODELS = "Models (*.onnx *.pt *.torchscript *.pt2);;All files (*)"
+_VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm")
 
 
 class UseCaseSelectionPage(Page):
@@ -52,15 +53,37 @@ class UseCaseSelectionPage(Page):
         self.cards.chosen.connect(self._template_chosen)
         self.inputs.changed.connect(self._edited)
         self.cards.choose(next(iter(self._infos)))
+        self.setAcceptDrops(True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        event.setAccepted(_dropped(event.mimeData()) is not None)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take a dropped model, video or folder of images into the field it is for."""
+        path = _dropped(event.mimeData())
+        if path is None:
+            event.ignore()
+            return
+        if path.is_dir():
+            self.inputs.choose("images")
+            self.inputs.folder.set_text(str(path))
+        elif path.suffix.lower() in _VIDEO_SUFFIXES:
+            self.inputs.choose("video")
+            self.inputs.video.set_text(str(path))
+        else:
+            if not self.draft.info.model_needed:
+                self.cards.choose("object_detection")
+            self.own_model.setChecked(True)
+            self.model.set_text(str(path))
+        event.acceptProposedAction()
 
     def missing(self) -> str:
         if not self.draft.template:
             return "choose a use case."
         if self.draft.info.model_needed and self.own_model.isChecked():
-            if not self.model.text():
-                return "choose a model file, or try it without one of your own."
-            if not Path(self.model.path()).is_file():
-                return f"there is no model file {self.model.path()}"
+            lacking = self.model.missing()
+            if lacking:
+                return lacking
         lacking = self.inputs.lacking()
         if lacking:
             return lacking
@@ -71,7 +94,7 @@ class UseCaseSelectionPage(Page):
         box = QGroupBox("Model")
         self.own_model = QRadioButton("My own model")
         self.own_model.setChecked(True)
-        self.model = PathField("Model file", "Path of an .onnx file", file_filter=_MODELS)
+        self.model = ModelField()
         self.try_out = QRadioButton()
         self.try_note = plain_label(name="TryNote")
         self.try_note.setProperty("role", "muted")
@@ -87,7 +110,6 @@ class UseCaseSelectionPage(Page):
     def _template_chosen(self, key: str) -> None:
         info = self._infos[key]
         self.draft.template = key
-        self.about.setText(info.description)
         self.model_box.setVisible(info.model_needed)
         if template_model(key) == NO_MODEL:
             self.try_out.setText("Try it without a model")
@@ -102,10 +124,22 @@ class UseCaseSelectionPage(Page):
     def _edited(self) -> None:
         own = self.draft.info.model_needed and self.own_model.isChecked()
         self.model.setEnabled(own)
+        self.about.setText(
+            PipelineTemplates.described(self.draft.template, own_model=own and self.model.info is not None)
+        )
         self.draft.model = self.model.path() if own else None
         self.draft.source = self.inputs.node_type()
         self.draft.source_params = self.inputs.params()
         self.refresh()
+
+
+def _dropped(data: QMimeData) -> Path | None:
+    """Return the one file or folder that is dropped, if it is of a kind that has a field here."""
+    urls = [url for url in data.urls() if url.isLocalFile()]
+    if len(urls) != 1:
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.is_dir() or path.suffix.lower() in (*SUFFIXES, *_VIDEO_SUFFIXES) else None
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

@@ -39,6 +39,11 @@ class PipelineSetupWizard(QWizard):
         self.setMinimumSize(720, 560)
         dress(self, _sheet)
 
+    @property
+    def run_wanted(self) -> bool:
+        """Tell whether the pipeline shall run as soon as it is made."""
+        return self.optimization_page.run_now.isChecked()
+
     def result_config(self) -> PipelineConfig:
         """Return the pipeline of the choices made so far; without problems once the last page is complete."""
         return self.draft.config()

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWizard
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QLabel, QWizard
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.devices.backend import DeviceInfo
@@ -17,6 +18,7 @@ from cluster4npu.core.devices.registry import detect
 from cluster4npu.core.pipeline.graph import find_problems
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import INFERENCE_NODE, PipelineTemplates
+from cluster4npu.ui.wizard.use_case_page import UseCaseSelectionPage
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 CPU = DeviceInfo("onnx:cpu", "A CPU", "cpu", "onnx")
@@ -91,12 +93,50 @@ def test_a_model_of_ones_own_is_asked_for(qtbot: QtBot, make_wizard: MakeWizard,
     assert not button.isEnabled()
     assert "none.onnx" in page.reason.text()
     page.model.set_text(str(assets_dir() / "digits_detector.onnx"))
-    assert button.isEnabled()
+    assert not button.isEnabled()  # not before it was looked into
+    qtbot.waitUntil(button.isEnabled, timeout=30_000)
     assert page.reason.text() == ""
+    assert "10 classes" in page.model.told.text()
+    assert "No model was chosen" not in page.about.text()
     to_the_end(qtbot, wizard)
     config = wizard.result_config()
     assert config.node(INFERENCE_NODE).params["model"] == str(assets_dir() / "digits_detector.onnx")
     assert find_problems(config) == []
+
+
+def test_a_file_that_is_no_model_is_not_taken(qtbot: QtBot, make_wizard: MakeWizard, tmp_path: Path) -> None:
+    page = make_wizard(CPU).use_case_page
+    page.cards.choose("object_detection")
+    letter = tmp_path / "letter.onnx"
+    letter.write_text("Dear model, ...", encoding="utf-8")
+    page.model.set_text(str(letter))
+    qtbot.waitUntil(lambda: "letter.onnx" in page.missing(), timeout=30_000)
+    assert not page.isComplete()
+
+
+def drop(page: UseCaseSelectionPage, path: Path) -> bool:
+    """Drop a file on the page; tell whether it took it."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    action, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), action, data, left, none)
+    QApplication.sendEvent(page, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(page, QDropEvent(QPointF(50, 50), action, data, left, none))
+    return enter.isAccepted()
+
+
+def test_models_and_inputs_are_dropped_in(make_wizard: MakeWizard, tmp_path: Path) -> None:
+    page = make_wizard(CPU).use_case_page
+    page.cards.choose("simulated")
+    assert drop(page, assets_dir() / "digits_detector.onnx")
+    assert page.cards.key == "object_detection"  # one that runs a model
+    assert page.own_model.isChecked() and page.model.text().endswith("digits_detector.onnx")
+    assert drop(page, assets_dir() / "digits.mp4")
+    assert page.inputs.key == "video"
+    assert drop(page, tmp_path)
+    assert page.inputs.key == "images"
+    assert not drop(page, tmp_path / "letter.docx")
 
 
 def test_fire_detection_says_that_the_bundled_model_sees_no_fire(make_wizard: MakeWizard) -> None:
@@ -252,6 +292,7 @@ def test_a_model_that_vanished_meanwhile_is_told_on_the_last_page(
     wizard = make_wizard(CPU)
     wizard.use_case_page.cards.choose("object_detection")
     wizard.use_case_page.model.set_text(str(model))
+    qtbot.waitUntil(wizard.use_case_page.isComplete, timeout=30_000)
     to_devices(qtbot, wizard)
     forward(qtbot, wizard)
     model.unlink()
