@@ -176,18 +176,19 @@ class LoadSides:
 
 def require_paced(pool: BenchmarkPool) -> None:
     """Raise InputError for a source that no schedule can pace: a camera sends when it likes."""
-    source = pool.plan.config.node(pool.plan.source)
-    kind = node_types()[source.type]
-    if issubclass(kind, SourceNode) and kind.live:
-        raise InputError(
-            Problem(
-                "a live source sets its own pace",
-                node=source.id,
-                found=source.type,
-                allowed="a file, a folder of images or generated frames, in this scenario",
-                hint="Record a clip of it, or measure offline.",
+    for node_id in pool.plan.sources:
+        source = pool.plan.config.node(node_id)
+        kind = node_types()[source.type]
+        if issubclass(kind, SourceNode) and kind.live:
+            raise InputError(
+                Problem(
+                    "a live source sets its own pace",
+                    node=source.id,
+                    found=source.type,
+                    allowed="a file, a folder of images or generated frames, in this scenario",
+                    hint="Record a clip of it, or measure offline.",
+                )
             )
-        )
 
 
 def planned_load_s(pool: BenchmarkPool, options: BenchmarkOptions) -> float:
