@@ -104,6 +104,24 @@ class Document(QObject):
         self.apply(self._config.with_node(node), f"Add {title}")
         return node_id
 
+    def add_wired_node(self, type: str, position: Position, port: str, *, outgoing: bool) -> str | Problem:
+        """Add a node and the wire from (`outgoing`) or to this NODE.PORT in one step; return the new id.
+
+        The wire leads to the first port that fits; it must not be taken. Raises KeyError for an unknown type.
+        """
+        cls = node_type(type)
+        node_id = free_id(type, {n.id for n in self._config.nodes})
+        config = self._config.with_node(NodeConfig(id=node_id, type=type, position=_tidy(position)))
+        problem: Problem | None = None
+        for own in cls.inputs if outgoing else cls.outputs:
+            ends = (port, f"{node_id}.{own.name}") if outgoing else (f"{node_id}.{own.name}", port)
+            edge = EdgeConfig(source=ends[0], target=ends[1])
+            problem = wire_problem(config, edge)
+            if problem is None:
+                self.apply(config.replace(edges=(*config.edges, edge)), f"Add {cls.title}")
+                return node_id
+        return problem or Problem("no port of this node fits", node=node_id, found=port)
+
     def remove_nodes(
         self, ids: Iterable[str], edges: Iterable[EdgeConfig] = (), boxes: Iterable[str] = ()
     ) -> None:

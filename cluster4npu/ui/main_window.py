@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
 
             self._workspace = Workspace(self.document, self.preferences)
             self._workspace.preview.wanted.connect(self.runs.bridge.show_preview)
+            self._workspace.editor.pipeline_dropped.connect(self.files.open)
             self.last_benchmark.found.connect(self._workspace.dashboard.compare.show_comparison)
             self.stack.addWidget(self._workspace)
             for action in self._workspace.view_actions():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
 MODES = ("system", "light", "dark")
@@ -251,3 +251,17 @@ def _style_sheet(c: Colors) -> str:
                                                 border-color: {c.border}; }}
         QPushButton[role="primary"]:focus {{ border: 2px solid {c.text}; }}
     """
+
+
+def swatch(color: str) -> QIcon:
+    """Return a small square of this colour, as an icon."""
+    pixmap = QPixmap(32, 32)
+    pixmap.setDevicePixelRatio(2.0)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(color))
+    painter.drawRoundedRect(3, 3, 10, 10, 3, 3)
+    painter.end()
+    return QIcon(pixmap)

@@ -9,41 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import (
-    QContextMenuEvent,
-    QDragEnterEvent,
-    QDragMoveEvent,
-    QDropEvent,
-    QKeyEvent,
-)
-from PySide6.QtWidgets import QGraphicsScene, QGraphicsSceneMouseEvent, QGraphicsView, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QWidget
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.boxes import BoxLayer
-from cluster4npu.ui.editor.camera import Camera
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
 from cluster4npu.ui.editor.minimap import Minimap
 from cluster4npu.ui.editor.node_item import NodeItem, Signature
 from cluster4npu.ui.editor.overlay import Hint, Notice
+from cluster4npu.ui.editor.wiring import Wiring, edge_between
 
-NODE_MIME = "application/x-cluster4npu-node-type"
-EMPTY_HINT = "Drag a node from the palette, press Ctrl+N for a template, or open the wizard."
-_CLICK_PX = 4  # a press that moves less than this is a click
+EMPTY_HINT = (
+    "Press Tab or double-click to add a node, drop a video, a folder of images or a model here,\n"
+    "press Ctrl+N for a template, or open the wizard."
+)
 
 
-class Canvas(Camera):
+class Canvas(Wiring):
     """Shows a config (`show_config`). Coordinates in signals are canvas pixels, as in the file."""
 
-    node_dropped = Signal(str, object)  # node type, (x, y)
     nodes_moved = Signal(object)  # {id: (x, y)}
     boxes_moved = Signal(object, object)  # {id: (place, size)} of boxes, {id: (x, y)} of the nodes in them
     box_edit_wanted = Signal(str)  # id
-    wires_drawn = Signal(object, object)  # removed EdgeConfigs, added (source, target) pairs
-    wire_refused = Signal(str)  # a gesture that can be no wire at all
+    add_wanted = Signal(object)  # a node, to be searched for; QPoint in the viewport
     selection_changed = Signal(object)  # list of node ids
     menu_wanted = Signal(object)  # global QPoint
 
@@ -57,8 +50,6 @@ class Canvas(Camera):
         self.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._config = PipelineConfig()
         self._shown: dict[str, NodeConfig] = {}
-        self.items_by_id: dict[str, NodeItem] = {}
-        self.wires: dict[EdgeConfig, Wire] = {}
         self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
@@ -223,6 +214,11 @@ class Canvas(Camera):
         if not self._scene_range.contains(place):
             self._look_at(place.center(), self.transform().m11())
 
+    def node_at(self, place: QPointF) -> NodeItem | None:
+        """Return the node at this place of the scene."""
+        found = self.scene().items(place)
+        return next((item for item in found if isinstance(item, NodeItem)), None)
+
     def _whole(self) -> QRectF:
         """Return the area of all nodes and boxes."""
         left = top = float("inf")
@@ -244,43 +240,25 @@ class Canvas(Camera):
 
     # --- gestures ---
 
-    def apply_live_connection(self, event: QGraphicsSceneMouseEvent) -> None:
-        """End the wire that is being drawn: tell what it means, and let the config say what is shown."""
-        start: PortDot | None = self._start_port
-        if not self._LIVE_PIPE.isVisible() or start is None:
-            return
-        found = self.scene().items(event.scenePos())
-        end = next((item for item in found if isinstance(item, PortDot)), None)
-        if end is start:
-            return  # pressed and released on one port: the second click ends the wire
-        detached: PortDot | None = None if self._LIVE_PIPE.shift_selected else self._detached_port
-        moved = (self._previous_pos - self._origin_pos).manhattanLength()
-        self.cancel_wire()
-        cut = [_edge(start, detached)] if detached is not None else []
-        if end is None:
-            if cut and moved > _CLICK_PX:
-                self.wires_drawn.emit(cut, [])
-            elif cut and cut[0] in self.wires:
-                self.wires[cut[0]].setSelected(True)
-        elif end is not detached:
-            if end.port_type == start.port_type:
-                side = "outputs" if end.port_type == OUTPUT else "inputs"
-                self.wire_refused.emit(
-                    "A wire leads from an output to an input; "
-                    f"{start.address} and {end.address} are both {side}."
-                )
-            else:
-                edge = _edge(start, end)
-                self.wires_drawn.emit(cut, [(edge.source, edge.target)])
+    def show_again(self) -> None:
         self.show_config(self._config)
 
-    def cancel_wire(self) -> None:
-        """Give up the wire that is being drawn; a wire that was picked up comes back."""
-        if self._start_port is not None:
-            self._start_port.hovered = False
-        self._detached_port = None
-        self.end_live_connection()
-        self.show_config(self._config)
+    def event(self, event: QEvent) -> bool:
+        # Tab adds a node here; Shift+Tab still leaves the canvas.
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and event.key() == Qt.Key.Key_Tab
+        ):
+            self.add_wanted.emit(self.mapFromGlobal(QCursor.pos()))
+            return True
+        return bool(super().event(event))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.itemAt(event.position().toPoint()) is None:
+            self.add_wanted.emit(event.position().toPoint())
+            return
+        super().mouseDoubleClickEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
@@ -303,43 +281,14 @@ class Canvas(Camera):
         self.menu_wanted.emit(event.globalPos())
         event.accept()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        self._accept_node(event)
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        self._accept_node(event)
-
-    def _accept_node(self, event: QDragMoveEvent) -> None:
-        if event.mimeData().hasFormat(NODE_MIME):
-            event.setDropAction(Qt.DropAction.CopyAction)
-            event.accept()
-        else:
-            event.ignore()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        if not event.mimeData().hasFormat(NODE_MIME):
-            event.ignore()
-            return
-        key = event.mimeData().data(NODE_MIME).toStdString()
-        place = self.mapToScene(event.position().toPoint())
-        event.setDropAction(Qt.DropAction.CopyAction)
-        event.accept()
-        if key in node_types():
-            self.node_dropped.emit(key, (place.x(), place.y()))
-
     def _on_moved(self, moved: Mapping[NodeItem, Sequence[float]]) -> None:
         self.nodes_moved.emit({item.id: tuple(item.xy_pos) for item in moved})
 
     def _on_sliced(self, pairs: Sequence[Sequence[PortDot]]) -> None:
-        self.wires_drawn.emit([_edge(a, b) for a, b in pairs], [])
+        self.wires_drawn.emit([edge_between(a, b) for a, b in pairs], [])
 
     def _on_selection(self) -> None:
         self.selection_changed.emit(self.selected_ids())
-
-
-def _edge(one: PortDot, other: PortDot) -> EdgeConfig:
-    source, target = (one, other) if one.port_type == OUTPUT else (other, one)
-    return EdgeConfig(source=source.address, target=target.address)
 
 
 def _signatures(config: PipelineConfig) -> dict[str, Signature]:

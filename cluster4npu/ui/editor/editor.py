@@ -12,7 +12,9 @@ from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import EdgeConfig
+from cluster4npu.core.pipeline.graph import wire_problem
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor.adding import TITLE, Adding
 from cluster4npu.ui.editor.align import aligned
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
@@ -26,6 +28,7 @@ class EnhancedPipelineEditor(QWidget):
 
     node_selected = Signal(str)  # the one selected node, or "" for none or several
     refused = Signal(str)  # why a wire was not made
+    pipeline_dropped = Signal(object)  # Path of a pipeline file
     properties_wanted = Signal()  # the keyboard shall go to the selected node's properties
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
@@ -36,6 +39,7 @@ class EnhancedPipelineEditor(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
         self.setFocusProxy(self.canvas)
+        self.adding = Adding(document, self.canvas)
         self._selected = ""
         self._path = document.path
         self._fit_wanted = True
@@ -48,7 +52,9 @@ class EnhancedPipelineEditor(QWidget):
         self.document.config_changed.connect(self._show)
         self.document.path_changed.connect(self.fit_later)
         self.document.problems_changed.connect(self.canvas.show_problems)
-        self.canvas.node_dropped.connect(self.add_node)
+        self.adding.refused.connect(self._refuse)
+        self.adding.pipeline_dropped.connect(self.pipeline_dropped)
+        self.canvas.judge = self._judge
         self.canvas.nodes_moved.connect(self.document.move_nodes)
         self.canvas.boxes_moved.connect(self._move_boxes)
         self.canvas.box_edit_wanted.connect(self.edit_box)
@@ -61,10 +67,11 @@ class EnhancedPipelineEditor(QWidget):
 
     def add_node(self, type: str, place: tuple[float, float] | None = None) -> None:
         """Add a node with its title bar at this place (canvas pixels; None: the middle of what is seen)."""
-        x, y = place or self._free_place()
-        node_id = self.document.add_node(type, (x - 85.0, y - 22.0))
-        self.canvas.select([node_id])
-        self.canvas.setFocus()
+        self.adding.add(type, place or self._free_place())
+
+    def search_node(self) -> None:
+        """Open the search for a node to add, in the middle of the canvas."""
+        self.adding.search_at(self.canvas.viewport().rect().center())
 
     def select_node(self, node_id: str) -> None:
         """Select one node and bring it into view; does nothing when it is gone."""
@@ -224,6 +231,14 @@ class EnhancedPipelineEditor(QWidget):
         if problem is not None:
             self._refuse(wire_reason(problem))
 
+    def _judge(self, wire: EdgeConfig, removed: tuple[EdgeConfig, ...]) -> str:
+        """Say why a wire that is being drawn would be refused; "" when it would be made."""
+        config = self.document.config
+        if removed:
+            config = config.replace(edges=tuple(e for e in config.edges if e not in removed))
+        problem = wire_problem(config, wire)
+        return wire_reason(problem) if problem is not None else ""
+
     def _refuse(self, reason: str) -> None:
         self.canvas.tell(reason)
         self.refused.emit(reason)
@@ -251,7 +266,7 @@ class EnhancedPipelineEditor(QWidget):
         """Return the middle of what is seen, or beside it where a node stands there already."""
         x, y = self.canvas.middle()
         taken = {(round(n.position[0]), round(n.position[1])) for n in self.document.config.nodes}
-        while (round(x - 85.0), round(y - 22.0)) in taken:
+        while (round(x - TITLE[0]), round(y - TITLE[1])) in taken:
             x, y = x + 30.0, y + 30.0
         return x, y
 

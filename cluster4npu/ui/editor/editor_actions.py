@@ -48,6 +48,7 @@ def _specs(editor: EnhancedPipelineEditor) -> list[Spec]:
     keys = QKeySequence.StandardKey
     canvas = editor.canvas
     return [
+        ("add", "Add a node…", ["Ins"], editor.search_node),
         ("delete", "Remove", ["Del", "Backspace"], editor.remove_selection),
         ("copy", "Copy", [keys.Copy], editor.copy_selection),
         ("cut", "Cut", [keys.Cut], editor.cut_selection),

@@ -41,6 +41,7 @@ class PortDot(PortItem):
         self.setCacheMode(_NO_CACHE)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.port = port
+        self.fits = True  # for the wire that is being drawn
         self.name = name
         self.port_type = side
         self.multi_connection = side == OUTPUT
@@ -95,6 +96,8 @@ class PortDot(PortItem):
         """Draw the dot in the coordinates of its node."""
         c = theme.colors()
         color = QColor(c.port(self.kind)) if self.port else QColor(c.fail)
+        if not self.fits:
+            color.setAlpha(60)
         radius = RADIUS + 1.5 if self._hovered else RADIUS
         painter.setPen(QPen(color, 2.0))
         optional = self.port is not None and not self.port.required

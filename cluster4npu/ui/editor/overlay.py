@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPropertyAnimation, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QPropertyAnimation, Qt, QTimer
 from PySide6.QtWidgets import QGraphicsOpacityEffect, QLabel, QWidget
 
 from cluster4npu.ui import theme
@@ -84,3 +84,33 @@ class Notice(QLabel):
         width = min(560, around.width() - 2 * _MARGIN)
         height = self.heightForWidth(width)
         self.setGeometry((around.width() - width) // 2, around.height() - height - _MARGIN, width, height)
+
+
+class WireTip(QLabel):
+    """Says beside a port what would come of letting the wire go there."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._around = parent
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def tell(self, reason: str, at: QPoint) -> None:
+        """Show why the wire is refused ("": it fits) at this place of the parent."""
+        c = theme.colors()
+        color = c.fail if reason else c.ok
+        self.setStyleSheet(
+            f"background: {c.raised}; color: {c.text}; border: 2px solid {color};"
+            "border-radius: 4px; padding: 4px 8px;"
+        )
+        self.setText(f"✕ {reason}" if reason else "✓ Let go to connect")
+        width = min(340, self.fontMetrics().horizontalAdvance(self.text()) + 28)
+        height = self.heightForWidth(width)
+        around = self._around.rect()
+        x = min(max(at.x() + 18, 4), around.width() - width - 4)
+        y = at.y() + 18 if at.y() + 18 + height < around.height() else at.y() - 18 - height
+        self.setGeometry(x, max(y, 4), width, height)
+        self.show()
+        self.raise_()

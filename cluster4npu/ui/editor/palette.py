@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.nodes import node_types
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.canvas import NODE_MIME
+from cluster4npu.ui.editor.dropping import NODE_MIME
 
 _KEY = Qt.ItemDataRole.UserRole
 _CATEGORY = Qt.ItemDataRole.UserRole + 1
@@ -79,7 +79,7 @@ class NodePalette(QWidget):
 
     def _paint_icons(self) -> None:
         for item in self._items():
-            item.setIcon(0, _swatch(theme.colors().category(item.data(0, _CATEGORY))))
+            item.setIcon(0, theme.swatch(theme.colors().category(item.data(0, _CATEGORY))))
 
     def _groups(self) -> list[QTreeWidgetItem]:
         return _children(self.tree.invisibleRootItem())
@@ -143,16 +143,3 @@ class _Tree(QTreeWidget):
 
 def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
     return [child for i in range(item.childCount()) if (child := item.child(i)) is not None]
-
-
-def _swatch(color: str) -> QIcon:
-    pixmap = QPixmap(32, 32)
-    pixmap.setDevicePixelRatio(2.0)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(color))
-    painter.drawRoundedRect(3, 3, 10, 10, 3, 3)
-    painter.end()
-    return QIcon(pixmap)

@@ -17,7 +17,8 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.editor.canvas import NODE_MIME, Canvas
+from cluster4npu.ui.editor.canvas import Canvas
+from cluster4npu.ui.editor.dropping import NODE_MIME
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.items import INPUT, OUTPUT
 from cluster4npu.ui.editor.node_item import summary
@@ -266,7 +267,7 @@ def test_nothing_else_can_be_dropped(editor: EnhancedPipelineEditor, kind: str, 
     data = QMimeData()
     data.setData(kind, b"nodegraphqt::node:some.Thing")
     before = editor.document.config
-    assert drop_on(editor.canvas, data, QPoint(50, 50)) is (kind == NODE_MIME)
+    assert drop_on(editor.canvas, data, QPoint(50, 50)) is (kind in (NODE_MIME, "text/uri-list"))
     assert editor.document.config is before
 
 

@@ -1,0 +1,117 @@
+"""New nodes: by search on the canvas, at the end of a wire that was let go in the empty, and from dropped files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QPoint, QPointF, Signal
+
+from cluster4npu.core.errors import Problem
+from cluster4npu.core.nodes import node_types
+from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor.canvas import Canvas
+from cluster4npu.ui.editor.drops import Dropped, is_pipeline, node_for
+from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
+from cluster4npu.ui.editor.quick_add import QuickAdd, fitting_types
+
+Place = tuple[float, float]
+TITLE = (85.0, 22.0)  # where in a new node the pointer comes to lie
+_ROW = 130.0  # pixels between nodes of several dropped files
+
+
+class Adding(QObject):
+    """Adds nodes to the document for what was done on the canvas; `refused` carries the reason when it does not.
+
+    `pipeline_dropped` carries the Path of a pipeline file, which is for the window to open.
+    """
+
+    refused = Signal(str)
+    pipeline_dropped = Signal(object)
+
+    def __init__(self, document: Document, canvas: Canvas) -> None:
+        super().__init__(canvas)
+        self._document, self._canvas = document, canvas
+        self.quick_add = QuickAdd(canvas)
+        self._at: Place = (0.0, 0.0)
+        self._wire: tuple[str, str] | None = None
+        self.quick_add.chosen.connect(self._add_chosen)
+        canvas.add_wanted.connect(self.search_at)
+        canvas.wire_dropped.connect(self._search_for_wire)
+        canvas.files_dropped.connect(self._add_files)
+        canvas.node_dropped.connect(self.add)
+
+    def add(self, type: str, place: Place) -> None:
+        """Add a node with its title bar at this place of the scene, and select it."""
+        self._select(self._document.add_node(type, (place[0] - TITLE[0], place[1] - TITLE[1])))
+
+    def search_at(self, where: QPoint) -> None:
+        """Open the search; the node comes to this place of the viewport, or to the middle when that is outside."""
+        view = self._canvas.viewport()
+        where = where if view.rect().contains(where) else view.rect().center()
+        scene = self._canvas.mapToScene(where)
+        self._at, self._wire = (scene.x(), scene.y()), None
+        self.quick_add.open_at(view.mapToGlobal(where), node_types())
+
+    def _search_for_wire(self, address: str, side: str, at: QPointF) -> None:
+        dot = self._dot(address, side)
+        types = fitting_types(dot.port, side) if dot is not None else []
+        if not types:
+            self.refused.emit(f"No node type fits {address}.")
+            return
+        self._at, self._wire = (at.x(), at.y()), (address, side)
+        view = self._canvas.viewport()
+        where = view.mapToGlobal(self._canvas.mapFromScene(at))
+        verb = "take" if side == OUTPUT else "give"
+        self.quick_add.open_at(where, types, f"Only nodes that {verb} what {address} needs.")
+
+    def _add_chosen(self, key: str) -> None:
+        x, y = self._at
+        if self._wire is None:
+            self.add(key, self._at)
+            return
+        address, side = self._wire
+        # The new node's port comes to lie where the wire was let go.
+        place = (x, y - 62.0) if side == OUTPUT else (x - 2 * TITLE[0], y - 62.0)
+        found = self._document.add_wired_node(key, place, address, outgoing=side == OUTPUT)
+        if isinstance(found, Problem):
+            self.refused.emit(found.text())
+        else:
+            self._select(found)
+
+    def _add_files(self, paths: Sequence[Path], place: Place) -> None:
+        if len(paths) == 1 and is_pipeline(paths[0]):
+            self.pipeline_dropped.emit(paths[0])
+            return
+        found = [(path, node_for(path)) for path in paths]
+        good = [dropped for _, dropped in found if isinstance(dropped, Dropped)]
+        under = self._canvas.node_at(QPointF(*place))
+        if len(good) == 1 and under is not None and under.signature[0] == good[0].type:
+            self._document.set_param(under.id, good[0].param, good[0].value)
+            self._select(under.id)
+        elif good:
+            self._add_all(good, place)
+        for _, problem in found:
+            if isinstance(problem, Problem):
+                self.refused.emit(problem.text())
+                break
+
+    def _add_all(self, dropped: Sequence[Dropped], place: Place) -> None:
+        stack = self._document.undo_stack
+        if len(dropped) > 1:
+            stack.beginMacro(f"Add {len(dropped)} nodes")
+        for row, item in enumerate(dropped):
+            at = (place[0] - TITLE[0], place[1] - TITLE[1] + row * _ROW)
+            node_id = self._document.add_node(item.type, at, {item.param: item.value})
+        if len(dropped) > 1:
+            stack.endMacro()
+        self._select(node_id)
+
+    def _select(self, node_id: str) -> None:
+        self._canvas.select([node_id])
+        self._canvas.setFocus()
+
+    def _dot(self, address: str, side: str) -> PortDot | None:
+        node_id, _, name = address.partition(".")
+        item = self._canvas.items_by_id.get(node_id)
+        return item.dots.get((OUTPUT if side == OUTPUT else INPUT, name)) if item is not None else None

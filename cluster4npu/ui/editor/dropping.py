@@ -1,0 +1,51 @@
+"""What can be dropped on the canvas: node types of the palette, and files and folders of the desktop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+
+from cluster4npu.core.nodes import node_types
+from cluster4npu.ui.editor.camera import Camera
+
+NODE_MIME = "application/x-cluster4npu-node-type"
+
+
+class Dropping(Camera):
+    """Tells what was dropped and where (canvas pixels); whether it fits is for others to say."""
+
+    node_dropped = Signal(str, object)  # node type, (x, y)
+    files_dropped = Signal(object, object)  # list[Path], (x, y)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        self._accept(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        self._accept(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._accept(event)
+        if not event.isAccepted():
+            return
+        at = self.mapToScene(event.position().toPoint())
+        place = (at.x(), at.y())
+        if event.mimeData().hasFormat(NODE_MIME):
+            key = event.mimeData().data(NODE_MIME).toStdString()
+            if key in node_types():
+                self.node_dropped.emit(key, place)
+        else:
+            self.files_dropped.emit(_paths(event), place)
+
+    def _accept(self, event: QDropEvent) -> None:
+        if event.mimeData().hasFormat(NODE_MIME) or event.mimeData().hasUrls():
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            event.ignore()
+
+
+def _paths(event: QDropEvent) -> list[Path]:
+    """Return the local files; what is not on this machine comes as it is written, to be refused by its name."""
+    return [Path(url.toLocalFile() or url.toString()) for url in event.mimeData().urls()]

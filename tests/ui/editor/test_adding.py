@@ -1,0 +1,211 @@
+"""Adding nodes on the main window's canvas: by search, at the end of a wire, from dropped files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from cluster4npu.core.nodes import node_types
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.ui import theme
+from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
+from cluster4npu.ui.editor.items import OUTPUT
+from cluster4npu.ui.editor.quick_add import fitting_types
+from cluster4npu.ui.main_window import MainWindow
+from tests.ui.editor.pipelines import chain
+from tests.ui.editor.test_canvas import LEFT, assert_shown, at, drag
+
+
+@pytest.fixture
+def editor(window: MainWindow, qtbot: QtBot) -> EnhancedPipelineEditor:
+    window.files.new(chain())
+    window.activateWindow()
+    for name, dock in window.workspace.docks.items():
+        dock.setVisible(name in ("Palette", "Properties"))
+    editor = window.workspace.editor
+    editor.canvas.setFocus()
+    qtbot.waitUntil(lambda: editor.canvas.hasFocus() and editor.canvas.height() > 400)
+    editor.fit()
+    return editor
+
+
+def drop_paths(editor: EnhancedPipelineEditor, place: QPoint, *paths: Path | str) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(p)) if isinstance(p, Path) else QUrl(p) for p in paths])
+    action, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place, action, data, LEFT, none)
+    editor.canvas.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    editor.canvas.dropEvent(QDropEvent(place.toPointF(), action, data, LEFT, none))
+
+
+def last_node(editor: EnhancedPipelineEditor) -> tuple[str, dict[str, object]]:
+    node = editor.document.config.nodes[-1]
+    return node.type, dict(node.params)
+
+
+def test_tab_and_letters_add_a_node(editor: EnhancedPipelineEditor, qtbot: QtBot) -> None:
+    quick = editor.adding.quick_add
+    QTest.keyClick(editor.canvas, Qt.Key.Key_Tab)
+    assert quick.isVisible()
+    assert quick.shown_types() == list(node_types())
+    QTest.keyClicks(quick.search, "synth")
+    assert quick.shown_types()[0] == "synthetic"
+    QTest.keyClick(quick.search, Qt.Key.Key_Return)
+    assert not quick.isVisible()
+    assert last_node(editor)[0] == "synthetic"
+    assert editor.canvas.selected_ids() == ["synthetic"]
+    editor.document.undo_stack.undo()
+    assert editor.document.config == chain()
+
+
+def test_arrows_choose_and_escape_adds_nothing(editor: EnhancedPipelineEditor) -> None:
+    quick = editor.adding.quick_add
+    editor.actions_by_name["add"].trigger()
+    QTest.keyClick(quick.search, Qt.Key.Key_Down)
+    wanted = quick.shown_types()[1]
+    QTest.keyClick(quick.search, Qt.Key.Key_Return)
+    assert last_node(editor)[0] == wanted
+    editor.document.undo_stack.undo()
+    editor.search_node()
+    QTest.keyClicks(quick.search, "no such thing")
+    assert quick.shown_types() == []
+    QTest.keyClick(quick.search, Qt.Key.Key_Return)
+    QTest.keyClick(quick, Qt.Key.Key_Escape)
+    assert not quick.isVisible()
+    assert editor.document.config == chain()
+
+
+def test_a_double_click_in_the_empty_opens_the_search(editor: EnhancedPipelineEditor) -> None:
+    QTest.mouseDClick(editor.canvas.viewport(), LEFT, pos=QPoint(8, 8))
+    assert editor.adding.quick_add.isVisible()
+    editor.adding.quick_add.hide()
+    QTest.mouseDClick(editor.canvas.viewport(), LEFT, pos=at(editor.canvas, "inference"))
+    assert not editor.adding.quick_add.isVisible()
+
+
+def test_a_wire_let_go_in_the_empty_offers_only_what_fits(editor: EnhancedPipelineEditor) -> None:
+    canvas, quick = editor.canvas, editor.adding.quick_add
+    start = at(canvas, "inference", "outputs")
+    drag(canvas, start, start + QPoint(30, 110))
+    assert quick.isVisible()
+    port = canvas.items_by_id["inference"].dots[OUTPUT, "outputs"].port
+    assert quick.shown_types() == fitting_types(port, OUTPUT)
+    assert "synthetic" not in quick.shown_types()
+    assert "detections" in quick.shown_types()
+    QTest.keyClicks(quick.search, "classes")
+    QTest.keyClick(quick.search, Qt.Key.Key_Return)
+    edge = editor.document.config.edges[-1]
+    assert edge.source == "inference.outputs"
+    assert edge.target_node == editor.document.config.nodes[-1].id
+    assert_shown(canvas, editor.document.config)
+    editor.document.undo_stack.undo()
+    assert editor.document.config == chain()
+
+
+def test_a_wire_backwards_from_an_input(editor: EnhancedPipelineEditor) -> None:
+    canvas, quick = editor.canvas, editor.adding.quick_add
+    editor.add_node("preview", (600.0, 260.0))
+    editor.fit()
+    start = at(canvas, "preview", "frame")
+    drag(canvas, start, start + QPoint(-120, 30))
+    assert "video_file" in quick.shown_types()
+    assert "inference" not in quick.shown_types()
+    QTest.keyClicks(quick.search, "video")
+    QTest.keyClick(quick.search, Qt.Key.Key_Return)
+    assert editor.document.config.edges[-1].target == "preview.frame"
+    assert editor.document.config.edges[-1].source == "video_file.frame"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_reason_is_shown_before_the_button_is_released(
+    editor: EnhancedPipelineEditor, mode: str, qapp: QApplication
+) -> None:
+    theme.apply_theme(qapp, mode)
+    canvas, view = editor.canvas, editor.canvas.viewport()
+    start, wrong = at(canvas, "source", "frame"), at(canvas, "inference", "tensor")
+    QTest.mouseMove(view, start)
+    QTest.mousePress(view, LEFT, pos=start)
+    QTest.mouseMove(view, (start + wrong) / 2)
+    assert not canvas.items_by_id["inference"].inputs[0].fits
+    assert canvas.items_by_id["preprocess"].inputs[0].fits
+    QTest.mouseMove(view, wrong)
+    assert canvas.wire_tip.isVisible()
+    assert "A frame output cannot go into this input" in canvas.wire_tip.text()
+    assert "Put a 'Preprocess' node between them" in canvas.wire_tip.text()
+    view.grab()
+    QTest.mouseMove(view, at(canvas, "preprocess", "frame"))
+    assert "Let go to connect" in canvas.wire_tip.text()
+    QTest.mouseMove(view, QPoint(5, 5))
+    assert not canvas.wire_tip.isVisible()
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    QTest.mouseRelease(view, LEFT, pos=QPoint(5, 5))
+    assert all(dot.fits for dot in canvas.items_by_id["inference"].inputs)
+    assert editor.document.config == chain()
+    theme.apply_theme(qapp, "light")
+
+
+def test_dropped_files_become_configured_nodes(editor: EnhancedPipelineEditor, tmp_path: Path) -> None:
+    empty = QPoint(20, editor.canvas.height() - 30)
+    clip, model = assets_dir() / "digits.mp4", assets_dir() / "digits_detector.onnx"
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    drop_paths(editor, empty, clip)
+    assert last_node(editor) == ("video_file", {"path": str(clip)})
+    drop_paths(editor, empty, folder)
+    assert last_node(editor) == ("image_folder", {"path": str(folder)})
+    drop_paths(editor, empty, model)
+    assert last_node(editor) == ("inference", {"model": str(model)})
+    editor.document.undo_stack.setIndex(0)
+    drop_paths(editor, empty, clip, folder, model)
+    assert len(editor.document.config.nodes) == 8
+    editor.document.undo_stack.undo()
+    assert editor.document.config == chain()
+
+
+def test_a_model_dropped_on_a_node_becomes_its_model(editor: EnhancedPipelineEditor) -> None:
+    model = assets_dir() / "digits_detector.onnx"
+    drop_paths(editor, at(editor.canvas, "inference"), model)
+    assert len(editor.document.config.nodes) == 5
+    assert editor.document.config.node("inference").params["model"] == str(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cat.jpg", "Drop the folder"),
+        ("letter.docx", "no node works with such a file"),
+        ("missing.mp4", "no file or folder of this machine"),
+        ("https://example.com/clip.mp4", "no file or folder of this machine"),
+    ],
+)
+def test_what_no_node_works_with_is_refused(
+    editor: EnhancedPipelineEditor, tmp_path: Path, name: str, told: str
+) -> None:
+    path = tmp_path / name
+    if "://" not in name and not name.startswith("missing"):
+        path.write_bytes(b"x")
+    drop_paths(editor, QPoint(20, 20), name if "://" in name else path)
+    assert told in editor.canvas._notice.text()
+    assert editor.document.config == chain()
+
+
+def test_a_dropped_pipeline_is_opened_or_refused_and_nothing_is_lost(
+    editor: EnhancedPipelineEditor, window: MainWindow, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    drop_paths(editor, QPoint(20, 20), bad)
+    assert "not a pipeline file" in window.messages.text()
+    assert editor.document.config == chain()
+    good = tmp_path / "good.json"
+    PipelineConfig(name="Good").save(good)
+    drop_paths(editor, QPoint(20, 20), good)
+    assert window.document.config.name == "Good"
