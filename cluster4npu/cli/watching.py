@@ -20,6 +20,7 @@ from cluster4npu.core.engine.messages import (
     SourceChanged,
     Started,
     StateChanged,
+    WorkerBack,
     WorkerFailed,
 )
 from cluster4npu.core.errors import Cluster4NPUError
@@ -92,6 +93,8 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
         case WorkerFailed(device, reason, final):
             consequence = "the run goes on without it" if final else "it is started again"
             _tell(console, progress, f"warning: {device} failed ({reason}); {consequence}")
+        case WorkerBack(device, down_s):
+            _tell(console, progress, f"{device} is back after {down_s:.2f} s")
         case SourceChanged(node, state, detail):
             _tell(console, progress, f"{node}: {detail}" + ("; trying again" if state == "lost" else ""))
         case Finished(summary):

@@ -73,6 +73,11 @@ class Run(Command):
             action="store_true",
             help="a pipeline that keeps rates: do not wait for them; each node computes as often as in real time",
         )
+        parser.add_argument(
+            "--warm-spare",
+            action="store_true",
+            help="keep a loaded second process for each device, which takes over at once",
+        )
         parser.add_argument("--results", type=Path, metavar="FILE.jsonl", help="write every frame's results")
         parser.add_argument(
             "--trace", type=Path, metavar="FILE.json", help="write every frame's way (Chrome trace)"
@@ -103,6 +108,7 @@ class Run(Command):
             seconds=args.seconds,
             target_fps=args.target_fps,
             overload=args.overload,
+            warm_spare=args.warm_spare,
             results_file=str(args.results.resolve()) if args.results else None,
             unpaced=args.unpaced,
             traces=args.trace is not None or not args.no_store,

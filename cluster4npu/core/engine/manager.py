@@ -31,6 +31,7 @@ from cluster4npu.core.engine.messages import (
     SourceChanged,
     Started,
     StateChanged,
+    WorkerFailed,
 )
 from cluster4npu.core.engine.on_demand.manager import OnDemandManager
 from cluster4npu.core.engine.opening import open_sources
@@ -243,16 +244,20 @@ class Manager:
 
     def _pids(self) -> list[int]:
         workers = self._pool.workers if self._pool else []
-        return [w.process.pid for w in workers if w.process is not None and w.process.pid is not None]
+        return [pid for worker in workers for pid in worker.pids]
 
     def _await(self, pool: WorkerPool, state: str) -> None:
-        """Wait until every worker is in `state`; raises what a worker refused, or the death of one."""
+        """Wait until every worker is in `state`; raises what a worker refused, or that one dies again and again."""
         while any(w.state != state for w in pool.workers):
             events = [*self._hub.pump(0.2), *pool.tick()]
             for event in events:
                 if isinstance(event, Refused):
                     raise event.error
-                if isinstance(event, Lost):
+                if isinstance(event, Lost) and not event.final:
+                    self._hub.tell(
+                        WorkerFailed(pool.workers[event.worker].member.id, event.reason, final=False)
+                    )
+                elif isinstance(event, Lost):
                     raise RunFailed(
                         Problem(
                             f"the worker of {pool.workers[event.worker].member.id} was lost while it was loading",
@@ -302,6 +307,8 @@ class Manager:
             StreamOptions(segment.seconds, segment.window, bounded_end=not self._options.hold),
         )
         self.stream.warnings.extend(left_out)
+        if self._options.warm_spare and not self._options.hold:
+            self._pool.start_spares()  # after the rating, which their loading would disturb
         self._traced = 0
         self._state("running")
         self._loop(self.stream, batch)

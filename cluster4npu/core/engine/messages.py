@@ -46,6 +46,9 @@ class RunOptions:
     ring_slots: int | None = None
     in_flight: int | None = None  # frames sent ahead to each worker; None: as many as keep it busy
     frame_timeout_s: float = 30.0  # a worker that holds one frame longer is replaced
+    warm_spare: bool = (
+        False  # a second, loaded process for each worker, which takes over at once; costs its memory
+    )
     seed: int = 0
     unpaced: bool = (
         False  # a run in one process only: its time stands still while it computes, and it never waits
@@ -180,6 +183,14 @@ class WorkerFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerBack:
+    """A lost worker is there again, `down_s` after its loss was noticed."""
+
+    device: str
+    down_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SourceChanged:
     """A live source was lost, is back, or sends frames of another size ("lost", "back", "resized")."""
 
@@ -219,6 +230,7 @@ Event = (
     | PreviewReady
     | ModeChanged
     | WorkerFailed
+    | WorkerBack
     | SourceChanged
     | SegmentFinished
     | Finished

@@ -1,26 +1,31 @@
-"""The pool of worker processes: starting, loading, handing out work, noticing deaths and starting again."""
+"""The pool of worker processes: starting, loading, handing out work, noticing deaths and starting again.
+
+Nothing here waits: a process that is to end is killed, and is lost when its sentinel says that it is gone. Only then
+are its slots given to others, since until then it may write into them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
-from multiprocessing.context import SpawnProcess
+from itertools import count
 from typing import Any
 
-from cluster4npu.core.engine.channel import Channel, Control, Done, Record, Waiter, Work
+from cluster4npu.core.engine.channel import Control, Done, Waiter, Work
+from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, LOAD_TIMEOUT_S, Generation
 from cluster4npu.core.engine.ring import RingLayout
-from cluster4npu.core.engine.worker import WorkerSpec, error_from_record, worker_main
-from cluster4npu.core.errors import Cluster4NPUError
+from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
 
-LOAD_TIMEOUT_S = 180.0
 MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
 )
+SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
 FIRST_BACKOFF_S = 0.05
@@ -28,9 +33,10 @@ FIRST_BACKOFF_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker is loaded and has mapped the ring."""
+    """The worker is loaded and has mapped the ring; `down_s` after it was lost (None: for the first time)."""
 
     worker: int
+    down_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ PoolEvent = Ready | Refused | Completed | Lost
 
 @dataclass(slots=True)
 class Worker:
-    """One member of a stage's pool and the process that serves it now.
+    """One member of a stage's pool and the process that serves it now; `spare` is another, loaded and waiting.
 
     `state`: starting, loaded, ready, restarting, failed, stopped.
     """
@@ -73,18 +79,25 @@ class Worker:
     member: PoolMember
     stage: StagePlan
     state: str = "starting"
-    process: SpawnProcess | None = None
-    channel: Channel | None = None
+    now: Generation | None = None
+    spare: Generation | None = None
     in_flight: dict[int, int] = field(
         default_factory=dict
     )  # slot -> when it is overdue (monotonic ns), oldest first
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
-    finished: int = 0  # frames, since this process was started
     deaths: deque[float] = field(default_factory=deque)
     restarts: int = 0
-    due_s: float | None = None  # when it is to be started again, or must be loaded
+    due_s: float | None = None  # when it is to be started again
+    spare_due_s: float | None = None  # when a spare is to be started
+    lost_s: float | None = None  # since when it is not there
     failure: str = ""
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the processes that are there for it."""
+        found = [g.process.pid for g in (self.now, self.spare) if g is not None]
+        return [pid for pid in found if pid is not None]
 
     @property
     def alive(self) -> bool:
@@ -103,6 +116,8 @@ class WorkerPool:
         self._waiter = waiter
         self._timeout_ns = int(frame_timeout_s * 1e9)
         self._layout: RingLayout | None = None
+        self._numbers = count()
+        self._generations: dict[int, tuple[Worker, Generation]] = {}
         places = [(stage, member) for stage in plan.stages for member in stage.pool]
         self.workers = [Worker(i, member, stage) for i, (stage, member) in enumerate(places)]
 
@@ -113,35 +128,32 @@ class WorkerPool:
     def start(self) -> None:
         """Start every worker's process."""
         for worker in self.workers:
-            self._spawn(worker)
+            try:
+                worker.now = self._spawn(worker)
+            except OSError as error:
+                raise _no_process(worker, error) from error
 
-    def _spawn(self, worker: Worker) -> None:
-        context = get_context("spawn")
-        ours, theirs = context.Pipe(duplex=True)
+    def start_spares(self) -> None:
+        """Keep a second, loaded process for each worker from now on, which takes over when the first is lost."""
+        for worker in self.workers:
+            worker.spare_due_s = time.monotonic()
+
+    def _spawn(self, worker: Worker) -> Generation:
         member, stage = worker.member, worker.stage.index
         frames = self._frames[stage]
         spec = WorkerSpec(self._plan, stage, member.settled, frames.height, frames.width, member.model)
-        process = context.Process(
-            target=worker_main,
-            args=(spec, theirs),
-            name=f"cluster4npu-worker-{worker.member.id}",
-            daemon=True,
-        )
-        process.start()
-        theirs.close()
-        worker.process, worker.channel = process, Channel(ours)
-        worker.state, worker.due_s = "starting", time.monotonic() + LOAD_TIMEOUT_S
-        worker.labels.clear()
-        worker.finished = 0
-        self._waiter.add(f"talk:{worker.index}", ours)
-        self._waiter.add(f"exit:{worker.index}", process.sentinel)
+        generation = Generation.start(next(self._numbers), spec, f"cluster4npu-worker-{worker.member.id}")
+        self._generations[generation.number] = (worker, generation)
+        self._waiter.add(f"talk:{generation.number}", generation.channel.connection)
+        self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
+        return generation
 
     def attach(self, layout: RingLayout) -> None:
         """Let every loaded worker map the ring, and each later one as soon as it is loaded."""
         self._layout = layout
-        for worker in self.workers:
-            if worker.state == "loaded":
-                self._tell(worker, [Control("attach", asdict(layout))])
+        for _, generation in self._generations.values():
+            if generation.state == "loaded":
+                generation.tell([Control("attach", asdict(layout))])
 
     def give(self, index: int, works: Sequence[Work]) -> None:
         """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
@@ -149,37 +161,31 @@ class WorkerPool:
         overdue = time.monotonic_ns() + self._timeout_ns
         for work in works:
             worker.in_flight[work.slot] = overdue
-        self._tell(worker, works)
-
-    def _tell(self, worker: Worker, records: Sequence[Record]) -> None:
-        try:
-            if worker.channel is not None:
-                worker.channel.send(records)
-        except OSError:
-            pass  # its sentinel tells the death in a moment
+        if worker.now is not None:
+            worker.now.tell(works)
 
     def handle(self, key: str) -> list[PoolEvent]:
         """Take what one ready source of the waiter ("talk:N" or "exit:N") has to say."""
         kind, _, number = key.partition(":")
-        worker = self.workers[int(number)]
+        if int(number) not in self._generations:
+            return []  # thrown away in this very round
+        worker, generation = self._generations[int(number)]
         events: list[PoolEvent] = []
         if kind == "talk":
-            self._read(worker, events)
-        elif worker.process is not None:
-            while self._read(worker, events):
+            self._read(worker, generation, events)
+        else:
+            while generation.channel.connection.poll(0) and self._read(worker, generation, events):
                 pass  # what it answered before it died still counts
-            worker.process.join(1.0)
-            events.append(self._lost(worker, _exit_reason(worker.process.exitcode)))
+            generation.process.join(1.0)
+            self._lose(worker, generation, events)
         return events
 
-    def _read(self, worker: Worker, events: list[PoolEvent]) -> bool:
+    def _read(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> bool:
         """Take the records that are there; False at the end of the pipe."""
-        if worker.channel is None:
-            return False
         try:
-            records = worker.channel.receive()
+            records = generation.channel.receive()
         except (EOFError, OSError):
-            self._waiter.remove(f"talk:{worker.index}")
+            self._waiter.remove(f"talk:{generation.number}")
             return False
         dones = []
         for record in records:
@@ -187,28 +193,36 @@ class WorkerPool:
                 if worker.in_flight.pop(record.slot, None) is not None:
                     dones.append(record)
             elif isinstance(record, Control):
-                events.extend(self._control(worker, record))
+                events.extend(self._control(worker, generation, record))
         if dones:
-            worker.finished += len(dones)
+            generation.finished += len(dones)
             events.append(Completed(worker.index, dones))
             if worker.in_flight:  # progress: the next one's time begins now
                 worker.in_flight[next(iter(worker.in_flight))] = time.monotonic_ns() + self._timeout_ns
         return True
 
-    def _control(self, worker: Worker, record: Control) -> Iterator[PoolEvent]:
+    def _control(self, worker: Worker, generation: Generation, record: Control) -> Iterator[PoolEvent]:
         if record.kind == "labels":
-            worker.labels.setdefault(record.data["node"], []).extend(record.data["names"])
+            generation.labels.setdefault(record.data["node"], []).extend(record.data["names"])
         elif record.kind == "loaded":
-            worker.report, worker.state = record.data, "loaded"
+            generation.report, generation.state = record.data, "loaded"
+            if generation is worker.now:
+                worker.state, worker.report, worker.labels = "loaded", generation.report, generation.labels
             if self._layout is not None:
-                self._tell(worker, [Control("attach", asdict(self._layout))])
+                generation.tell([Control("attach", asdict(self._layout))])
         elif record.kind == "ready":
-            worker.state, worker.due_s = "ready", None
-            yield Ready(worker.index)
-        elif record.kind == "refused":
+            generation.state, generation.due_s = "ready", None
+            if generation is worker.now:
+                yield self._ready(worker)
+        elif record.kind == "refused" and generation is worker.now:
             error = error_from_record(record.data)
-            worker.state, worker.failure, worker.due_s = "failed", str(error), None
+            worker.state, worker.failure, generation.due_s = "failed", str(error), None
             yield Refused(worker.index, error)
+
+    def _ready(self, worker: Worker) -> Ready:
+        down_s = None if worker.lost_s is None else time.monotonic() - worker.lost_s
+        worker.state, worker.lost_s = "ready", None
+        return Ready(worker.index, down_s)
 
     def tick(self) -> list[PoolEvent]:
         """Start what is due to be started again, and end what hangs."""
@@ -216,79 +230,139 @@ class WorkerPool:
         events: list[PoolEvent] = []
         for worker in self.workers:
             if worker.due_s is not None and now >= worker.due_s:
-                if worker.state == "restarting":
-                    self._spawn(worker)
-                else:
-                    worker.state = "failed"
-                    events.append(self._lost(worker, f"did not load within {LOAD_TIMEOUT_S:.0f} s"))
-            elif worker.in_flight and next(iter(worker.in_flight.values())) < now_ns:
-                seconds = self._timeout_ns / 1e9
-                events.append(self._lost(worker, f"made no progress on a frame for {seconds:.0f} s"))
+                self._start_again(worker, events)
+            elif worker.spare_due_s is not None and now >= worker.spare_due_s and worker.alive:
+                worker.spare_due_s = None
+                with contextlib.suppress(OSError):  # no room for one: then there is none
+                    worker.spare = worker.spare or self._spawn(worker)
+            elif (
+                worker.now is not None and worker.in_flight and next(iter(worker.in_flight.values())) < now_ns
+            ):
+                worker.now.end(f"made no progress on a frame for {self._timeout_ns / 1e9:.0f} s")
             else:
                 self._forgive(worker, now)
+        for worker, generation in list(self._generations.values()):
+            if generation.due_s is None or now < generation.due_s:
+                continue
+            if generation.ending:
+                self._lose(worker, generation, events)
+            else:
+                worker.state = "failed" if generation is worker.now else worker.state
+                generation.end(f"did not load within {LOAD_TIMEOUT_S:.0f} s")
         return events
+
+    def _start_again(self, worker: Worker, events: list[PoolEvent]) -> None:
+        """Start the next process; where the system has no room for one, that counts as a death."""
+        worker.state, worker.due_s = "starting", None
+        try:
+            worker.now = self._spawn(worker)
+        except OSError as error:
+            worker.deaths.append(time.monotonic())
+            worker.state, worker.due_s = "restarting", time.monotonic() + self._backoff_s(worker)
+            if len(worker.deaths) > MOST_RESTARTS:
+                worker.state, worker.due_s, worker.failure = "failed", None, str(_no_process(worker, error))
+                events.append(Lost(worker.index, (), worker.failure, final=True))
 
     @staticmethod
     def _forgive(worker: Worker, now: float) -> None:
         while worker.deaths and now - worker.deaths[0] > RESTART_WINDOW_S:
             worker.deaths.popleft()
 
-    def _lost(self, worker: Worker, reason: str) -> Lost:
-        """Clean up after a worker and decide whether it gets another process."""
-        loading = worker.state in ("starting", "loaded")
-        self._discard(worker)
+    def _lose(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> None:
+        """Clean up after a process, and let the worker's spare or another process follow it."""
+        self._discard(generation, 0.0)
+        if generation is not worker.now:
+            worker.spare = None
+            if self._dies_too_often(worker, generation) or worker.state in ("failed", "stopped"):
+                return
+            worker.spare_due_s = time.monotonic() + self._backoff_s(worker)
+            return
+        worker.now = None
         slots = tuple(worker.in_flight)
         worker.in_flight.clear()
-        if worker.state not in ("failed", "stopped"):
-            if worker.finished >= PROGRESS_FRAMES:
-                worker.deaths.clear()
-            worker.deaths.append(time.monotonic())
-            first_load = loading and worker.restarts == 0
-            if first_load or len(worker.deaths) > MOST_RESTARTS:
-                worker.state, worker.failure, worker.due_s = "failed", reason, None
-            else:
-                worker.state = "restarting"
-                worker.restarts += 1
-                worker.due_s = time.monotonic() + FIRST_BACKOFF_S * 2 ** (len(worker.deaths) - 1)
-        worker.failure = worker.failure or reason if worker.state == "failed" else ""
-        return Lost(worker.index, slots, reason, final=worker.state != "restarting")
+        worker.lost_s = time.monotonic()
+        if worker.state in ("failed", "stopped") or self._dies_too_often(worker, generation):
+            worker.state = "failed"
+            worker.failure = worker.failure or generation.exit_reason
+            if worker.spare is not None:
+                worker.spare.end("its device has failed")
+        else:
+            worker.restarts += 1
+            self._follow(worker)
+        events.append(Lost(worker.index, slots, generation.exit_reason, final=worker.state == "failed"))
+        if worker.alive:
+            events.append(self._ready(worker))
 
-    def _discard(self, worker: Worker) -> None:
-        """End a worker's process for certain and throw its pipe away: nothing of it may write from here on."""
-        self._waiter.remove(f"talk:{worker.index}")
-        self._waiter.remove(f"exit:{worker.index}")
-        if worker.channel is not None:
-            worker.channel.close()
-        if worker.process is not None:
-            if worker.process.is_alive():
-                worker.process.kill()
-            worker.process.join(5.0)
-        worker.process = worker.channel = None
+    def _follow(self, worker: Worker) -> None:
+        """Let the spare take over, whatever its state, or have a process started after a pause."""
+        spare, worker.spare = worker.spare, None
+        if spare is None:
+            worker.state, worker.due_s = "restarting", time.monotonic() + self._backoff_s(worker)
+            return
+        worker.now, worker.state = spare, spare.state
+        worker.report, worker.labels = spare.report or worker.report, spare.labels or worker.labels
+        worker.spare_due_s = time.monotonic() + SPARE_PAUSE_S
+
+    @staticmethod
+    def _dies_too_often(worker: Worker, generation: Generation) -> bool:
+        """Note a death and tell whether it is one too many; a process that did some work was in no crash loop."""
+        if generation.finished >= PROGRESS_FRAMES:
+            worker.deaths.clear()
+        worker.deaths.append(time.monotonic())
+        return len(worker.deaths) > MOST_RESTARTS
+
+    @staticmethod
+    def _backoff_s(worker: Worker) -> float:
+        return float(FIRST_BACKOFF_S * 2 ** (len(worker.deaths) - 1))
+
+    def _discard(self, generation: Generation, timeout_s: float) -> None:
+        """Forget a process and its pipe for good."""
+        self._waiter.remove(f"talk:{generation.number}")
+        self._waiter.remove(f"exit:{generation.number}")
+        self._generations.pop(generation.number, None)
+        generation.close(timeout_s)
 
     def next_due_s(self) -> float | None:
         """Return when `tick` has something to do (monotonic seconds), or None."""
-        times = [w.due_s for w in self.workers if w.due_s is not None]
-        times += [next(iter(w.in_flight.values())) / 1e9 for w in self.workers if w.in_flight]
-        return min(times, default=None)
+        times = [w.due_s for w in self.workers]
+        times += [w.spare_due_s for w in self.workers if w.alive]
+        times += [g.due_s for _, g in self._generations.values()]
+        times += [
+            next(iter(w.in_flight.values())) / 1e9
+            for w in self.workers
+            if w.in_flight and w.now is not None and not w.now.ending
+        ]
+        return min((t for t in times if t is not None), default=None)
 
     def usable(self, stage: int) -> bool:
         """Tell whether any worker of this stage is there or will be."""
         return any(w.state not in ("failed", "stopped") for w in self.of(stage))
 
+    def starting(self) -> bool:
+        """Tell whether any worker is on its way back."""
+        return any(w.state in ("starting", "loaded", "restarting") for w in self.workers)
+
     def stop(self, grace_s: float = 0.4) -> None:
         """End every worker: politely, then for certain."""
-        for worker in self.workers:
-            self._tell(worker, [Control("quit", {})])
+        generations = [generation for _, generation in self._generations.values()]
+        for generation in generations:
+            generation.tell([Control("quit", {})])
         until = time.monotonic() + grace_s
-        for worker in self.workers:
-            if worker.process is not None:
-                worker.process.join(max(0.0, until - time.monotonic()))
+        for generation in generations:
+            generation.process.join(max(0.0, until - time.monotonic()))
         for worker in self.workers:
             worker.state = worker.state if worker.state == "failed" else "stopped"
-            self._discard(worker)
+            worker.now = worker.spare = None
+        for generation in generations:
+            self._discard(generation, KILL_TIMEOUT_S)
 
 
-def _exit_reason(code: int | None) -> str:
-    if code is None:
-        return "its process is gone"
-    return f"its process was ended by signal {-code}" if code < 0 else f"its process ended with code {code}"
+def _no_process(worker: Worker, error: OSError) -> RunFailed:
+    return RunFailed(
+        Problem(
+            f"no process can be started for {worker.member.id}",
+            field="devices",
+            found=error.strerror or str(error),
+            hint="Close other programs, use fewer devices, or raise the limits on processes and open files (ulimit).",
+        )
+    )

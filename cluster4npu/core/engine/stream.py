@@ -19,7 +19,7 @@ from cluster4npu.core.engine.frames import Frame, Visit
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.intake import Inlet, Intake
 from cluster4npu.core.engine.lane import Lane
-from cluster4npu.core.engine.messages import WorkerFailed
+from cluster4npu.core.engine.messages import WorkerBack, WorkerFailed
 from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.ring import FREE, Ring
@@ -140,6 +140,8 @@ class Stream:
         over = seconds is not None and time.monotonic_ns() - self.meter.start_ns >= seconds * 1e9
         if over and not self._draining:
             self.drain()
+        if self._patience_ns is not None and self._pool.starting():
+            self._patience_ns = time.monotonic_ns() + int(DRAIN_GRACE_S * 1e9)
         if self._patience_ns is not None and time.monotonic_ns() > self._patience_ns:
             self.warnings.append(f"{self.in_engine} frames were not finished in time and were dropped")
             self.abandon()
@@ -209,6 +211,9 @@ class Stream:
             self._go_on(lane, lane.lose(event))
         elif isinstance(event, Ready):
             self._lane_of(event.worker).set_alive()
+            if event.down_s is not None:
+                worker = self._pool.workers[event.worker]
+                self._hub.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))
 
     def _lane_of(self, worker: int) -> Lane:
         return self.lanes[self._pool.workers[worker].stage.index]

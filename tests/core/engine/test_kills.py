@@ -79,7 +79,7 @@ def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_
                 elif isinstance(event, Started):
                     manager = psutil.Process(event.processes[0])
                     next_hit = time.monotonic() + pause_s
-            if left and next_hit and time.monotonic() > next_hit:
+            if left > 0 and next_hit and time.monotonic() > next_hit:
                 left -= hit(living_workers(manager))
                 next_hit = time.monotonic() + pause_s
             if left == 0 and len(told) >= times * deaths:  # noticed, and not only done

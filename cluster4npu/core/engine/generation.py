@@ -1,0 +1,79 @@
+"""One process of a worker, from its start to its certain end, and the pipe that is thrown away with it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from cluster4npu.core.engine.channel import Channel, Record
+from cluster4npu.core.engine.worker import WorkerSpec, worker_main
+
+LOAD_TIMEOUT_S = 180.0
+KILL_TIMEOUT_S = 5.0  # a process that a driver holds for longer is given up
+
+
+@dataclass(slots=True)
+class Generation:
+    """A worker's process: the one at work, or a loaded one that waits as its spare.
+
+    `state`: starting, loaded, ready. `due_s`: when it must be loaded, or gone (monotonic). `ending`: why it was killed.
+    """
+
+    number: int
+    process: SpawnProcess
+    channel: Channel
+    due_s: float | None
+    state: str = "starting"
+    ending: str = ""
+    finished: int = 0  # frames
+    report: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, number: int, spec: WorkerSpec, name: str) -> Generation:
+        """Start the process and return at once; raises OSError when the system has no room for one."""
+        context = get_context("spawn")
+        ours, theirs = context.Pipe(duplex=True)
+        try:
+            process = context.Process(target=worker_main, args=(spec, theirs), name=name, daemon=True)
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return cls(number, process, Channel(ours), time.monotonic() + LOAD_TIMEOUT_S)
+
+    def tell(self, records: Sequence[Record]) -> None:
+        """Send records, to nobody if the process has just died."""
+        with contextlib.suppress(OSError):  # its sentinel tells it in a moment
+            self.channel.send(records)
+
+    def end(self, reason: str) -> None:
+        """Kill the process and return at once: its sentinel tells when nothing of it writes any more."""
+        if not self.ending:
+            self.ending = reason
+            self.due_s = time.monotonic() + KILL_TIMEOUT_S
+            self.process.kill()
+
+    @property
+    def exit_reason(self) -> str:
+        """Return why the process is gone."""
+        code = self.process.exitcode
+        if self.ending or code is None:
+            return self.ending or "its process is gone"
+        if code < 0:
+            return f"its process was ended by signal {-code}"
+        return f"its process ended with code {code}"
+
+    def close(self, timeout_s: float) -> None:
+        """Throw the pipe away, and make sure that the process is gone."""
+        self.channel.close()
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join(timeout_s)
