@@ -93,7 +93,7 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
         case WorkerFailed(device, reason, final):
             consequence = "the run goes on without it" if final else "it is started again"
             _tell(console, progress, f"warning: {device} failed ({reason}); {consequence}")
-        case WorkerBack(device, down_s):
+        case WorkerBack(device, down_s, _):
             _tell(console, progress, f"{device} is back after {down_s:.2f} s")
         case SourceChanged(node, state, detail):
             _tell(console, progress, f"{node}: {detail}" + ("; trying again" if state == "lost" else ""))

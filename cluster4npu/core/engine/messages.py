@@ -184,10 +184,11 @@ class WorkerFailed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerBack:
-    """A lost worker is there again, `down_s` after its loss was noticed."""
+    """A lost worker is there again, `down_s` after its loss was noticed, as process `pid`."""
 
     device: str
     down_s: float
+    pid: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def snapshot(
                 latency_ms=busy * 1e3 / frames if frames else None,
                 queue=stream.queue_of(worker.index),
                 restarts=worker.restarts,
+                spare=worker.spare.state if worker.spare is not None else "",
                 unit=unit_of(worker),
                 fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
                 stage=worker.stage.node_id,

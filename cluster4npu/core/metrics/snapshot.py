@@ -19,6 +19,7 @@ class DeviceSnapshot:
     latency_ms: float | None  # mean service time (pre, model, post) over the last period
     queue: int  # frames assigned to it and not finished
     restarts: int
+    spare: str = ""  # state of its warm spare (starting, loaded, ready), where it has one
     unit: str = "unknown"  # what really ran it, as the runtime says
     fell_back: bool = False  # an accelerator was asked for, and the processor runs it all
     stage: str = ""  # the inference node that it serves

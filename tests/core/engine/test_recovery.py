@@ -1,0 +1,132 @@
+"""How a lost worker is followed by the next: its spare at once, or a new one; also in the middle of a message."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import psutil
+import pytest
+
+from cluster4npu.core.engine import generation
+from cluster4npu.core.engine.channel import Channel, Control, Done, Waiter, Work, pack
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.messages import (
+    MetricsUpdated,
+    ResultsReady,
+    RunOptions,
+    Started,
+    StateChanged,
+    WorkerBack,
+    WorkerFailed,
+)
+from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
+from cluster4npu.core.engine.ring import Ring
+from cluster4npu.core.engine.worker import WorkerSpec
+from cluster4npu.core.nodes.base import FrameSpec
+from cluster4npu.core.pipeline.plan import make_plan
+from tests.core.engine.test_kills import living_workers
+from tests.distribution import show
+
+TIMEOUT_S = 0.3
+
+
+def silent_in_the_middle(spec: WorkerSpec, connection: Connection) -> None:
+    """A worker that answers its first frame, and is stopped in the middle of the answer to the second."""
+    channel = Channel(connection)
+    channel.send([Control("loaded", {"result_bytes": 64, "unit": "test", "sha256": ""})])
+    channel.receive()
+    channel.send([Control("ready", {})])
+    work = next(r for r in channel.receive() if isinstance(r, Work))
+    data = pack(Done(work.slot, work.generation, work.frame_id, 1, 2, 3, 0))
+    os.write(connection.fileno(), data + data[: len(data) // 2])
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+def test_a_worker_stopped_in_the_middle_of_a_message_blocks_nobody(make_pipeline, monkeypatch, times):
+    monkeypatch.setattr(generation, "worker_main", silent_in_the_middle)
+    plan = make_plan(make_pipeline("sim:a?ms=1"))
+    waiter, ring = Waiter(), Ring.create(4, 64 * 48 * 3, 64)
+    pool = WorkerPool(plan, FrameSpec(48, 64), waiter, frame_timeout_s=TIMEOUT_S)
+    pool.start()
+    pool.attach(ring.layout)
+    turns_s, late_s, given_s = [], [], 0.0
+    until = time.monotonic() + 20 + times
+    while len(late_s) < times and time.monotonic() < until:
+        due = pool.next_due_s()
+        keys = waiter.wait(0.2 if due is None else max(0.0, min(0.2, due - time.monotonic())))
+        begun = time.monotonic()
+        for event in [*(e for key in keys for e in pool.handle(key)), *pool.tick()]:
+            if isinstance(event, Ready):
+                pool.give(0, [Work(0, 1, 1), Work(1, 1, 2)])
+            elif isinstance(event, Completed):
+                assert [done.slot for done in event.dones] == [0]
+                given_s = time.monotonic()  # the second one's time begins with this progress
+            elif isinstance(event, Lost):
+                assert event.slots == (1,) and "no progress" in event.reason
+                late_s.append(time.monotonic() - given_s - TIMEOUT_S)
+                pool.workers[0].deaths.clear()  # so many in a minute are no crash loop here
+        turns_s.append(time.monotonic() - begun)
+    pool.stop()
+    ring.unlink()
+    waiter.close()
+    show("replaced after the timeout", late_s)
+    show("a turn of the manager's loop", turns_s)
+    assert len(late_s) == times
+    assert max(late_s) < 1.0 and max(turns_s) < 0.5  # 250 ms and 50 ms, and room for a loaded machine
+
+
+def test_a_worker_killed_while_it_loads_is_started_again(make_pipeline):
+    killed = False
+    told = []
+    with Engine(make_pipeline("sim:a?ms=1", "sim:b?ms=1"), RunOptions(frames=50, calibration="never")) as run:
+        while not run.finished:
+            for event in run.poll():
+                told.append(event)
+                if isinstance(event, StateChanged) and event.detail.startswith("loading"):
+                    manager = psutil.Process(living_workers(psutil.Process())[0])
+                    while not (pids := living_workers(manager)):
+                        time.sleep(0.005)
+                    psutil.Process(pids[0]).kill()
+                    killed = True
+            time.sleep(0.002)
+        summary = run.wait()
+    assert killed and [e.final for e in told if isinstance(e, WorkerFailed)] == [False]
+    assert summary.frames_out == 50 and summary.restarts == 1
+
+
+@pytest.mark.parametrize("seed", [2])
+@pytest.mark.parametrize("warm", [True, False], ids=["spare", "cold"])
+@pytest.mark.parametrize("kills", [3, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+def test_recovery_of_killed_workers(make_pipeline, warm, kills, seed):
+    draw = random.Random(seed)
+    options = RunOptions(calibration="never", results=True, target_fps=200, warm_spare=warm)
+    back_s, ids, hit_s = [], [], 0.0
+    with Engine(make_pipeline("sim:a?ms=4", "sim:b?ms=4"), options) as run:
+        while not run.finished:
+            for event in run.poll():
+                if isinstance(event, Started):
+                    at_work = dict(zip(event.devices, event.processes[1:], strict=True))
+                elif isinstance(event, ResultsReady):
+                    ids += [r.frame_id for r in event.results]
+                elif isinstance(event, WorkerBack):
+                    back_s.append(time.monotonic() - hit_s)
+                    hit_s, at_work[event.device] = 0.0, event.pid
+                elif isinstance(event, MetricsUpdated) and len(back_s) < kills and not hit_s:
+                    there = {(d.state in ("ready", "busy"), d.spare) for d in event.snapshot.devices}
+                    if there == {(True, "ready" if warm else "")}:
+                        hit_s = time.monotonic()
+                        psutil.Process(at_work[draw.choice(sorted(at_work))]).kill()
+            if len(back_s) >= kills:
+                run.stop(now=False)
+            time.sleep(0.001)
+        summary = run.wait()
+    show(f"a killed worker is back ({'warm spare' if warm else 'cold start'})", back_s)
+    assert ids == list(range(summary.frames_in)) and summary.frames_failed == 0
+    assert summary.restarts == kills == len(back_s)
