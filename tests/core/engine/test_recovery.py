@@ -52,8 +52,8 @@ def silent_in_the_middle(spec: WorkerSpec, connection: Connection) -> None:
 def test_a_worker_stopped_in_the_middle_of_a_message_blocks_nobody(make_pipeline, monkeypatch, times):
     monkeypatch.setattr(generation, "worker_main", silent_in_the_middle)
     plan = make_plan(make_pipeline("sim:a?ms=1"))
-    waiter, ring = Waiter(), Ring.create(4, 64 * 48 * 3, 64)
-    pool = WorkerPool(plan, FrameSpec(48, 64), waiter, frame_timeout_s=TIMEOUT_S)
+    waiter, ring = Waiter(), Ring.create(4, 64 * 48 * 3, (64,))
+    pool = WorkerPool(plan, [FrameSpec(48, 64)], waiter, frame_timeout_s=TIMEOUT_S)
     pool.start()
     pool.attach(ring.layout)
     turns_s, late_s, given_s = [], [], 0.0
