@@ -19,7 +19,7 @@ class Consecutive(ComputeNode):
     description = "Says yes after so many yeses in a row; one no begins the count anew."
     inputs = (Port("flag", (PortType.FLAG,)),)
     outputs = (Port("flag", (PortType.FLAG,)),)
-    remembers = True
+    spreads = False
     opaque = True  # it counts its inputs, so each of them has to reach it
 
     class Params(ComputeParams):

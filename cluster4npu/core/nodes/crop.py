@@ -15,11 +15,12 @@ class Crop(ComputeNode):
     """Cuts the largest or surest detection out and brings it to a square of one size."""
 
     type = "crop"
-    title = "Crop"
+    title = "Crop one"
     category = "Vision"
     description = "Cuts one detection out of the frame and brings it to a square; no detection, no picture."
     inputs = (Port("frame", (PortType.FRAME,)), Port("detections", (PortType.DETECTIONS,)))
     outputs = (Port("frame", (PortType.FRAME,)),)
+    spreads = False
 
     class Params(ComputeParams):
         size: int = param(

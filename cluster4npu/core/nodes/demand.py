@@ -47,12 +47,12 @@ class ComputeNode(WorkerNode):
     """A computation without a model, on the processor.
 
     `process` may return no value for a port: then there is no answer, and nothing behind that port computes.
-    `remembers` says that it needs the frames in order and in one place, so it cannot be spread over workers.
+    `spreads` says that it looks at one frame and always has an answer, so it can stand in the workers of a model.
     `opaque` says that it cannot be asked: it computes on every input (it counts them, or is not ours to ask).
     """
 
     Params = ComputeParams
-    remembers: ClassVar[bool] = False
+    spreads: ClassVar[bool] = True
     opaque: ClassVar[bool] = False
 
     def samples(self) -> tuple[int, float] | None:

@@ -29,6 +29,7 @@ class EyeDetection(ComputeNode):
     )
     inputs = (Port("frame", (PortType.FRAME,)),)
     outputs = (Port("points", (PortType.POINTS,)),)
+    spreads = False
 
     class Params(ComputeParams):
         darkness: float = param(

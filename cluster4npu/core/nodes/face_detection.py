@@ -26,7 +26,7 @@ class FaceDetection(ComputeNode):
     )
     inputs = (Port("frame", (PortType.FRAME,)),)
     outputs = (Port("detections", (PortType.DETECTIONS,)), Port("frame", (PortType.FRAME,)))
-    remembers = True
+    spreads = False
     labels = ("face",)
 
     class Params(ComputeParams):

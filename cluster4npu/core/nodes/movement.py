@@ -21,7 +21,7 @@ class Movement(ComputeNode):
     )
     inputs = (Port("frame", (PortType.FRAME,), depth=2),)
     outputs = (Port("moving", (PortType.FLAG,)), Port("amount", (PortType.NUMBER,)))
-    remembers = True
+    spreads = False
 
     class Params(ComputeParams):
         limit: float = param(

@@ -21,6 +21,7 @@ class PointDistance(ComputeNode):
     description = "Measures how far the first two points are apart, in the mean of several frames."
     inputs = (Port("points", (PortType.POINTS,)),)
     outputs = (Port("distance", (PortType.NUMBER,)),)
+    spreads = False
 
     class Params(ComputeParams):
         frames: int = param(

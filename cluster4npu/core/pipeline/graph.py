@@ -260,13 +260,13 @@ def _shape(config: PipelineConfig, left_out: Mapping[str, str]) -> list[Problem]
                     hint=f"Drag {what} from the palette.",
                 )
             )
-        if len(ids) > 1 and runs_in_one_process(config):
+        if len(ids) > 1 and place is Place.SOURCE and runs_in_one_process(config):
             problems.append(
                 Problem(
-                    f"what is computed on demand takes {what}, and no more",
+                    "what is computed at rates of its own takes one source",
                     node=ids[1],
                     found=", ".join(ids),
-                    allowed=what.replace("an ", "one ").replace("a ", "one "),
+                    allowed="one source",
                     hint='Remove the others, or set "execution" of the pipeline to "push".',
                 )
             )

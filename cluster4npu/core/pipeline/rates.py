@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
-from cluster4npu.core.nodes.base import Node, Place
+from cluster4npu.core.nodes.base import FanInNode, FanOutNode, Node, Place
 from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
 from cluster4npu.core.nodes.switch_mode import SwitchMode
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -66,6 +66,9 @@ def _modes(config: PipelineConfig, nodes: Mapping[str, Node]) -> Iterator[Proble
 
 def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
     for node in nodes.values():
+        if node.place is Place.MUX or isinstance(node, FanOutNode | FanInNode):
+            hint = 'Set "execution" of the pipeline to "push", or take this node out.'
+            yield Problem("this node needs every frame, so it cannot be asked", node.id, hint=hint)
         opaque = isinstance(node, ComputeNode) and node.opaque
         if opaque and rate_of(node) is not None:
             hint = "Empty 'every_ms' here, and give the rate to the node before it."
@@ -102,10 +105,9 @@ def _never_asked(node_id: str, nodes: Mapping[str, Node], wires: Wires) -> set[s
 def _spread(nodes: Mapping[str, Node]) -> Iterator[Problem]:
     hint = 'Set "execution" of the pipeline to "on_demand".'
     for node in nodes.values():
-        samples = isinstance(node, ComputeNode) and node.samples() is not None
-        if (isinstance(node, ComputeNode) and node.remembers) or samples:
+        if isinstance(node, ComputeNode) and not node.spreads:
             yield Problem(
-                "looks at several frames, so it cannot be spread over the workers of a model",
+                "looks at several frames, or may have no answer: it cannot be spread over a model's workers",
                 node.id,
                 hint=hint,
             )

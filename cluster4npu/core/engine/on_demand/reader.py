@@ -12,6 +12,7 @@ import numpy as np
 from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameInfo, Skips, Source, SourceNode
 
+_ROUNDED = 2e-5  # part of a rate that may have been lost in rounding
 _REMEMBERED = 1024  # frames of which size and time are known, for answers that are about older ones
 
 
@@ -34,7 +35,7 @@ class FrameReader:
                     hint="Give it a rate, use a video or a camera, or compute every frame.",
                 )
             )
-        self.every_ms = round(1000.0 / rate, 2) if rate else None  # files tell rates like 33.333
+        self.every_ms = _period_ms(rate) if rate else None
         self.node, self._source, self._frames, self._loop = node, source, frames, loop
         self.offered = 0
         self.ended = False
@@ -51,6 +52,8 @@ class FrameReader:
         with self._lock:
             over = self.ended or (self._frames is not None and number >= self._frames)
             if over or not self._skip_to(number):
+                if not over:
+                    self.offered = min(self.offered, self._at)  # the last one was not there
                 self._end()
                 return None
             self.offered = number + 1
@@ -146,6 +149,13 @@ def make_reader(
     if loop is None:
         loop = bool(getattr(node.params, "loop", False))
     return FrameReader(node, source, fps, frames, loop)
+
+
+def _period_ms(rate: float) -> float:
+    """Return the time from frame to frame; files round their rates, and 33.333 a second means 30 ms."""
+    exact = 1000.0 / rate
+    near = round(exact, 1)
+    return near if abs(near - exact) < _ROUNDED * exact else exact
 
 
 class LiveReader(FrameReader):
