@@ -35,8 +35,15 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
         "Switch between light and dark",
     ),
     "help": ("&Documentation", "", "F1", "Open the documentation"),
+    "command_palette": ("&Commands…", "mdi6.magnify", "Ctrl+Shift+P", "Find anything the window can do"),
+    "shortcuts": ("&Keyboard shortcuts", "", "Shift+F1", "List every key"),
     "about": ("&About Cluster4NPU", "", "", "Version and licence"),
 }
+CANVAS_EDITS = (
+    "cut", "copy", "paste", "duplicate", "delete", "select_all", "", "add", "connect", "disconnect", "bypass", "group",
+    "comment", "", "arrange", "align_left", "align_right", "align_top", "align_bottom", "align_center", "align_middle",
+    "spread_columns", "spread_rows", "",
+)  # fmt: skip
 PAGES = ("start_page", "designer", "history")
 
 
@@ -69,6 +76,7 @@ class Actions(QObject):
             pages.addAction(self.by_name[name])
         self.recent_menu = QMenu("Open &recent", window)
         self.theme_menu = QMenu("&Theme", window)
+        self.edit_menu = QMenu("&Edit", window)
         theme.changes().changed.connect(self.dress)
         self.dress()
 
@@ -94,12 +102,26 @@ class Actions(QObject):
         self._add(file, "new", "wizard", "open")
         file.addMenu(self.recent_menu)
         self._add(file, "", "save", "save_as", "", "save_template", "import_template", "", "quit")
-        self._add(bar.addMenu("&Edit"), "undo", "redo")
+        bar.addMenu(self.edit_menu)
         self._add(view, "start_page", "designer", "history", "", "reset_layout")
         view.addMenu(self.theme_menu)
         bar.addMenu(view)
         self._add(bar.addMenu("&Run"), "run", "stop", "", "benchmark")
-        self._add(bar.addMenu("&Help"), "help", "about")
+        self._add(bar.addMenu("&Help"), "help", "shortcuts", "command_palette", "", "about")
+
+    def fill_edit_menu(self, canvas: Mapping[str, QAction]) -> None:
+        """Fill the edit menu anew; `canvas` holds the canvas's actions, or none while it is not shown."""
+        for action in self.edit_menu.actions():  # `clear` would take actions of others with it
+            self.edit_menu.removeAction(action)
+            if action.isSeparator():
+                action.deleteLater()
+        self._add(self.edit_menu, "undo", "redo", "")
+        for name in CANVAS_EDITS:
+            if name in canvas:
+                self.edit_menu.addAction(canvas[name])
+            elif not name:
+                self.edit_menu.addSeparator()
+        self._add(self.edit_menu, "command_palette")
 
     def make_toolbar(self) -> QToolBar:
         """Make the toolbar: files, edits, the run, and the pages at its right end."""

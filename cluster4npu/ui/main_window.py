@@ -28,6 +28,7 @@ from cluster4npu.core.settings import default_store_path
 from cluster4npu.ui import theme
 from cluster4npu.ui.actions import PAGES, Actions
 from cluster4npu.ui.autosave import Autosave
+from cluster4npu.ui.command_palette import CommandPalette, ShortcutList, commands
 from cluster4npu.ui.dialogs.comparison import Comparison
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.files import FileControl, display_name
@@ -163,6 +164,10 @@ class MainWindow(QMainWindow):
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(_DOCUMENTATION))):
             self.messages.show_text(f"The documentation is {_DOCUMENTATION}. Every command has --help.")
 
+    def show_shortcuts(self) -> None:
+        """List every key."""
+        self._open_dialog(ShortcutList(commands(self), self))
+
     def show_about(self) -> None:
         """Tell version and licence."""
         box = QMessageBox(self)
@@ -248,6 +253,8 @@ class MainWindow(QMainWindow):
                 "toggle_theme": self.toggle_theme,
                 "help": self.show_documentation,
                 "about": self.show_about,
+                "command_palette": lambda: self.command_palette.open(),
+                "shortcuts": self.show_shortcuts,
             },
             self.document.undo_stack,
         )
@@ -258,7 +265,14 @@ class MainWindow(QMainWindow):
         for mode in theme.MODES:
             action = self.actions_by_name.theme_menu.addAction(mode.capitalize())
             action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
+        self.command_palette = CommandPalette(self)
+        self._fill_edit_menu()
+        self.actions_by_name.edit_menu.aboutToShow.connect(self._fill_edit_menu)
         self.actions_by_name.recent_menu.aboutToShow.connect(self._fill_recent)
+
+    def _fill_edit_menu(self) -> None:
+        shown = self._workspace if self.stack.currentWidget() is self._workspace else None
+        self.actions_by_name.fill_edit_menu(shown.editor.actions_by_name if shown is not None else {})
 
     def _make_status_bar(self) -> None:
         self.state_label, self.figures_label = QLabel("Ready"), QLabel()

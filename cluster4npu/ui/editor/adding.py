@@ -13,7 +13,8 @@ from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.drops import Dropped, is_pipeline, node_for
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
-from cluster4npu.ui.editor.quick_add import QuickAdd, fitting_types
+from cluster4npu.ui.editor.quick_add import fitting_types, type_entries
+from cluster4npu.ui.search_popup import SearchPopup
 
 Place = tuple[float, float]
 TITLE = (85.0, 22.0)  # where in a new node the pointer comes to lie
@@ -32,7 +33,7 @@ class Adding(QObject):
     def __init__(self, document: Document, canvas: Canvas) -> None:
         super().__init__(canvas)
         self._document, self._canvas = document, canvas
-        self.quick_add = QuickAdd(canvas)
+        self.quick_add = SearchPopup("Add a node: type its name", (300, 280), canvas)
         self._at: Place = (0.0, 0.0)
         self._wire: tuple[str, str] | None = None
         self.quick_add.chosen.connect(self._add_chosen)
@@ -51,7 +52,7 @@ class Adding(QObject):
         where = where if view.rect().contains(where) else view.rect().center()
         scene = self._canvas.mapToScene(where)
         self._at, self._wire = (scene.x(), scene.y()), None
-        self.quick_add.open_at(view.mapToGlobal(where), node_types())
+        self.quick_add.open_at(view.mapToGlobal(where), type_entries(node_types()))
 
     def _search_for_wire(self, address: str, side: str, at: QPointF) -> None:
         dot = self._dot(address, side)
@@ -63,7 +64,7 @@ class Adding(QObject):
         view = self._canvas.viewport()
         where = view.mapToGlobal(self._canvas.mapFromScene(at))
         verb = "take" if side == OUTPUT else "give"
-        self.quick_add.open_at(where, types, f"Only nodes that {verb} what {address} needs.")
+        self.quick_add.open_at(where, type_entries(types), f"Only nodes that {verb} what {address} needs.")
 
     def _add_chosen(self, key: str) -> None:
         x, y = self._at

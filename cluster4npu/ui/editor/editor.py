@@ -18,6 +18,7 @@ from cluster4npu.ui.editor.adding import TITLE, Adding
 from cluster4npu.ui.editor.align import aligned
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
+from cluster4npu.ui.editor.keyboard import Keyboard
 from cluster4npu.ui.editor.layout import arranged
 
 _BOX_MARGIN, _BOX_HEADER = 24.0, 30.0
@@ -40,6 +41,7 @@ class EnhancedPipelineEditor(QWidget):
         layout.addWidget(self.canvas)
         self.setFocusProxy(self.canvas)
         self.adding = Adding(document, self.canvas)
+        self.keyboard = Keyboard(document, self.canvas)
         self._selected = ""
         self._path = document.path
         self._fit_wanted = True
@@ -53,6 +55,7 @@ class EnhancedPipelineEditor(QWidget):
         self.document.path_changed.connect(self.fit_later)
         self.document.problems_changed.connect(self.canvas.show_problems)
         self.adding.refused.connect(self._refuse)
+        self.keyboard.refused.connect(self._refuse)
         self.adding.pipeline_dropped.connect(self.pipeline_dropped)
         self.canvas.judge = self._judge
         self.canvas.nodes_moved.connect(self.document.move_nodes)

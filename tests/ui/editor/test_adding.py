@@ -55,9 +55,9 @@ def test_tab_and_letters_add_a_node(editor: EnhancedPipelineEditor, qtbot: QtBot
     quick = editor.adding.quick_add
     QTest.keyClick(editor.canvas, Qt.Key.Key_Tab)
     assert quick.isVisible()
-    assert quick.shown_types() == list(node_types())
+    assert quick.shown() == list(node_types())
     QTest.keyClicks(quick.search, "synth")
-    assert quick.shown_types()[0] == "synthetic"
+    assert quick.shown()[0] == "synthetic"
     QTest.keyClick(quick.search, Qt.Key.Key_Return)
     assert not quick.isVisible()
     assert last_node(editor)[0] == "synthetic"
@@ -70,13 +70,13 @@ def test_arrows_choose_and_escape_adds_nothing(editor: EnhancedPipelineEditor) -
     quick = editor.adding.quick_add
     editor.actions_by_name["add"].trigger()
     QTest.keyClick(quick.search, Qt.Key.Key_Down)
-    wanted = quick.shown_types()[1]
+    wanted = quick.shown()[1]
     QTest.keyClick(quick.search, Qt.Key.Key_Return)
     assert last_node(editor)[0] == wanted
     editor.document.undo_stack.undo()
     editor.search_node()
     QTest.keyClicks(quick.search, "no such thing")
-    assert quick.shown_types() == []
+    assert quick.shown() == []
     QTest.keyClick(quick.search, Qt.Key.Key_Return)
     QTest.keyClick(quick, Qt.Key.Key_Escape)
     assert not quick.isVisible()
@@ -97,9 +97,9 @@ def test_a_wire_let_go_in_the_empty_offers_only_what_fits(editor: EnhancedPipeli
     drag(canvas, start, start + QPoint(30, 110))
     assert quick.isVisible()
     port = canvas.items_by_id["inference"].dots[OUTPUT, "outputs"].port
-    assert quick.shown_types() == fitting_types(port, OUTPUT)
-    assert "synthetic" not in quick.shown_types()
-    assert "detections" in quick.shown_types()
+    assert quick.shown() == fitting_types(port, OUTPUT)
+    assert "synthetic" not in quick.shown()
+    assert "detections" in quick.shown()
     QTest.keyClicks(quick.search, "classes")
     QTest.keyClick(quick.search, Qt.Key.Key_Return)
     edge = editor.document.config.edges[-1]
@@ -116,8 +116,8 @@ def test_a_wire_backwards_from_an_input(editor: EnhancedPipelineEditor) -> None:
     editor.fit()
     start = at(canvas, "preview", "frame")
     drag(canvas, start, start + QPoint(-120, 30))
-    assert "video_file" in quick.shown_types()
-    assert "inference" not in quick.shown_types()
+    assert "video_file" in quick.shown()
+    assert "inference" not in quick.shown()
     QTest.keyClicks(quick.search, "video")
     QTest.keyClick(quick.search, Qt.Key.Key_Return)
     assert editor.document.config.edges[-1].target == "preview.frame"
