@@ -34,6 +34,7 @@ from cluster4npu.core.engine.messages import (
 )
 from cluster4npu.core.engine.overload import OVERLOADS
 from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.resources import exhausted
 from cluster4npu.core.engine.signals import signals_held
 from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed, nearest
 from cluster4npu.core.metrics.summary import RunSummary
@@ -86,9 +87,15 @@ class Engine:
         self._run: Run | None = None
 
     def start(self) -> Run:
-        """Start the manager process and return at once; loading goes on in the background."""
-        shm.sweep()
-        self._run = Run(self.plan, self.options)
+        """Start the manager process and return at once; loading goes on in the background.
+
+        Raises RunFailed when this machine has no room for it.
+        """
+        try:
+            shm.sweep()
+            self._run = Run(self.plan, self.options)
+        except (OSError, MemoryError) as error:
+            raise exhausted(error) or error from error
         return self._run
 
     def __enter__(self) -> Run:

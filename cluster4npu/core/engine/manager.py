@@ -42,6 +42,7 @@ from cluster4npu.core.engine.preparing import prepared
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
+from cluster4npu.core.engine.resources import check_room, exhausted
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to_sinks
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
@@ -76,9 +77,12 @@ def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connecti
     except Cluster4NPUError as error:
         manager.abandon()
         event = Failed(error, manager.summary() if manager.begun else None)
-    except Exception:  # a fault of ours: tell it with its trace, and clean up like after any other end
+    except (
+        Exception
+    ) as error:  # a machine at its limits, or a fault of ours: told with its trace, and cleaned up
         hint = "Please report this with the text above."
-        event = Failed(RunFailed(Problem("the engine broke", found=traceback.format_exc(), hint=hint)))
+        broke = RunFailed(Problem("the engine broke", found=traceback.format_exc(), hint=hint))
+        event = Failed(exhausted(error) or broke)
     manager.clean_up()
     hub.tell(StateChanged("stopped"))
     hub.tell(event)
@@ -199,6 +203,7 @@ class Manager:
         largest = [
             max((specs[source] for source in stage.sources), key=lambda s: s.nbytes) for stage in plan.stages
         ]
+        check_room(plan, spares=self._options.warm_spare)
         pool = WorkerPool(plan, largest, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
         self._pool = self._hub.pool = pool
         pool.start()

@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, SinkNode, param
 from cluster4npu.core.nodes.demand import DemandParams
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
+
+_LEAST_FREE = 2**20  # bytes
 
 
 class JsonLines(SinkNode):
@@ -43,6 +47,8 @@ class JsonLines(SinkNode):
             message = "the results file is a folder"
         elif not path.parent.is_dir():
             message = "the folder for the results is missing"
+        elif psutil.disk_usage(str(path.parent)).free < _LEAST_FREE:
+            message = "the disk for the results is full"
         return [self._problem(message)] if message else []
 
     def setup(self) -> None:

@@ -20,8 +20,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from cluster4npu.core.engine.engine import Engine
-from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerFailed
+from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerBack, WorkerFailed
 from cluster4npu.core.pipeline.config import EdgeConfig, PipelineConfig
+from tests.distribution import show
 
 SIZE = 32
 
@@ -68,7 +69,7 @@ def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_
 
     The run ends when all `deaths` of each hit have been told.
     """
-    results, told, next_hit, left = [], [], 0.0, times
+    results, told, next_hit, left, hit_s, back_s = [], [], 0.0, times, 0.0, []
     with Engine(config, options) as run:
         while not run.finished:
             for event in run.poll():
@@ -76,16 +77,21 @@ def disturb(config: PipelineConfig, options: RunOptions, hit, times: int, pause_
                     results += event.results
                 elif isinstance(event, WorkerFailed):
                     told.append(event)
+                elif isinstance(event, WorkerBack):
+                    back_s.append(time.monotonic() - hit_s)
                 elif isinstance(event, Started):
                     manager = psutil.Process(event.processes[0])
                     next_hit = time.monotonic() + pause_s
             if left > 0 and next_hit and time.monotonic() > next_hit:
-                left -= hit(living_workers(manager))
+                before = time.monotonic()
+                if hit(living_workers(manager)):
+                    left, hit_s = left - 1, before
                 next_hit = time.monotonic() + pause_s
             if left == 0 and len(told) >= times * deaths:  # noticed, and not only done
                 left = -1
                 run.stop(now=False)
             time.sleep(0.002)
+        show("back after the fault", back_s)
         return results, run.wait(), told
 
 
@@ -161,7 +167,7 @@ def test_a_stopped_worker_is_replaced_and_never_heard_again(computing, stops):
 
 
 @pytest.mark.parametrize(
-    "cycles", [3, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])]
+    "cycles", [12, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(36_000)])]
 )
 def test_starting_and_stopping_leaves_nothing_open(make_pipeline, cycles):
     process = psutil.Process()
