@@ -89,11 +89,11 @@ def test_names_of_templates_never_leave_the_folder(data_folder: Path) -> None:
 
 
 def test_a_goal_is_told_and_measured() -> None:
-    devices = ["sim:a?ms=10", "sim:b?ms=10"]
+    devices = ["sim:a?ms=5", "sim:b?ms=5"]
     figures = {}
     for goal in ("throughput", "latency"):
         config = PipelineTemplates.get("simulated", devices=devices, goal=goal)
-        options = RunOptions(seconds=0.8, target_fps=400, calibration="never")
+        options = RunOptions(seconds=1.0, target_fps=800, calibration="never")
         with Engine(config, options) as run:
             figures[goal] = run.wait(60)
     fast, quick = figures["throughput"], figures["latency"]
