@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QUndoStack
 from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.layouts import LAYOUTS
 
 # name: text, icon, keys, tool tip
 _SPECS: dict[str, tuple[str, str, str, str]] = {
@@ -27,6 +28,9 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "start_page": ("Start &page", "mdi6.home-outline", "Ctrl+1", "Recent files and templates"),
     "designer": ("&Designer", "mdi6.sitemap-outline", "Ctrl+2", "The pipeline and its run"),
     "history": ("&History", "mdi6.history", "Ctrl+3", "Stored runs and benchmarks"),
+    "layout_design": (LAYOUTS["design"].title, "", "Ctrl+Alt+1", LAYOUTS["design"].tip),
+    "layout_run": (LAYOUTS["run"].title, "", "Ctrl+Alt+2", LAYOUTS["run"].tip),
+    "layout_analyse": (LAYOUTS["analyse"].title, "", "Ctrl+Alt+3", LAYOUTS["analyse"].tip),
     "reset_layout": ("Reset &layout", "", "", "Put all panels back where they were at first"),
     "toggle_theme": (
         "Light or dark",
@@ -37,6 +41,7 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "help": ("&Documentation", "", "F1", "Open the documentation"),
     "command_palette": ("&Commands…", "mdi6.magnify", "Ctrl+Shift+P", "Find anything the window can do"),
     "shortcuts": ("&Keyboard shortcuts", "", "Shift+F1", "List every key"),
+    "tour": ("&Tour", "", "", "Five steps through the window"),
     "about": ("&About Cluster4NPU", "", "", "Version and licence"),
 }
 CANVAS_EDITS = (
@@ -103,11 +108,12 @@ class Actions(QObject):
         file.addMenu(self.recent_menu)
         self._add(file, "", "save", "save_as", "", "save_template", "import_template", "", "quit")
         bar.addMenu(self.edit_menu)
-        self._add(view, "start_page", "designer", "history", "", "reset_layout")
+        self._add(view, "start_page", "designer", "history", "")
+        self._add(view, "layout_design", "layout_run", "layout_analyse", "reset_layout")
         view.addMenu(self.theme_menu)
         bar.addMenu(view)
         self._add(bar.addMenu("&Run"), "run", "stop", "", "benchmark")
-        self._add(bar.addMenu("&Help"), "help", "shortcuts", "command_palette", "", "about")
+        self._add(bar.addMenu("&Help"), "help", "tour", "shortcuts", "command_palette", "", "about")
 
     def fill_edit_menu(self, canvas: Mapping[str, QAction]) -> None:
         """Fill the edit menu anew; `canvas` holds the canvas's actions, or none while it is not shown."""

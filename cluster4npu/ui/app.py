@@ -44,6 +44,8 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     window.show()
     if pipeline is not None:
         QTimer.singleShot(0, window, lambda: window.files.open(pipeline))
+    elif not window.preferences.tour_seen:
+        QTimer.singleShot(0, window, window.show_tour)
     from cluster4npu.ui.signals import SignalWatch
 
     watch = SignalWatch(window.close_unasked, window)

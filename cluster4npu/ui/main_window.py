@@ -40,12 +40,14 @@ from cluster4npu.ui.recovery_bar import RecoveryBar
 from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 from cluster4npu.ui.template_control import TemplateControl
+from cluster4npu.ui.tour_steps import tour_steps
 
 if TYPE_CHECKING:
     from cluster4npu.core.bench import BenchmarkResult, Profile
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
     from cluster4npu.ui.history.history import HistoryPage
+    from cluster4npu.ui.tour import Tour
     from cluster4npu.ui.workspace import Workspace
 
 _log = logging.getLogger(__name__)
@@ -71,6 +73,7 @@ class MainWindow(QMainWindow):
         self._workspace: Workspace | None = None
         self._history: HistoryPage | None = None
         self.dialog: QDialog | None = None
+        self.tour: Tour | None = None
         self._unasked = False
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start_page)
@@ -122,6 +125,20 @@ class MainWindow(QMainWindow):
         else:
             self._history.refresh()
         self._show_page(self._history, "history")
+
+    def show_layout(self, name: str) -> None:
+        """Show the designer with its panels arranged for "design", "run" or "analyse"."""
+        self.show_designer()
+        self.workspace.show_layout(name)
+
+    def show_tour(self) -> None:
+        """Lead through the window in five steps."""
+        from cluster4npu.ui.tour import Tour
+
+        if self.tour is None:
+            self.tour = Tour(self, tour_steps(self))
+            self.tour.ended.connect(lambda: setattr(self.preferences, "tour_seen", True))
+        self.tour.show_step(0)
 
     # --- what the actions do ---
 
@@ -249,6 +266,10 @@ class MainWindow(QMainWindow):
                 "start_page": self.show_start_page,
                 "designer": self.show_designer,
                 "history": self.show_history,
+                "layout_design": lambda: self.show_layout("design"),
+                "layout_run": lambda: self.show_layout("run"),
+                "layout_analyse": lambda: self.show_layout("analyse"),
+                "tour": self.show_tour,
                 "reset_layout": lambda: self.workspace.reset_layout(),
                 "toggle_theme": self.toggle_theme,
                 "help": self.show_documentation,

@@ -56,6 +56,24 @@ class Preferences:
     def alert_rules(self, rules: list[AlertRule]) -> None:
         self._settings.setValue("alerts", json.dumps([rule.as_dict() for rule in rules]))
 
+    @property
+    def layout_name(self) -> str:
+        """Return the name of the arrangement of panels that was in use, "" at first."""
+        return str(self._settings.value("layout_name", ""))
+
+    @layout_name.setter
+    def layout_name(self, name: str) -> None:
+        self._settings.setValue("layout_name", name)
+
+    @property
+    def tour_seen(self) -> bool:
+        """Tell whether the tour of the first start was read or skipped."""
+        return str(self._settings.value("tour_seen", "no")) == "yes"
+
+    @tour_seen.setter
+    def tour_seen(self, seen: bool) -> None:
+        self._settings.setValue("tour_seen", "yes" if seen else "no")
+
     def layout(self, name: str) -> QByteArray:
         """Return what was kept of a window's layout under this name; empty when nothing fits this version."""
         value = self._settings.value(f"layout{_LAYOUT_VERSION}/{name}")

@@ -20,6 +20,7 @@ from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.palette import NodePalette
 from cluster4npu.ui.editor.problems import ProblemsPanel
 from cluster4npu.ui.editor.properties import PropertyPanel
+from cluster4npu.ui.layouts import Layouts
 from cluster4npu.ui.overlay.live import LiveOverlay
 from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
 from cluster4npu.ui.preferences import Preferences
@@ -71,6 +72,7 @@ class Workspace(QMainWindow):
         self.docks["Dashboard"].raise_()
         self._first_state = self.saveState()
         self._sized = False
+        self.layouts = Layouts(self, self.docks, preferences)
         self.editor.node_selected.connect(self.properties.show_node)
         self.editor.properties_wanted.connect(self.focus_properties)
         self.node_palette.node_activated.connect(self.editor.add_node)
@@ -86,9 +88,10 @@ class Workspace(QMainWindow):
 
     def begin_run(self, config: PipelineConfig) -> None:
         """Show the panels of a run, empty."""
-        for name in ("Preview", "Dashboard"):
-            self.docks[name].show()
-            self.docks[name].raise_()
+        if self.layouts.current != "analyse":  # there the timeline stays in front
+            for name in ("Preview", "Dashboard"):
+                self.docks[name].show()
+                self.docks[name].raise_()
         self.end_problems()
         self.preview.begin(config)
         self.dashboard.begin(config.targets)
@@ -146,25 +149,30 @@ class Workspace(QMainWindow):
             self.editor.select_node(node)
 
     def reset_layout(self) -> None:
-        """Put all panels back to their first places and sizes."""
+        """Put all panels of this arrangement back to their first places and sizes."""
         self.restoreState(self._first_state)
         for dock in self.docks.values():
             dock.setFloating(False)
             dock.show()
         self._size_docks()
-        self.docks["Dashboard"].raise_()
+        self.layouts.arrange()
+
+    def show_layout(self, name: str) -> None:
+        """Go to another arrangement of the panels: "design", "run" or "analyse"."""
+        if not self.layouts.switch(name):
+            self.reset_layout()
 
     def keep_layout(self) -> None:
         """Remember where the panels are."""
         if self._sized:
-            self._preferences.keep_layout("workspace", self.saveState())
+            self.layouts.keep()
 
     def showEvent(self, event: object) -> None:
         if not self._sized:
             self._sized = True
-            kept = self._preferences.layout("workspace")
-            if kept.isEmpty() or not self.restoreState(kept):
+            if not self.layouts.restore():
                 self._size_docks()
+                self.layouts.arrange()
 
     def _add_dock(self, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
         dock = QDockWidget(name, self)

@@ -355,3 +355,48 @@ def test_a_template_of_ones_own_is_kept_shared_and_removed(window: MainWindow, t
     assert not window.templates.take(tmp_path / "other.json")
     assert "no template" in window.messages.text()
     assert window.document.config.name == "Mine"  # what was open stays
+
+
+def test_layouts_are_remembered_each_on_its_own(make_window: Callable[[], MainWindow]) -> None:
+    first = make_window()
+    first.files.new(chain())
+    press(first, "layout_design")
+    docks = first.workspace.docks
+    assert docks["Dashboard"].isHidden() and not docks["Properties"].isHidden()
+    docks["Palette"].hide()
+    press(first, "layout_analyse")
+    assert docks["Properties"].isHidden() and not docks["Timeline"].isHidden()
+    press(first, "layout_design")
+    assert docks["Palette"].isHidden()  # as it was left
+    first.close()
+    second = make_window()
+    second.files.new(chain())
+    assert second.workspace.layouts.current == "design"
+    assert second.workspace.docks["Palette"].isHidden()
+    press(second, "reset_layout")
+    assert not second.workspace.docks["Palette"].isHidden()
+
+
+def test_a_panel_on_a_screen_that_is_gone_comes_back(window: MainWindow) -> None:
+    window.files.new(chain())
+    dock = window.workspace.docks["Preview"]
+    dock.setFloating(True)
+    dock.move(20_000, 9_000)
+    window.workspace.layouts.keep()
+    assert window.workspace.layouts.restore()
+    assert dock.screen().availableGeometry().intersects(dock.geometry())
+
+
+def test_the_tour_has_five_steps_and_can_be_skipped(window: MainWindow, qtbot: QtBot) -> None:
+    press(window, "tour")
+    tour = window.tour
+    assert tour is not None and tour.count.text() == "1 of 5"
+    for number in range(2, 6):
+        qtbot.keyClick(tour.next, Qt.Key.Key_Space)
+        assert tour.count.text() == f"{number} of 5"
+        assert window.rect().contains(tour.geometry())
+    qtbot.keyClick(tour.next, Qt.Key.Key_Space)
+    assert tour.isHidden() and window.preferences.tour_seen
+    press(window, "tour")
+    qtbot.keyClick(tour, Qt.Key.Key_Escape)
+    assert tour.isHidden()
