@@ -105,7 +105,7 @@ def problem_text(problem: Problem) -> str:
     """Return a problem as a short block of text."""
     where = ".".join(part for part in (problem.node, problem.field) if part)
     lines = [f"{problem.severity}: {where + ': ' if where else ''}{problem.message}"]
-    for label, text in (("found", problem.found), ("allowed", problem.allowed), ("to do", problem.hint)):
+    for label, text in (("found", problem.found), ("allowed", problem.allowed), ("to do", problem.advice())):
         if text:
             lines.append(f"  {label + ':':<9}{text}")
     return "\n".join(lines)

@@ -12,7 +12,8 @@ class Problem:
     """One thing that is wrong, told so that the reader can mend it.
 
     `node` and `field` say where ("" where the problem belongs to the whole file); `found` and `allowed` are plain
-    text; `hint` is the remedy. `severity` is "error" (cannot run) or "warning" (runs, but look at it).
+    text; `hint` is the remedy, `option` the same on the command line ("" where there is none of its own).
+    `severity` is "error" (cannot run) or "warning" (runs, but look at it).
     """
 
     message: str
@@ -22,10 +23,17 @@ class Problem:
     allowed: str = ""
     hint: str = ""
     severity: str = "error"
+    option: str = ""
+
+    def advice(self) -> str:
+        """Return the remedy for a reader of the command line."""
+        return f"{self.hint} Here: {self.option}" if self.option else self.hint
 
     def as_dict(self) -> dict[str, str]:
         """Return the record as the command line prints it."""
-        return asdict(self)
+        record = {**asdict(self), "hint": self.advice()}
+        del record["option"]
+        return record
 
     def text(self) -> str:
         """Return the whole problem as one line of plain text."""

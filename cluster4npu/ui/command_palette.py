@@ -37,10 +37,11 @@ class Command:
     group: str
     keys: str
     run: Callable[[], object]
+    enabled: bool = True
 
 
 def commands(window: MainWindow) -> list[Command]:
-    """Return all that can be done now: the actions of window and canvas, panels, nodes to add or to go to."""
+    """Return all that can be done: the actions of window and canvas, panels, nodes to add or to go to."""
     return [*_window_commands(window), *_canvas_commands(window), *_node_commands(window)]
 
 
@@ -57,7 +58,7 @@ class CommandPalette(QObject):
     def open(self) -> None:
         """Show it below the upper edge of the window."""
         own = self._window.actions_by_name["command_palette"].text().replace("&", "")
-        self._commands = [c for c in commands(self._window) if c.title != own]
+        self._commands = [c for c in commands(self._window) if c.enabled and c.title != own]
         entries = [
             Entry(c.title, str(row), words=c.group, hint=c.keys or c.group)
             for row, c in enumerate(self._commands)
@@ -116,8 +117,7 @@ _GESTURES = tuple(
 
 def _window_commands(window: MainWindow) -> Iterator[Command]:
     for action in window.actions_by_name.by_name.values():
-        if action.isEnabled():
-            yield _of(action, "Window", action.trigger)
+        yield _of(action, "Window", action.trigger, action.isEnabled())
     for path in window.preferences.recent:
         if path.is_file():
             yield Command(f"Open {path.name}", "Recent", "", partial(window.files.open, path))
@@ -152,10 +152,10 @@ def _node_commands(window: MainWindow) -> Iterator[Command]:
         yield Command(f"Go to {node.title or node.id}", "Node", "", partial(go, node.id))
 
 
-def _of(action: QAction, group: str, run: Callable[[], object]) -> Command:
+def _of(action: QAction, group: str, run: Callable[[], object], enabled: bool = True) -> Command:
     native = QKeySequence.SequenceFormat.NativeText
     keys = " or ".join(key.toString(native) for key in action.shortcuts())
-    return Command(action.text().replace("&", ""), group, keys, run)
+    return Command(action.text().replace("&", ""), group, keys, run, enabled)
 
 
 def _text(item: QTableWidgetItem | None) -> str:

@@ -54,6 +54,7 @@ class SearchPopup(QFrame):
         self.list = QListWidget()
         self.list.setAccessibleName("Matches")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setSpacing(1)
         self.list.setItemDelegate(_Hinted(self.list))
         self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.note.setProperty("role", "muted")
@@ -129,10 +130,9 @@ class _Hinted(QStyledItemDelegate):
         if not hint:
             return
         chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        c = theme.colors()
         painter.save()
         place = option.rect.adjusted(option.rect.width() - width, 0, -6, 0)
-        painter.setPen(QColor("#ffffff" if chosen else c.muted))
+        painter.setPen(option.palette.highlightedText().color() if chosen else QColor(theme.colors().muted))
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, hint)
         painter.restore()
 

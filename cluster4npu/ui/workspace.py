@@ -77,6 +77,8 @@ class Workspace(QMainWindow):
         self.editor.properties_wanted.connect(self.focus_properties)
         self.node_palette.node_activated.connect(self.editor.add_node)
         self.problems.node_chosen.connect(self.editor.select_node)
+        self.problems.problem_chosen.connect(self.lead_to)
+        self.editor.canvas.node_double_clicked.connect(self._open_node)
         alerts = self.dashboard.alerts
         alerts.set_user_rules(preferences.alert_rules)
         alerts.rules_edited.connect(lambda rules: setattr(preferences, "alert_rules", rules))
@@ -135,11 +137,31 @@ class Workspace(QMainWindow):
         self.problems.show_run_problems(problems)
         self._count_problems()
 
-    def focus_properties(self) -> None:
-        """Bring the properties to the front and the keyboard to their first field."""
+    def focus_properties(self, field: str = "") -> None:
+        """Bring the properties to the front and the keyboard to this field, or the first one."""
         self.docks["Properties"].show()
         self.docks["Properties"].raise_()
-        self.properties.focus_first()
+        self.properties.focus_first(field)
+
+    def lead_to(self, problem: Problem) -> None:
+        """Bring the reader to where this can be mended: the parameter, or the wires that could be made."""
+        self.editor.select_node(problem.node)
+        field = problem.field.split(".")[0]
+        item = self.editor.canvas.items_by_id.get(problem.node)
+        if field in self.properties.form.rows:
+            self.focus_properties(field)
+        elif item is not None and any(dot.name == field for dot in item.inputs):
+            self.editor.setFocus()
+            self.editor.keyboard.connect_selected()
+
+    def _open_node(self, node: str) -> None:
+        """Go to the first thing that is wrong with a node, or else to its properties."""
+        wrong = [p for p in self.problems.shown() if p.node == node]
+        self.editor.select_node(node)
+        if wrong:
+            self.lead_to(wrong[0])
+        else:
+            self.focus_properties()
 
     def show_problems(self, node: str) -> None:
         """Bring the list of problems to the front and the faulty node into view."""

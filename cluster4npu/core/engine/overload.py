@@ -36,7 +36,8 @@ def feed_plan(
                     field="target_fps",
                     found=f"overload {overload}, and a source without a rate of its own",
                     allowed=f"a number of frames a second, or overload {BLOCK}",
-                    hint=f"Say how many: --target-fps 30, or --set {node.id}.target_fps=30.",
+                    hint=f"Say how many in the target rate of '{node.id}'.",
+                    option=f"--target-fps 30, or --set {node.id}.target_fps=30",
                 )
             )
         arrivals = Arrivals(spec.fps)

@@ -55,7 +55,8 @@ class ImageFolder(SourceNode):
                     field="path",
                     found=str(folder) if self.params.path else "",
                     allowed="an existing folder",
-                    hint=f"Choose the folder in the node's panel, or set it with --set {self.id}.path=PATH.",
+                    hint="Choose the folder in the node's panel.",
+                    option=f"--set {self.id}.path=PATH",
                 )
             ]
         if next(self._images(), None) is None:

@@ -80,8 +80,8 @@ class Inference(Node):
                         field="model",
                         found=str(path),
                         allowed="an existing model file, or 'none'",
-                        hint="Choose the model file in the node's panel, or set it with --set "
-                        f"{self.id}.model=PATH.",
+                        hint="Choose the model file in the node's panel.",
+                        option=f"--set {self.id}.model=PATH",
                     )
                 )
         found += self._device_problems()

@@ -55,7 +55,8 @@ class VideoFile(SourceNode):
                 field="path",
                 found=str(self._path()) if self.params.path else "",
                 allowed="an existing video file",
-                hint=f"Choose the file in the node's panel, or set it with --set {self.id}.path=PATH.",
+                hint="Choose the file in the node's panel.",
+                option=f"--set {self.id}.path=PATH",
             )
         ]
 

@@ -22,6 +22,7 @@ from cluster4npu.ui.document import Document
 
 _MOST = 100  # entries; nobody reads on, and each one takes time to lay out
 _NODE = Qt.ItemDataRole.UserRole
+_PROBLEM = Qt.ItemDataRole.UserRole + 1
 
 
 class ProblemsPanel(QWidget):
@@ -31,6 +32,7 @@ class ProblemsPanel(QWidget):
     """
 
     node_chosen = Signal(str)
+    problem_chosen = Signal(object)  # the Problem, to be led to where it can be mended
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,6 +95,7 @@ class ProblemsPanel(QWidget):
                 text = f"Last run: {text}"
             item = QListWidgetItem(self.style().standardIcon(kind), text, self.list)
             item.setData(_NODE, problem.node)
+            item.setData(_PROBLEM, problem)
         if (more := len(self.shown()) - _MOST) > 0:
             QListWidgetItem(f"And {more} more; mend these first.", self.list).setData(_NODE, "")
 
@@ -100,6 +103,7 @@ class ProblemsPanel(QWidget):
         node = item.data(_NODE)
         if any(n.id == node for n in self.document.config.nodes):
             self.node_chosen.emit(node)
+            self.problem_chosen.emit(item.data(_PROBLEM))
 
     def _loose_wires(self) -> list[EdgeConfig]:
         ids = {n.id for n in self.document.config.nodes}

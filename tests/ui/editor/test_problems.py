@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from cluster4npu.core.pipeline.config import EdgeConfig
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.editor.problems import ProblemsPanel
+from cluster4npu.ui.editor.problems import ProblemsPanel, problem_text
+from cluster4npu.ui.main_window import MainWindow
 from tests.ui.editor.pipelines import chain
 
 
@@ -54,3 +56,30 @@ def test_wires_that_lead_nowhere_can_be_removed(qtbot: QtBot) -> None:
     assert document.config.edges == config.edges
     document.check()
     assert panel.nothing.isVisible()
+
+
+def test_a_problem_leads_to_where_it_is_mended(window: MainWindow, qtbot: QtBot) -> None:
+    nodes = tuple(
+        NodeConfig(id=n.id, type="video_file", params={"path": "gone.mp4"}) if n.id == "source" else n
+        for n in chain().nodes
+    )
+    edges = tuple(e for e in chain().edges if e.target != "count.result")
+    window.files.new(chain().replace(nodes=nodes, edges=edges))
+    window.activateWindow()
+    workspace = window.workspace
+    found = window.document.check()
+    (missing,) = [p for p in found if p.node == "source" and p.field == "path"]
+    assert "--set" not in problem_text(missing)
+    assert "--set source.path=PATH" in missing.advice()
+    listed = workspace.problems.list
+    row = workspace.problems.shown().index(missing)
+    listed.itemClicked.emit(listed.item(row))
+    editor = workspace.properties.form.rows["path"].editor
+    qtbot.waitUntil(lambda: editor.isAncestorOf(QApplication.focusWidget() or window))
+    workspace.editor.canvas.node_double_clicked.emit("count")  # its input is not connected
+    wires = workspace.editor.keyboard.wires
+    assert wires.isVisible()
+    assert "detections.detections count.result" in wires.shown()
+    wires.chosen.emit("detections.detections count.result")
+    wires.hide()
+    assert not [p for p in window.document.check() if p.node == "count"]
