@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster4npu.core.compare.comparison import Comparison
-from cluster4npu.core.compare.identity import Identity, refusals
+from cluster4npu.core.compare.identity import Identity
 from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
 
@@ -56,16 +56,16 @@ class Gate:
 def baseline_for(store: Store, record: RunRecord) -> str | None:
     """Return the run that stands for the past: the newest that is marked and fits, else the newest that fits.
 
-    A run fits when it asks the same question on the same devices of the same machine. `record` is the new run, stored
-    or not; it is never its own baseline.
+    A run fits when it is valid and asks the same question on the same devices of the same machine. `record` is the new
+    run, valid or not, stored or not; it is never its own baseline.
     """
+    ours = replace(Identity.of(record), versions="")
     marked = store.baselines()
     rows = [row.id for row in store.runs(_SEARCHED, record.kind) if row.valid and row.id != record.id]
     for run_id in (*marked, *rows):
         if run_id == record.id:
             continue
         other = store.run(run_id)
-        ours, theirs = Identity.of(record), Identity.of(other)
-        if not refusals(other, record) and (ours.devices, ours.host) == (theirs.devices, theirs.host):
+        if other.valid and replace(Identity.of(other), versions="") == ours:
             return run_id
     return None
