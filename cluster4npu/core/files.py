@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file (UTF-8, \\n): the old one stays until the new one is safe on the disk.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file (text as UTF-8 with \\n): the old one stays until the new one is safe on the disk.
 
     Raises OSError, also where something stands that is no file: a folder, a device.
     """
@@ -19,8 +19,8 @@ def write_whole(path: Path, text: str) -> None:
     temporary: str | None = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

@@ -86,7 +86,10 @@ def work_digest(text: str) -> str:
     """Return a digest (hex) of what a pipeline computes, wherever it runs; "" for text that is no pipeline."""
     try:
         data = json.loads(text)
-        nodes = [(n["id"], n["type"], _work_of(n.get("params") or {})) for n in data["nodes"]]
+        nodes = [
+            (n["id"], n["type"], bool(n.get("bypassed")), _work_of(n.get("params") or {}))
+            for n in data["nodes"]
+        ]
         edges = [(e["source"], e["target"]) for e in data["edges"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return hashlib.sha256(text.encode()).hexdigest()

@@ -7,14 +7,14 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cluster4npu.core.report.view import HEADINGS, ReportView, cells, number
 
 _LABEL_WIDTH, _BAR_WIDTH, _ROW_HEIGHT = 260, 420, 34
 
-_STYLE = """
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1b1f24;
   background: #fff; }
 h1 { font-size: 1.3rem; margin-bottom: 0; }
@@ -45,33 +45,37 @@ class _Bar:
 
 def as_html(view: ReportView) -> str:
     """Return the whole report as one HTML page."""
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     bars = _bars(view)
-    return _template().render(
-        view=view,
-        style=Markup(_STYLE),
-        # Only this very style is allowed; nothing else can be loaded, run or sent, whatever a name contains.
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        headings=HEADINGS,
-        rows=[cells(row) for row in view.rows],
-        bars=bars,
-        chart_width=_LABEL_WIDTH + _BAR_WIDTH + 110,
-        chart_height=len(bars) * _ROW_HEIGHT + 4,
-        label_width=_LABEL_WIDTH,
-        number=number,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            view=view,
+            style=Markup(STYLE),
+            # Only this very style is allowed; nothing else can be loaded, run or sent, whatever a name contains.
+            policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+            headings=HEADINGS,
+            rows=[cells(row) for row in view.rows],
+            bars=bars,
+            chart_width=_LABEL_WIDTH + _BAR_WIDTH + 110,
+            chart_height=len(bars) * _ROW_HEIGHT + 4,
+            label_width=_LABEL_WIDTH,
+            number=number,
+        )
     )
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the templates, which escape every value."""
+    return Environment(
         loader=PackageLoader("cluster4npu.core.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
 
 
 def _bars(view: ReportView) -> list[_Bar]:

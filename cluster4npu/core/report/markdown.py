@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from cluster4npu.core.report.view import HEADINGS, ReportView, cells, number
 
@@ -24,21 +25,23 @@ def as_markdown(view: ReportView) -> str:
     if view.speedup is not None and view.speedup_ci95 is not None:
         low, high = view.speedup_ci95
         lines += [
-            f"Speedup {number(view.speedup)}, 95% interval {number(low)} to {number(high)}; "
-            f"scaling efficiency {number(view.efficiency)}.",
+            f"Speedup {number(view.speedup)}, 95% interval {number(low)} to {number(high)}.",
             "",
         ]
+    if view.efficiency_told:
+        lines += [escape(view.efficiency_told), ""]
     lines += [f"Measured {view.created_at}.", "", "## Figures", ""]
-    lines += _table(HEADINGS, [cells(row) for row in view.rows])
+    lines += table(HEADINGS, [cells(row) for row in view.rows])
     if view.warnings:
         lines += ["", "## Look at this", "", *(f"- {escape(text)}" for text in view.warnings)]
-    lines += ["", "## What ran", "", *_table(("", ""), view.facts)]
-    lines += ["", "## Conditions", "", *_table(("", ""), view.conditions)]
+    lines += ["", "## What ran", "", *table(("", ""), view.facts)]
+    lines += ["", "## Conditions", "", *table(("", ""), view.conditions)]
     lines += ["", "## Method", "", escape(view.method), ""]
     return "\n".join(lines)
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]] | tuple[tuple[str, str], ...]) -> list[str]:
+def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table, every cell escaped."""
     return [
         f"| {' | '.join(headings)} |",
         f"|{'---|' * len(headings)}",

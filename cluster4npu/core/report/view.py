@@ -97,6 +97,7 @@ class ReportView:
     speedup: float | None
     speedup_ci95: tuple[float, float] | None
     efficiency: float | None
+    efficiency_told: str  # how it follows from the report's own figures; "" where there is none
     rows: tuple[ReportRow, ...]
     facts: tuple[tuple[str, str], ...]
     conditions: tuple[tuple[str, str], ...]
@@ -121,6 +122,7 @@ class ReportView:
             speedup=_round(detail.get("speedup"), 3),
             speedup_ci95=(round(interval[0], 3), round(interval[1], 3)) if interval else None,
             efficiency=_round(detail.get("efficiency"), 3),
+            efficiency_told=_efficiency(record),
             rows=tuple(ReportRow.of(result) for result in record.results),
             facts=tuple(_facts(record)),
             conditions=tuple(_flat("", record.conditions)),
@@ -162,6 +164,23 @@ def cells(row: ReportRow) -> tuple[str, ...]:
 def number(value: float | None) -> str:
     """Return a number as it is shown: no more digits than it has, "not reported" where there is none."""
     return NOT_REPORTED if value is None else f"{value:.10g}"
+
+
+def _efficiency(record: RunRecord) -> str:
+    """Return the scaling efficiency as a sum that a reader can do: all together over each worker's device alone."""
+    detail, together = record.detail, record.result("parallel")
+    if detail.get("efficiency") is None or together is None or together.fps is None:
+        return ""
+    shared = detail.get("measured_as") or {}
+    alone = [record.result("single", shared.get(name, name)) for name in detail.get("devices") or ()]
+    rates = [_round(result.fps, 2) for result in alone if result is not None and result.fps is not None]
+    if not rates or len(rates) != len(alone):
+        return ""
+    parts = " + ".join(number(rate) for rate in rates)
+    return (
+        f"Scaling efficiency {number(_round(detail['efficiency'], 3))}: {number(_round(together.fps, 2))} frames/s "
+        f"together / ({parts}) frames/s alone, each worker's device counted."
+    )
 
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from cluster4npu.core.report import ReportGenerator
 from cluster4npu.core.store import RunRecord, Store
 from cluster4npu.ui.dialogs.background import Background, Report
 
-FILTERS = "Web page (*.html);;Markdown (*.md)"
+FILTERS = "Web page (*.html);;PDF (*.pdf);;Markdown (*.md)"
 
 
 class ReportSaver(QObject):
@@ -32,7 +32,7 @@ class ReportSaver(QObject):
             self._widget, "Save report", f"report-{run_id[:16]}.html", FILTERS
         )
         if chosen:
-            path, ending = Path(chosen), ".md" if "md" in used else ".html"
+            path, ending = Path(chosen), next((e for e in (".md", ".pdf") if e in used), ".html")
             self.save(store, run_id, path if path.suffix else path.with_name(path.name + ending), record)
 
     def save(self, store: Path, run_id: str, path: Path, record: RunRecord | None = None) -> None:
