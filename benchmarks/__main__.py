@@ -14,6 +14,8 @@ NAMES = (
     "window_cost",
     "designer",
     "on_demand",
+    "stall",
+    "storage",
 )
 
 

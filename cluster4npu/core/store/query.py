@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from datetime import date, datetime, time, timedelta
+import time
+from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ _CONFIG = {
     "lock_configuration": True,
     "python_enable_replacements": False,  # else a query could read this program's variables
     "temp_directory": "",
-    "memory_limit": "1GB",
+    "memory_limit": "512MB",  # also bounds one cell, which no timer can interrupt
 }
 _LONGEST = 100_000  # characters
 _DEEPEST = 100  # open brackets: DuckDB's parser takes half a minute for thousands of them
@@ -43,7 +45,7 @@ def ask(path: Path, sql: str, limit: int, timeout_s: float) -> Table:
         try:
             answer = opened.execute(statements[0])
             columns = tuple(str(column[0]) for column in answer.description or ())
-            rows = answer.fetchmany(limit + 1)
+            kept, more = _fetch(answer, limit, time.monotonic() + timeout_s)
         except duckdb.InterruptException as error:
             raise _wrong(f"no answer within {timeout_s:g} s") from error
         except duckdb.Error as error:
@@ -51,8 +53,24 @@ def ask(path: Path, sql: str, limit: int, timeout_s: float) -> Table:
         finally:
             timer.cancel()
             timer.join()
-    kept = tuple(tuple(_plain(value) for value in row) for row in rows[:limit])
-    return Table(_unique(columns), kept, truncated=len(rows) > limit)
+    return Table(_unique(columns), tuple(kept), truncated=more)
+
+
+def _fetch(
+    answer: duckdb.DuckDBPyConnection, limit: int, until_s: float
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Return up to `limit` rows as JSON can hold them, and whether there are more; raises InputError when late.
+
+    Row by row, since one cell may be a list of millions: making them into Python's values takes longer than the query.
+    """
+    kept: list[tuple[Any, ...]] = []
+    while (row := answer.fetchone()) is not None:
+        if len(kept) == limit:
+            return kept, True
+        kept.append(tuple(_plain(value) for value in row))
+        if time.monotonic() > until_s:
+            raise _wrong(f"not all of the answer within the time allowed: {len(kept)} rows")
+    return kept, False
 
 
 def _wrong(found: str) -> InputError:
@@ -99,7 +117,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, datetime | date | time):
+    if isinstance(value, datetime | date | time_of_day):
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()

@@ -142,7 +142,7 @@ def test_a_pdf_says_simulated_and_writes_out_what_its_font_lacks(store: Store, t
     run_id = store.save(benchmark(name="\u6d4b <b>x</b>", simulated=True))
     text = write(store, run_id, tmp_path / "a.pdf")
     assert "SIMULATED: these figures" in text
-    assert "\\u6d4b <b>x</b>" in text
+    assert "\\u6d4b<b>x</b>" in text.replace(" ", "")
     write(store, run_id, tmp_path / "b.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def test_a_query_without_end_is_ended(store: Store) -> None:
     with pytest.raises(InputError, match="within"):
         store.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", timeout_s=0.2)
     assert store.query("SELECT 1").rows == ((1,),)
+
+
+def test_a_huge_answer_is_ended_too(store: Store) -> None:
+    begin = time.monotonic()
+    with pytest.raises(InputError, match=r"within|[Mm]emory"):
+        store.query("SELECT range(300000) FROM range(10000)", timeout_s=0.5)
+    assert time.monotonic() - begin < 20  # the machine may be busy
 
 
 ATTACKS = [

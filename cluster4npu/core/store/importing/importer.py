@@ -20,6 +20,7 @@ from cluster4npu.core.store.importing.recognise import recognise
 
 IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
 ELSEWHERE = "imported before from another file"
+REPLACED = "under a name that stands again in the same object"
 _MOST_NOTES = 20
 _log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def import_file(path: Path, write: Writing) -> FileReport:
         return FileReport(
             path, UNREADABLE, f"this program failed on it ({type(error).__name__}); please report it"
         )
+    _note_repeated(source, found)
     report = _report(path, source, found)
     return report if report.outcome == EMPTY else write(lambda opened: _store(opened, source, found, report))
 
@@ -103,6 +105,19 @@ def _store(
         found.notes.append(f"{len(copies)} records stand in files imported before: {names}")
     tables.write_file(opened, source.sha256, masked(report.path.name), source.size, found)
     return _report(report.path, source, found, IMPORTED)
+
+
+def _note_repeated(source: Source, found: Recognised) -> None:
+    """Tell of names that stand twice in one object: only the last value could be read."""
+    lost = sum(source.repeated.values())
+    if source.repeated:
+        names = ", ".join(sorted(source.repeated)[:5])
+        found.notes.insert(
+            0, f"names stand more than once in one object, only the last value was read: {names}"
+        )
+    if lost:
+        found.skipped[REPLACED] = lost
+        found.numbers += lost
 
 
 def _certain(found: Recognised) -> set[str]:
@@ -146,6 +161,8 @@ def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
         return f"it cannot be read again: {error}"
     if not tables.is_known(opened, source.sha256):
         return "it is not in the store"
+    if source.repeated:
+        return f"it holds names that stand twice in one object: {', '.join(sorted(source.repeated)[:5])}"
     if found.unknown_fields:
         names = ", ".join(list(found.unknown_fields)[:5])
         return f"it holds numbers that were not imported: {names}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's content: its JSON, the SHA-256 of its bytes, and their number."""
+    """A file's content: its JSON, the SHA-256 of its bytes, and their number.
+
+    `repeated` are names that stand twice in one object (JSON keeps the last value), each with the number of numbers
+    that were lost with the earlier ones.
+    """
 
     data: Any
     sha256: str
     size: int
+    repeated: dict[str, int] = field(default_factory=dict)
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -50,11 +55,24 @@ def read(path: Path) -> Source:
         content = path.read_bytes()
     except OSError as error:
         raise Unreadable(error.strerror or "it cannot be read") from error
-    return Source(parse(content), hashlib.sha256(content).hexdigest(), len(content))
+    repeated: dict[str, int] = {}
+    return Source(parse(content, repeated), hashlib.sha256(content).hexdigest(), len(content), repeated)
 
 
-def parse(content: bytes) -> Any:
-    """Return the JSON of a file's bytes; several objects, one a line, become a list. Raises Unreadable."""
+def parse(content: bytes, repeated: dict[str, int]) -> Any:
+    """Return the JSON of a file's bytes; several objects, one a line, become a list. Raises Unreadable.
+
+    Names that stand twice in one object are noted in `repeated`, as in `Source`.
+    """
+
+    def together(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                repeated[name] = repeated.get(name, 0) + _numbers(found[name])
+            found[name] = value
+        return found
+
     if not content.strip():
         raise Unreadable("it is empty")
     try:
@@ -62,11 +80,12 @@ def parse(content: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Unreadable("it is not UTF-8 text") from error
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=together)
     except json.JSONDecodeError as error:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1 and error.msg == "Extra data":
-            return _lines(lines)
+            repeated.clear()
+            return _lines(lines, together)
         raise Unreadable(f"it is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise Unreadable("it is nested too deeply") from error
@@ -74,11 +93,20 @@ def parse(content: bytes) -> Any:
         raise Unreadable(f"it holds a number that cannot be read: {str(error)[:80]}") from error
 
 
-def _lines(lines: list[str]) -> list[Any]:
+def _numbers(value: Any) -> int:
+    """Return how many numbers a JSON value holds."""
+    if isinstance(value, dict):
+        return sum(map(_numbers, value.values()))
+    if isinstance(value, list):
+        return sum(map(_numbers, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _lines(lines: list[str], together: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> list[Any]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(json.loads(line))
+            found.append(json.loads(line, object_pairs_hook=together))
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"it is not JSON, nor JSON lines: line {number} cannot be read") from error
     return found

@@ -142,3 +142,15 @@ def test_killed_while_importing(tmp_path: Path) -> None:
     assert found["wrong"] == []
     assert found["imports"] >= len(told) - 1
     assert rows(keeper) == found["imports"] * 20_000
+
+
+def test_names_that_stand_twice_are_told_and_the_file_is_kept(keeper: Keeper, tmp_path: Path) -> None:
+    path = tmp_path / "twice.json"
+    path.write_text(
+        '{"model": "bert", "latency_ms": 10.5, "latency_ms": 20.25, "runs": {"x": 1, "x": [2, 3]}}'
+    )
+    (report,) = keeper.import_paths([path])
+    assert report.skipped["under a name that stands again in the same object"] == 2
+    assert "latency_ms" in report.notes[0]
+    assert "stand twice" in keeper.remove_imported([report])[str(path)]
+    assert path.exists()

@@ -1,0 +1,74 @@
+"""How often a comparison of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
+
+python -m benchmarks.false_alarms [--comparisons 100] [--planted]
+
+Each comparison is five pairs of legs on one held engine, A B B A, with the interval that a benchmark prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.common import machine, null_pipeline, tell
+from cluster4npu import Engine, RunOptions
+from cluster4npu.core.bench.legs import Leg, cut
+from cluster4npu.core.bench.pool import make_benchmark_pool
+from cluster4npu.core.bench.statistics import bootstrap_speedup
+from cluster4npu.core.engine.engine import Run
+from cluster4npu.core.engine.messages import Segment
+
+FAST, SLOW = (
+    "sim:a?ms=4&jitter=0.1",
+    "sim:b?ms=4.2105&jitter=0.1",
+)  # the second does 95% of the first's frames/s
+LEG_S, RAMP_S, PAIRS = 0.14, 0.03, 5
+
+
+def leg(run: Run, device: str) -> Leg:
+    told = run.measure(Segment((device,), seconds=LEG_S + RAMP_S, window=6))
+    assert told.summary.traces is not None
+    return cut(told.summary.traces, RAMP_S)
+
+
+def compared(run: Run, base: str, other: str, seed: int) -> tuple[float, float, float]:
+    """Return the ratio of one comparison and its interval."""
+    pairs = []
+    for number in range(PAIRS):
+        order = (base, other) if number % 2 == 0 else (other, base)
+        first, second = leg(run, order[0]), leg(run, order[1])
+        pairs.append((first, second) if number % 2 == 0 else (second, first))
+    found = bootstrap_speedup(pairs, seed, resamples=2000)
+    return found.ratio, found.low, found.high
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--comparisons", type=int, default=100)
+    parser.add_argument("--planted", action="store_true", help="with a second device that is 5% slower")
+    arguments = parser.parse_args()
+    print(f"# {machine()}; SIMULATED devices")
+    devices = make_benchmark_pool(null_pipeline(FAST, SLOW)).together
+    options = RunOptions(devices=devices, hold=True, traces=True, loop=True, calibration="never")
+    other = devices[1] if arguments.planted else devices[0]
+    ratios, told = [], 0
+    with Engine(null_pipeline(FAST, SLOW), options) as run:
+        for number in range(arguments.comparisons):
+            ratio, low, high = compared(run, devices[0], other, number)
+            ratios.append(ratio)
+            told += high < 1.0 if arguments.planted else not low <= 1.0 <= high
+    share, mean = told / arguments.comparisons, sum(ratios) / len(ratios)
+    more = {
+        "comparisons": arguments.comparisons,
+        "told": told,
+        "mean_ratio": round(mean, 4),
+        "simulated": True,
+    }
+    if arguments.planted:
+        return 0 if tell("a planted slowdown of 5% is found", share, 0.90, **more) else 1
+    return 0 if tell("comparisons of equals without a false alarm", 1 - share, 0.95, **more) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

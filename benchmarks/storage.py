@@ -1,0 +1,223 @@
+"""The result store beside the same data as JSON: size, questions, raw samples, and a list of 10,000 runs.
+
+python -m benchmarks.storage [--results 3000,30000]
+
+Sizes are after a checkpoint. Answers of both are asserted to be equal before they are timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics as st
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import machine, tell
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.store import PipelineRecord, ResultRecord, RunRecord, SegmentRecord, Store
+from cluster4npu.core.store.keeper import Keeper
+from cluster4npu.core.store.writing import write
+
+DEVICES = ("onnx:cpu", "openvino:gpu", "torch:cuda:0")
+PER_RUN = 6  # results
+TURNS = 5
+Rows = list[dict[str, Any]]
+
+
+def records(count: int) -> list[RunRecord]:
+    """Return runs with `count` results in all, as other days and pipelines would make them."""
+    rng, begin = random.Random(1), datetime(2026, 1, 1, tzinfo=UTC)
+    found = []
+    for number in range(count // PER_RUN):
+        name = f"pipeline {number % 20}"
+        results = []
+        for index in range(PER_RUN):
+            mean = rng.uniform(2, 80)
+            latency = LatencyStats(700, mean, mean * 0.97, mean * 1.2, mean * 1.3, mean * 1.6)
+            results.append(
+                ResultRecord("single", DEVICES[index % 3], fps=1000 / mean, latency_ms=latency, frames=700)
+            )
+        found.append(
+            RunRecord(
+                "benchmark", PipelineRecord(f"digest {number % 20}", name, "{}"), tuple(results),
+                headline=f"{rng.uniform(1, 3):.2f}x FASTER", created_at=begin + timedelta(minutes=number),
+            )
+        )  # fmt: skip
+    return found
+
+
+def as_rows(runs: list[RunRecord]) -> Rows:
+    """Return the same data as a JSON tool keeps it: one object for each result."""
+    return [
+        {
+            "run": f"r{number}", "created_at": run.created_at.isoformat(), "pipeline": run.pipeline.name,
+            "headline": run.headline, "valid": run.valid, "device": result.device, "side": result.side,
+            "fps": result.fps, "frames": result.frames, "provenance": result.provenance,
+            "latency_ms": result.latency_ms.as_dict(),
+        }
+        for number, run in enumerate(runs)
+        for result in run.results
+    ]  # fmt: skip
+
+
+QUERIES: dict[str, tuple[str, Callable[[Rows], list[Any]]]] = {}
+
+
+def _mean_by_device(rows: Rows) -> list[Any]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["device"]].append(row["fps"])
+    return [[device, round(st.fmean(values), 6)] for device, values in sorted(groups.items())]
+
+
+def _filtered(rows: Rows) -> list[Any]:
+    return [sum(row["device"] == DEVICES[0] and row["latency_ms"]["p99"] > 100 for row in rows)]
+
+
+def _joined(rows: Rows) -> list[Any]:
+    best: dict[str, float] = defaultdict(float)
+    for row in rows:
+        best[row["pipeline"]] = max(best[row["pipeline"]], row["fps"])
+    return [[name, round(value, 6)] for name, value in sorted(best.items())]
+
+
+def _by_day(rows: Rows) -> list[Any]:
+    days = defaultdict(list)
+    for row in rows:
+        days[row["created_at"][:10]].append(row["latency_ms"]["mean"])
+    return [[day, round(st.fmean(values), 6)] for day, values in sorted(days.items())]
+
+
+QUERIES["aggregate"] = (
+    "SELECT device, round(avg(fps), 6) FROM results GROUP BY device ORDER BY device", _mean_by_device,
+)  # fmt: skip
+QUERIES["filter"] = (
+    f"SELECT count(*) FROM results WHERE device = '{DEVICES[0]}' AND latency_p99_ms > 100",
+    _filtered,
+)
+QUERIES["join"] = (
+    "SELECT pipeline_name, round(max(fps), 6) FROM results JOIN runs ON runs.id = run_id GROUP BY ALL ORDER BY 1",
+    _joined,
+)
+QUERIES["trend"] = (
+    "SELECT strftime(created_at, '%Y-%m-%d') AS day, round(avg(latency_mean_ms), 6) FROM results"
+    " JOIN runs ON runs.id = run_id GROUP BY day ORDER BY day", _by_day,
+)  # fmt: skip
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the median time of a few turns."""
+    found = []
+    for _ in range(TURNS):
+        begin = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begin)
+    return st.median(found)
+
+
+def _loaded(file: Path, python: Callable[[Rows], list[Any]]) -> list[Any]:
+    return python(json.loads(file.read_text()))
+
+
+def compare(count: int, folder: Path) -> bool:
+    """Print size and questions for one number of results; the aims hold from 30,000 on."""
+    runs = records(count)
+    store, file = Store(folder / f"{count}.duckdb"), folder / f"{count}.json"
+
+    def save(opened: Any) -> None:
+        for run in runs:
+            write(opened, run)
+        opened.execute("CHECKPOINT")
+
+    store.writing(save)
+    Keeper(store).compact()
+    rows = as_rows(runs)
+    file.write_text(json.dumps(rows))
+    aim = count >= 30_000
+    saved = 1 - store.path.stat().st_size / file.stat().st_size
+    reached = [tell(f"{count} results: part of the JSON's size saved", saved, 0.8 if aim else -9.0,
+                    store_bytes=store.path.stat().st_size, json_bytes=file.stat().st_size)]  # fmt: skip
+    for name, (sql, python) in QUERIES.items():
+        assert _equal(list(store.query(sql).rows), python(rows)), f"{name}: the answers differ"
+        asked = seconds(partial(store.query, sql))
+        loaded = seconds(partial(_loaded, file, python))
+        memory = seconds(partial(python, rows))
+        bound = aim and name == "aggregate"
+        more = {"store_ms": round(asked * 1e3, 2), "json_ms": round(loaded * 1e3, 2)}
+        what = f"{count} results: {name}, times as fast as"
+        reached.append(tell(f"{what} loading the JSON", loaded / asked, 20.0 if bound else 0.0, **more))
+        more = {"memory_ms": round(memory * 1e3, 2)}
+        reached.append(tell(f"{what} JSON in memory", memory / asked, 5.0 if bound else 0.0, **more))
+    return all(reached)
+
+
+def _equal(one: list[Any], other: list[Any]) -> bool:
+    """Tell whether two answers are the same; sums of floats may differ in the last digits."""
+    flat = [[list(row) if isinstance(row, list | tuple) else [row] for row in rows] for rows in (one, other)]
+    return len(one) == len(other) and all(
+        a == b or (isinstance(a, float) and abs(a - b) < 1e-5)
+        for ours, theirs in zip(*flat, strict=True)
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def samples(folder: Path) -> bool:
+    """Print how long a million stamps of frames take."""
+    traces = np.zeros(1_000_000, dtype=FRAME_TRACE)
+    traces["frame_id"] = np.arange(len(traces))
+    traces["delivered_ns"] = np.arange(len(traces)) * 1_000_003
+    run = RunRecord(
+        "run", PipelineRecord("d", "x", "{}"), (), segments=(SegmentRecord("run", "run", (), (), traces),)
+    )
+    store = Store(folder / "samples.duckdb")
+    store.require_writable()
+    begin = time.perf_counter()
+    store.save(run)
+    spent = time.perf_counter() - begin
+    return tell("a million frames' stamps saved, below 2 s", 2.0 - spent, 0.0, seconds=round(spent, 3),
+                bytes=store.path.stat().st_size)  # fmt: skip
+
+
+def history(folder: Path) -> bool:
+    """Print how long the list of 10,000 runs takes, as the history reads it."""
+    store = Store(folder / "history.duckdb")
+    runs = records(60_000)
+
+    def save(opened: Any) -> None:
+        for run in runs:
+            write(opened, run)
+
+    store.writing(save)
+    spent = seconds(lambda: Store(store.path).runs(limit=10_000))
+    return tell("10,000 runs listed, below 1 s", 1.0 - spent, 0.0, seconds=round(spent, 3))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", default="3000,30000", help="how many, with a comma between")
+    parser.add_argument("--only-compare", action="store_true", help="leave samples and history out")
+    arguments = parser.parse_args()
+    print(f"# {machine()}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        done = [compare(int(count), folder) for count in arguments.results.split(",")]
+        if not arguments.only_compare:
+            done += [samples(folder), history(folder)]
+    return 0 if all(done) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
