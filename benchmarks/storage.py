@@ -76,7 +76,7 @@ def fill(opened: Any, runs: list[RunRecord]) -> None:
     results = [
         (run_id, at, r) for run_id, run in zip(ids, runs, strict=True) for at, r in enumerate(run.results)
     ]
-    stats = ("mean", "p50", "p90", "p95", "p99")
+    stats, own = ("mean", "p50", "p90", "p95", "p99"), ("side", "device", "fps", "frames", "provenance")
     tables: dict[str, dict[str, list[Any]]] = {
         "runs": {
             "id": ids,
@@ -91,7 +91,7 @@ def fill(opened: Any, runs: list[RunRecord]) -> None:
         "results": {
             "run_id": [run_id for run_id, _, _ in results],
             "position": [at for _, at, _ in results],
-            **{name: [getattr(r, name) for *_, r in results] for name in ("side", "device", "fps", "frames", "provenance")},
+            **{name: [getattr(r, name) for *_, r in results] for name in own},
             **{f"latency_{name}_ms": [getattr(r.latency_ms, name) for *_, r in results] for name in stats},
             "latency_samples": [r.latency_ms.n for *_, r in results],
             **{name: [0] * len(results) for name in ("frames_dropped", "frames_failed", "restarts")},
