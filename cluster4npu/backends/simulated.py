@@ -49,6 +49,13 @@ class SimulatedOptions(DeviceOptions):
         default=None, ge=1, description="The frame (from 1) at which its process dies."
     )
     hang_at: int | None = Field(default=None, ge=1, description="The frame (from 1) that it never finishes.")
+    load_ms: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400_000,
+        description="Time that loading takes, in ms; long, to see a driver hang.",
+    )
+    exclusive: bool = Field(default=False, description="Serves one pipeline at a time.")
     runs_on: str | None = Field(
         default=None, max_length=40, description="The unit that it says it runs on: cpu, to see a fallback."
     )
@@ -85,9 +92,13 @@ class SimulatedBackend(Backend):
             return device
         return device.with_option("ms", f"{_reference_ms(device):g}")
 
+    def exclusive(self, device: DeviceId) -> bool:
+        return dict(device.options).get("exclusive", "").lower() in ("1", "true", "yes", "on")
+
     def load(self, model: Path | None, device: DeviceId, options: SimulatedOptions) -> SimulatedSession:
         """Start the device. `model` is only named, never read: a simulated device has no outputs."""
         ms = _reference_ms(device) if options.ms is None else options.ms
+        time.sleep(options.load_ms / 1e3)
         return SimulatedSession(model, device, options, ms / 1e3)
 
 

@@ -90,6 +90,10 @@ class Backend(ABC):
         """Return the id with those options written out that depend on who else is in the pool (threads ...)."""
         return device
 
+    def exclusive(self, device: DeviceId) -> bool:
+        """Tell whether this device serves one process at a time; a second one is then refused before it loads."""
+        return False
+
     def why_not(self, device: DeviceId, precision: str) -> str:
         """Return why this device does not compute in a precision that it does not list; "" where nobody knows."""
         return ""

@@ -309,6 +309,7 @@ def _check(options: RunOptions) -> None:
         "ring_slots": (options.ring_slots, 2, 10_000),
         "in_flight": (options.in_flight, 1, 1_000),
         "frame_timeout_s": (options.frame_timeout_s, 0.05, 86_400),
+        "load_timeout_s": (options.load_timeout_s, 0.05, 86_400),
     }
     for name, (value, low, high) in bounds.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -13,7 +13,6 @@ from typing import Any
 from cluster4npu.core.engine.channel import Channel, Record
 from cluster4npu.core.engine.worker import WorkerSpec, worker_main
 
-LOAD_TIMEOUT_S = 180.0
 KILL_TIMEOUT_S = 5.0  # a process that a driver holds for longer is given up
 
 
@@ -35,8 +34,11 @@ class Generation:
     labels: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, number: int, spec: WorkerSpec, name: str) -> Generation:
-        """Start the process and return at once; raises OSError when the system has no room for one."""
+    def start(cls, number: int, spec: WorkerSpec, name: str, load_timeout_s: float) -> Generation:
+        """Start the process, which must be loaded in time, and return at once.
+
+        Raises OSError when the system has no room for one.
+        """
         context = get_context("spawn")
         ours, theirs = context.Pipe(duplex=True)
         try:
@@ -47,7 +49,7 @@ class Generation:
             raise
         finally:
             theirs.close()
-        return cls(number, process, Channel(ours), time.monotonic() + LOAD_TIMEOUT_S)
+        return cls(number, process, Channel(ours), time.monotonic() + load_timeout_s)
 
     def tell(self, records: Sequence[Record]) -> None:
         """Send records, to nobody if the process has just died."""

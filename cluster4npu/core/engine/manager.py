@@ -12,6 +12,7 @@ import traceback
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.delivery import Deliverer
 from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
@@ -110,6 +111,7 @@ class Manager:
         self._sinks: list[SinkThread] = []
         self._rating: Rating | None = None
         self._host = HostMeter()
+        self._lost: list[str] = []  # devices that did not load, in words
         self.stream: Stream | None = None
         self._traced = 0  # portions of stamps that have been told
 
@@ -204,7 +206,13 @@ class Manager:
             max((specs[source] for source in stage.sources), key=lambda s: s.nbytes) for stage in plan.stages
         ]
         check_room(plan, spares=self._options.warm_spare)
-        pool = WorkerPool(plan, largest, self._hub.waiter, frame_timeout_s=self._options.frame_timeout_s)
+        pool = WorkerPool(
+            plan,
+            largest,
+            self._hub.waiter,
+            frame_timeout_s=self._options.frame_timeout_s,
+            load_timeout_s=self._options.load_timeout_s,
+        )
         self._pool = self._hub.pool = pool
         pool.start()
         leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs
@@ -252,8 +260,8 @@ class Manager:
         return [pid for worker in workers for pid in worker.pids]
 
     def _await(self, pool: WorkerPool, state: str) -> None:
-        """Wait until every worker is in `state`; raises what a worker refused, or that one dies again and again."""
-        while any(w.state != state for w in pool.workers):
+        """Wait until every worker is in `state` or lost; raises what one refused, and the loss of a stage's last."""
+        while any(w.state != state and not w.given_up for w in pool.workers):
             events = [*self._hub.pump(0.2), *pool.tick()]
             for event in events:
                 if isinstance(event, Refused):
@@ -263,17 +271,26 @@ class Manager:
                         WorkerFailed(pool.workers[event.worker].member.id, event.reason, final=False)
                     )
                 elif isinstance(event, Lost):
-                    raise RunFailed(
-                        Problem(
-                            f"the worker of {pool.workers[event.worker].member.id} was lost while it was loading",
-                            node=pool.workers[event.worker].stage.node_id,
-                            field="devices",
-                            found=event.reason,
-                            hint="Leave this device out, or check its driver and the memory that is free.",
-                        )
-                    )
+                    self._lost_while_loading(pool, event)
             if self._hub.stop_asked is not None:
                 raise Stopped
+
+    def _lost_while_loading(self, pool: WorkerPool, event: Lost) -> None:
+        """Go on without a device whose driver hangs or ends its process; raises RunFailed when it was the last."""
+        worker = pool.workers[event.worker]
+        if all(other.given_up for other in pool.of(worker.stage.index)):
+            raise RunFailed(
+                Problem(
+                    f"the worker of {worker.member.id} was lost while it was loading",
+                    node=worker.stage.node_id,
+                    field="devices",
+                    found=event.reason,
+                    hint="Leave this device out, or check its driver and the memory that is free.",
+                )
+            )
+        worker.report = {"unit": UNKNOWN, "sha256": "", "result_bytes": 0}
+        self._lost.append(f"{worker.member.id} was left out: {event.reason}")
+        self._hub.tell(WorkerFailed(worker.member.id, event.reason, final=True))
 
     def _start_sinks(self) -> None:
         outlets = []
@@ -323,7 +340,7 @@ class Manager:
         """Rate the workers of every stage and make its lane; also tell who was left out and why."""
         assert self._pool and self._ring and self._rating
         active = self._indices(segment.devices)
-        lanes, left_out = [], []
+        lanes, left_out = [], list(self._lost)
         self._rating.forget_samples()
         for stage in self._plan.stages:
             own = [i for i in active if self._pool.workers[i].stage is stage]
@@ -425,7 +442,10 @@ class Manager:
             raise RunFailed(
                 f"a segment names devices that are not loaded: {', '.join(missing) or 'none at all'}"
             )
-        return [known[d] for d in devices]
+        there = [known[d] for d in devices if not self._pool.workers[known[d]].given_up]
+        if not there:
+            raise RunFailed(f"none of {', '.join(devices)} is there any more")
+        return there
 
     def summary(self) -> RunSummary:
         """Return the figures of the last segment."""

@@ -49,6 +49,7 @@ class RunOptions:
     warm_spare: bool = (
         False  # a second, loaded process for each worker, which takes over at once; costs its memory
     )
+    load_timeout_s: float = 180.0  # a device that takes longer to load is left out, where others can go on
     seed: int = 0
     unpaced: bool = (
         False  # a run in one process only: its time stands still while it computes, and it never waits

@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine.channel import Control, Done, Waiter, Work
-from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, LOAD_TIMEOUT_S, Generation
+from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
 from cluster4npu.core.engine.ring import RingLayout
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
@@ -94,6 +96,11 @@ class Worker:
     failure: str = ""
 
     @property
+    def given_up(self) -> bool:
+        """Tell whether this worker will not come any more, and nothing of it is left."""
+        return self.state in ("failed", "stopped") and self.now is None
+
+    @property
     def pids(self) -> list[int]:
         """Return the processes that are there for it."""
         found = [g.process.pid for g in (self.now, self.spare) if g is not None]
@@ -108,12 +115,19 @@ class WorkerPool:
     """All workers of all stages. Every method returns at once; `handle` and `tick` tell what has happened."""
 
     def __init__(
-        self, plan: ExecutionPlan, frames: Sequence[FrameSpec], waiter: Waiter, *, frame_timeout_s: float
+        self,
+        plan: ExecutionPlan,
+        frames: Sequence[FrameSpec],
+        waiter: Waiter,
+        *,
+        frame_timeout_s: float,
+        load_timeout_s: float = 180.0,
     ) -> None:
         """Make the workers; `frames` are the largest that come to each stage."""
         self._plan = plan
         self._frames = frames
         self._waiter = waiter
+        self._load_timeout_s = load_timeout_s
         self._timeout_ns = int(frame_timeout_s * 1e9)
         self._layout: RingLayout | None = None
         self._numbers = count()
@@ -134,15 +148,21 @@ class WorkerPool:
                 raise _no_process(worker, error) from error
 
     def start_spares(self) -> None:
-        """Keep a second, loaded process for each worker from now on, which takes over when the first is lost."""
+        """Keep a second, loaded process for each worker from now on, which takes over when the first is lost.
+
+        Not for a device that serves one process at a time: it would refuse the second.
+        """
         for worker in self.workers:
-            worker.spare_due_s = time.monotonic()
+            device = DeviceId.parse(worker.member.settled)
+            if not registry.backend(device.backend).exclusive(device):
+                worker.spare_due_s = time.monotonic()
 
     def _spawn(self, worker: Worker) -> Generation:
         member, stage = worker.member, worker.stage.index
         frames = self._frames[stage]
         spec = WorkerSpec(self._plan, stage, member.settled, frames.height, frames.width, member.model)
-        generation = Generation.start(next(self._numbers), spec, f"cluster4npu-worker-{worker.member.id}")
+        name = f"cluster4npu-worker-{worker.member.id}"
+        generation = Generation.start(next(self._numbers), spec, name, self._load_timeout_s)
         self._generations[generation.number] = (worker, generation)
         self._waiter.add(f"talk:{generation.number}", generation.channel.connection)
         self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
@@ -153,7 +173,11 @@ class WorkerPool:
         self._layout = layout
         for _, generation in self._generations.values():
             if generation.state == "loaded":
-                generation.tell([Control("attach", asdict(layout))])
+                self._attach(generation, layout)
+
+    def _attach(self, generation: Generation, layout: RingLayout) -> None:
+        generation.due_s = time.monotonic() + self._load_timeout_s
+        generation.tell([Control("attach", asdict(layout))])
 
     def give(self, index: int, works: Sequence[Work]) -> None:
         """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
@@ -206,10 +230,11 @@ class WorkerPool:
             generation.labels.setdefault(record.data["node"], []).extend(record.data["names"])
         elif record.kind == "loaded":
             generation.report, generation.state = record.data, "loaded"
+            generation.due_s = None  # it waits for the others now, and is not to blame for that
             if generation is worker.now:
                 worker.state, worker.report, worker.labels = "loaded", generation.report, generation.labels
             if self._layout is not None:
-                generation.tell([Control("attach", asdict(self._layout))])
+                self._attach(generation, self._layout)
         elif record.kind == "ready":
             generation.state, generation.due_s = "ready", None
             if generation is worker.now:
@@ -248,7 +273,7 @@ class WorkerPool:
                 self._lose(worker, generation, events)
             else:
                 worker.state = "failed" if generation is worker.now else worker.state
-                generation.end(f"did not load within {LOAD_TIMEOUT_S:.0f} s")
+                generation.end(f"did not load within {self._load_timeout_s:g} s")
         return events
 
     def _start_again(self, worker: Worker, events: list[PoolEvent]) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from cluster4npu.core.devices import registry
+from cluster4npu.core.devices import exclusive, registry
 from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
@@ -133,6 +133,9 @@ class LoadedStage:
 
     def __init__(self, spec: WorkerSpec, session: Session, startup_ms: float) -> None:
         self.session = session
+        self.held: BinaryIO | None = (
+            None  # the lock of an exclusive device, for as long as this process lives
+        )
         self._plan = spec.plan
         self._stage = spec.plan.stages[spec.stage]
         self._chain = Chain(Graph.build(spec.plan.config), self._stage, session)
@@ -153,9 +156,13 @@ class LoadedStage:
         start = time.perf_counter()
         device = DeviceId.parse(spec.device)
         options = registry.device_options(device)
+        backend = registry.backend(device.backend)
+        held = exclusive.hold(device.device) if backend.exclusive(device) else None
         model = spec.model or spec.plan.stages[spec.stage].model
-        session = registry.backend(device.backend).load(model, device, options)
-        return cls(spec, session, (time.perf_counter() - start) * 1e3)
+        session = backend.load(model, device, options)
+        stage = cls(spec, session, (time.perf_counter() - start) * 1e3)
+        stage.held = held
+        return stage
 
     def _warm_up(self, spec: WorkerSpec) -> tuple[float | None, int]:
         """Run one blank frame through, so that what does not fit is refused before the first real one."""

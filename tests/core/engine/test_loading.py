@@ -1,0 +1,77 @@
+"""Loading: a driver that hangs is left out while the others go on, and an exclusive device serves one run."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from cluster4npu import Engine, RunOptions
+from cluster4npu.core.devices import exclusive
+from cluster4npu.core.engine.messages import Started, WorkerFailed
+from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
+
+HANGS = "sim:hangs?load_ms=86000000&ms=1"
+
+
+def test_a_driver_that_hangs_is_left_out_and_the_others_go_on(make_pipeline) -> None:
+    options = RunOptions(frames=30, load_timeout_s=4.0, calibration="never")
+    with Engine(make_pipeline("sim:good?ms=1", HANGS), options) as run:
+        lost = [event for event in run.events() if isinstance(event, WorkerFailed)]
+        summary = run.wait()
+    assert [(event.device, event.final) for event in lost] == [(HANGS, True)]
+    good, hung = summary.devices
+    assert summary.frames_out == good.frames == 30
+    assert "did not load within 4 s" in hung.failed and hung.unit == "unknown"
+    assert any("left out" in text for text in summary.warnings)
+
+
+def test_where_no_device_loads_the_run_ends_with_a_remedy(make_pipeline) -> None:
+    engine = Engine(make_pipeline(HANGS), RunOptions(frames=3, load_timeout_s=0.5))
+    with engine as run, pytest.raises(RunFailed, match="lost while it was loading") as caught:
+        run.wait(30)
+    (problem,) = caught.value.problems
+    assert problem.node == "inference" and problem.hint
+
+
+def test_a_limit_out_of_bounds_is_refused(make_pipeline) -> None:
+    with pytest.raises(InputError, match="load_timeout_s"):
+        Engine(make_pipeline("sim:a?ms=1"), RunOptions(load_timeout_s=0.0))
+
+
+def test_two_pipelines_cannot_have_one_exclusive_device(make_pipeline) -> None:
+    pipeline = make_pipeline("sim:stick?ms=1&exclusive=1")
+    with Engine(pipeline, RunOptions(hold=True)) as first:
+        assert any(isinstance(event, Started) for event in first.events())
+        other = Engine(pipeline, RunOptions(frames=3))
+        with other as second, pytest.raises(DeviceUnavailable, match="in use") as caught:
+            second.wait(30)
+        (problem,) = caught.value.problems
+        assert problem.node == "inference" and str(first.started.processes[1]) in problem.found
+    with Engine(pipeline, RunOptions(frames=3)) as third:
+        assert third.wait(30).frames_out == 3
+
+
+def _hold(folder: str, told) -> None:
+    import os
+
+    os.environ["CLUSTER4NPU_DATA"] = folder
+    kept = exclusive.hold("stick:0")
+    told.send(kept is not None)
+    told.recv()
+
+
+def test_a_killed_holder_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path))
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    holder = context.Process(target=_hold, args=(str(tmp_path), theirs))
+    holder.start()
+    assert ours.recv()
+    with pytest.raises(DeviceUnavailable, match=str(holder.pid)):
+        exclusive.hold("stick:0")
+    exclusive.hold("stick:1").close()
+    holder.kill()
+    holder.join()
+    exclusive.hold("stick:0").close()
