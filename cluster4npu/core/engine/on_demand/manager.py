@@ -20,6 +20,7 @@ from cluster4npu.core.engine.messages import (
     Result,
     ResultsReady,
     RunOptions,
+    SourceChanged,
     Started,
     StateChanged,
 )
@@ -178,6 +179,8 @@ class OnDemandManager:
             if now >= next_report:
                 next_report = now + REPORT_S
                 self._flush()
+                for notice in running.reader.news():
+                    self._hub.tell(SourceChanged(self._plan.source, notice.state, notice.detail))
                 self._hub.tell(MetricsUpdated(reporter.snapshot("running")))
             elif self._hub.preview_wish is not None and until is None:
                 self._show(running)

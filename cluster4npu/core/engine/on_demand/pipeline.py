@@ -50,7 +50,8 @@ class RunningPipeline:
         for node in graph.nodes.values():
             if isinstance(node, SinkNode) and node.id in self._inside:
                 self.execution.watch(node.id, partial(self._take, node))
-        reader.on_end = self.execution.stop
+        # By a task, as a live source may end before the run has begun, and a stop then would be forgotten.
+        reader.on_end = partial(self.execution.later, self.execution.stop)
         if isinstance(reader, LiveReader):
             reader.arrived = partial(self.execution.later, self._take_live)
         self._reset()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import FrameInfo, Skips, Source, SourceNode
+from cluster4npu.core.nodes.base import FrameInfo, LiveNews, Skips, Source, SourceNode, SourceNotice
 
 _ROUNDED = 2e-5  # part of a rate that may have been lost in rounding
 _REMEMBERED = 1024  # frames of which size and time are known, for answers that are about older ones
@@ -77,6 +77,18 @@ class FrameReader:
     def late(self) -> int:
         """Return how many frames were left out because the machine was late, not because nobody asked."""
         return max(0, self.offered - self._out)
+
+    @property
+    def reconnects(self) -> int:
+        """Return how often a live source was lost and came back."""
+        return self._source.reconnects if isinstance(self._source, LiveNews) else 0
+
+    def news(self) -> list[SourceNotice]:
+        """Take what has happened to a live source since the last call."""
+        found = []
+        while isinstance(self._source, LiveNews) and self._source.notices:
+            found.append(self._source.notices.popleft())
+        return found
 
     def number(self, version: int) -> int:
         """Return the number of the frame that went out as the `version`-th; late beats leave numbers out."""
@@ -174,8 +186,9 @@ class LiveReader(FrameReader):
         self._thread = threading.Thread(target=self._work, name="live-source", daemon=True)
 
     def start(self) -> None:
-        """Begin to take frames."""
-        self._thread.start()
+        """Begin to take frames; once is enough."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def newest(self) -> dict[str, Any] | None:
         """Take the newest frame."""

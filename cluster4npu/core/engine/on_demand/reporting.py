@@ -92,6 +92,7 @@ class Reporter:
             host_cpu=self._host.cpu,
             host_memory_bytes=self._host.memory_bytes,
             progress=self._progress(self._running.reader.offered, now_s),
+            reconnects=self._running.reader.reconnects,
             mode=self._running.mode,
             nodes=self._rates,
         )
@@ -117,6 +118,7 @@ class Reporter:
             policy="",
             simulated=self._running.plan.simulated,
             execution=self._running.plan.config.execution,
+            reconnects=reader.reconnects,
             frames_not_asked=max(0, reader.offered - reader.late - made),
             modes=tuple(summarize(p) for p in self._running.periods.all(now_s) if p.seconds > 0),
         )
