@@ -117,9 +117,12 @@ def soak(arguments: list[str]) -> int:
     return pytest("-m", "soak", "--timeout=0", *arguments)
 
 
-def screenshots(_arguments: list[str]) -> int:
-    """Draw the pictures of the documentation anew, without a display."""
+def screenshots(arguments: list[str]) -> int:
+    """Draw the pictures of the documentation anew, without a display; --all [FOLDER]: of every panel, to look at."""
     prepare()
+    if arguments[:1] == ["--all"]:
+        folder = arguments[1] if len(arguments) > 1 else str(Path(ROOT, "build", "gallery"))
+        return call([program("python"), "-m", "cluster4npu.ui.gallery", folder], env=OFFSCREEN)
     return call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
 
 

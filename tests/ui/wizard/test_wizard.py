@@ -32,8 +32,11 @@ MakeWizard = Callable[..., PipelineSetupWizard]
 def make_wizard(qtbot: QtBot) -> MakeWizard:
     """Return a function that opens a wizard; devices are looked for for real unless some are given."""
 
+    held = []  # qtbot holds it weakly, and a test may keep one of its pages only
+
     def make(*devices: DeviceInfo, real: bool = False) -> PipelineSetupWizard:
         wizard = PipelineSetupWizard(detect=detect if real else lambda: list(devices))
+        held.append(wizard)
         qtbot.addWidget(wizard)
         wizard.show()
         qtbot.waitExposed(wizard)
