@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
@@ -19,12 +20,13 @@ class Layout:
     tip: str
     hidden: tuple[str, ...]
     front: str
+    height: int = 0  # of the panel in front, in pixels; 0: as it comes
 
 
 LAYOUTS: Mapping[str, Layout] = {
     "design": Layout(
         "Layout: &design", "Room for the canvas: palette, properties and problems",
-        ("Preview", "Dashboard", "Timeline"), "Problems",
+        ("Preview", "Dashboard", "Timeline"), "Problems", 150,
     ),
     "run": Layout("Layout: &run", "Everything, with preview and dashboard", (), "Dashboard"),
     "analyse": Layout(
@@ -68,7 +70,10 @@ class Layouts:
         layout = LAYOUTS[self.current]
         for name, dock in self._docks.items():
             dock.setVisible(name not in layout.hidden)
-        self._docks[layout.front].raise_()
+        front = self._docks[layout.front]
+        front.raise_()
+        if layout.height:
+            self._window.resizeDocks([front], [layout.height], Qt.Orientation.Vertical)
 
     def _bring_back(self) -> None:
         """Move a floating panel onto a screen that is here: it may have been on one that is not any more."""

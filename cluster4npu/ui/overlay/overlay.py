@@ -73,8 +73,9 @@ class PerformanceOverlayWidget(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        taken = self._pills(painter)
         for edge, rate in self.figures.wires.items():
-            self._draw_rate(painter, edge, rate)
+            self._draw_rate(painter, edge, rate, taken)
         for node, figures in self.figures.nodes.items():
             item = self._canvas.items_by_id.get(node)
             if item is not None:
@@ -95,11 +96,8 @@ class PerformanceOverlayWidget(QWidget):
             painter.setPen(QPen(color, 3.0))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(place.adjusted(-3, -3, 3, 3), 6, 6)
-        text = words(figures) if place.width() >= _TELL_PX else short_words(figures)
+        pill, text = _pill(painter, place, figures)
         if text:
-            metrics = QFontMetricsF(_font(painter))
-            pill = QRectF(0, 0, metrics.horizontalAdvance(text) + 14, _PILL_PX)
-            pill.moveCenter(QPointF(place.center().x(), place.top() - _PILL_PX / 2 - _GAP_PX))
             self._draw_pill(painter, pill, text, color, figures.fill)
         if figures.devices:
             self._draw_devices(painter, place, figures.devices)
@@ -142,7 +140,14 @@ class PerformanceOverlayWidget(QWidget):
             else:
                 x += width + 2
 
-    def _draw_rate(self, painter: QPainter, edge: EdgeConfig, rate: float) -> None:
+    def _pills(self, painter: QPainter) -> list[QRectF]:
+        """Return where the nodes' words will stand: a wire's rate makes room for them."""
+        items = ((self._canvas.items_by_id.get(node), f) for node, f in self.figures.nodes.items())
+        return [
+            _pill(painter, self._on_screen(i.sceneBoundingRect()), f)[0] for i, f in items if i is not None
+        ]
+
+    def _draw_rate(self, painter: QPainter, edge: EdgeConfig, rate: float, taken: Sequence[QRectF]) -> None:
         wire = self._canvas.wires.get(edge)
         if wire is None:
             return
@@ -155,6 +160,8 @@ class PerformanceOverlayWidget(QWidget):
             return
         pill = QRectF(0, 0, width, _PILL_PX - 4)
         pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(0.5))))
+        if any(pill.intersects(place) for place in taken):
+            return
         c = theme.colors()
         painter.setPen(QPen(QColor(c.port(wire.kind)), 1.0))
         painter.setBrush(QColor(c.surface))
@@ -209,6 +216,15 @@ def words(figures: NodeFigures) -> str:
 def short_words(figures: NodeFigures) -> str:
     """Return the most important of a node's figures, for a node that is small on the screen."""
     return figures.alarm or (figure(figures.fps) if figures.fps is not None else "")
+
+
+def _pill(painter: QPainter, place: QRectF, figures: NodeFigures) -> tuple[QRectF, str]:
+    """Return where a node's words stand, above its place on the screen, and the words that fit there."""
+    text = words(figures) if place.width() >= _TELL_PX else short_words(figures)
+    width = QFontMetricsF(_font(painter)).horizontalAdvance(text) + 14 if text else 0.0
+    pill = QRectF(0, 0, width, _PILL_PX)
+    pill.moveCenter(QPointF(place.center().x(), place.top() - _PILL_PX / 2 - _GAP_PX))
+    return pill, text
 
 
 def _font(painter: QPainter) -> QFont:

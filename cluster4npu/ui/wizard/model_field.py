@@ -44,6 +44,7 @@ class ModelField(QWidget):
         layout.addWidget(self.told)
         self.setFocusProxy(self.field)
         self.field.changed.connect(self._edited)
+        self._tell("")
 
     def text(self) -> str:
         """Return the path as it stands."""
