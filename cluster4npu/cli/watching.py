@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.interrupts import StopRequest
@@ -36,7 +36,8 @@ class Watched:
 
     summary: RunSummary | None = None
     error: Cluster4NPUError | None = None
-    calibrated: Calibrated | None = None
+    calibrated: dict[str, Calibrated] = field(default_factory=dict)  # by stage
+    stages: frozenset[str] = frozenset()
     model_sha256: str = ""
     interrupted: bool = False
 
@@ -61,7 +62,7 @@ def watch(
                 _take(event, watched, console, progress)
             if watched.over:
                 return watched
-            enough = only_calibrate and watched.calibrated is not None
+            enough = only_calibrate and bool(watched.stages) and watched.stages <= set(watched.calibrated)
             if not stopping and (stop.requested or enough):
                 watched.interrupted = stop.requested
                 stopping = True
@@ -79,11 +80,12 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             progress.update(None, f"{state}  {detail}")
         case Started():
             watched.model_sha256 = event.model_sha256
+            watched.stages = frozenset(event.stages)
             _tell(console, progress, f"Running on {', '.join(event.devices) or 'the processor'}")
             if event.simulated:
                 _tell(console, progress, f"SIMULATED, no real hardware: {', '.join(event.simulated)}")
         case Calibrated():
-            watched.calibrated = event
+            watched.calibrated.setdefault(event.stage, event)
         case MetricsUpdated(snapshot):
             done = f"{snapshot.frames_out} frames  {snapshot.fps:.1f} frames/s"
             lost = snapshot.frames_dropped + snapshot.frames_failed

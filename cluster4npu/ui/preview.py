@@ -154,14 +154,14 @@ class Preview(QWidget):
 
     def _draw_boxes(self, painter: QPainter, place: QRectF, zoom: float, key: str, value: Detections) -> None:
         assert self.frame is not None
-        for x1, y1, x2, y2, score, index in value.rows.tolist():
+        for row, (x1, y1, x2, y2, score, index) in enumerate(value.rows.tolist()):
             corner = QPointF(place.x() + x1 * zoom, place.y() + y1 * zoom)
             box = QRectF(corner, QPointF(place.x() + x2 * zoom, place.y() + y2 * zoom))
             color = QColor(theme.DARK.line(int(index)))  # frames are no theme: bright lines on a dark rim
             for pen in (QPen(QColor(0, 0, 0, 160), 4), QPen(color, 2)):
                 painter.setPen(pen)
                 painter.drawRect(box)
-            text = f"{_name(self.frame, key, int(index))} {score:.0%}"
+            text = f"{_name(self.frame, key, int(index))} {score:.0%}{_in_crop(self.frame, key, value, row)}"
             metrics = QFontMetricsF(painter.font())
             label = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
             label.moveBottomLeft(box.topLeft())
@@ -185,6 +185,15 @@ class Preview(QWidget):
 def _name(frame: PreviewFrame, key: str, index: int) -> str:
     names = frame.labels.get(key, ())
     return names[index] if index < len(names) else f"class {index}"
+
+
+def _in_crop(frame: PreviewFrame, key: str, value: Detections, row: int) -> str:
+    """Return what another model found in this box, "" where none was asked."""
+    if value.crops is None or np.isnan(value.crops[row, 0]):
+        return ""
+    names, index = frame.crop_labels.get(key, ()), int(value.crops[row, 0])
+    name = names[index] if index < len(names) else f"class {index}"
+    return f" → {name} {value.crops[row, 1]:.0%}"
 
 
 def _lines(frame: PreviewFrame) -> list[str]:

@@ -16,7 +16,7 @@ from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates, cpu_workers, simulated_devices
 
 NAMES = ["simulated", "object_detection", "classification", "fire_detection"]
-ALL = [*NAMES, "looking_away"]
+ALL = [*NAMES, "looking_away", "detect_then_classify", "several_sources"]
 
 
 def test_the_promised_templates_exist() -> None:
@@ -49,6 +49,16 @@ def test_each_runs_on_several_simulated_devices(name: str, count: int) -> None:
     assert {device.id for device in summary.devices if device.frames} == set(
         config.node("inference").params["devices"]
     )
+
+
+def test_a_second_model_reads_what_the_first_has_found() -> None:
+    config = PipelineTemplates.get("detect_then_classify").with_params("detections", confidence=0.6)
+    with Engine(config, RunOptions(frames=30, calibration="never", results=True)) as run:
+        found = [entry for r in run.results() for entry in r.values["attach.detections"].as_json()]
+        summary = run.wait()
+        assert run.started is not None and run.started.crop_labels["attach.detections"][3] == "3"
+    assert len(found) == summary.stages[1].runs >= 270
+    assert sum(entry["crop"]["class"] == entry["class"] for entry in found) >= 0.95 * len(found)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8])

@@ -35,13 +35,18 @@ class Calibrate(Command):
         if runs_in_one_process(config):
             raise InputError(no_devices_to_compare())
         watched = watch(config, RunOptions(calibration="always", frames=1), console, only_calibrate=True)
-        if watched.calibrated is None:
+        if not watched.calibrated:
             if watched.interrupted:
                 raise KeyboardInterrupt
             raise watched.error or RunFailed(Problem("the run ended before the devices were measured"))
-        devices = watched.calibrated.devices
-        console.object({"devices": [asdict(device) for device in devices]})
-        rows = [(d.id, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}") for d in devices]
-        for line in table(("device", "frames/s alone", "together", "weight"), rows):
+        devices = [(stage, d) for stage, event in watched.calibrated.items() for d in event.devices]
+        console.object({"devices": [{**asdict(device), "stage": stage} for stage, device in devices]})
+        rows = [
+            (d.id, stage, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}")
+            for stage, d in devices
+        ]
+        for line in table(("device", "stage", "frames/s alone", "together", "weight"), rows, left=2):
             console.out(line)
+        for stage in sorted(watched.stages - set(watched.calibrated)):
+            console.note(f"'{stage}' was not measured: the first frames give it nothing to do")
         return INTERRUPTED if watched.interrupted else SUCCESS

@@ -189,6 +189,22 @@ def _unit(device: DeviceSummary) -> str:
     return " ".join(words)
 
 
+def part_report(summary: RunSummary) -> list[str]:
+    """Return what is told of each source and each stage where there are several."""
+    lines = []
+    for source in summary.sources if len(summary.sources) > 1 else ():
+        lines.append(
+            f"  {source.id}: {source.frames_in} in, {source.frames_out} out, {source.frames_dropped} dropped, "
+            f"{source.frames_failed} failed, {source.fps:.1f} frames/s"
+        )
+    for stage in summary.stages if len(summary.stages) > 1 else ():
+        lines.append(
+            f"  stage {stage.id}: {stage.frames_in} in, {stage.frames_out} out, {stage.frames_dropped} dropped, "
+            f"{stage.frames_failed} failed, {stage.runs} inferences"
+        )
+    return lines
+
+
 def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     """Return a summary for people."""
     if summary.modes:
@@ -206,9 +222,11 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     ]
     if summary.reconnects:
         lines.append(f"  source        lost and connected again {summary.reconnects} times")
+    lines += part_report(summary)
+    several = len(summary.stages) > 1
     rows = [
         (
-            d.id,
+            f"{d.stage}  {d.id}" if several else d.id,
             _unit(d),
             d.frames,
             f"{d.share:.0%}",
@@ -218,7 +236,16 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
         )
         for d in summary.devices
     ]
-    headings = ("device", "runs on", "frames", "share", "busy", "frames/s", "ms a frame")
+    first = "stage and device" if several else "device"
+    headings = (
+        first,
+        "runs on",
+        "frames",
+        "share",
+        "busy",
+        "frames/s",
+        "ms a frame",
+    )
     lines += ["", *("  " + line for line in table(headings, rows, left=2)), ""]
     lines += [f"warning: {text}" for text in summary.warnings]
     lines += [f"failed frame: {text}" for text in summary.failures]

@@ -15,8 +15,8 @@ from cluster4npu.core.errors import InputError, Problem, nearest
 class DeviceAllocation:
     """Devices by stage (the id of its inference node), the fastest first.
 
-    `fps` is what they made together, `rates` what each of them did then (frames/s), `left_out` why a device that
-    was asked for is not used. All three are empty where nothing was measured.
+    `fps` is what they made together (of several stages, what the slowest made), `rates` what each of them did then
+    (frames/s), `left_out` why a device that was asked for is not used. All three are empty where nothing was measured.
     """
 
     stages: Mapping[str, tuple[str, ...]]

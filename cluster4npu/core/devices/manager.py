@@ -70,12 +70,12 @@ class AdvancedDeviceManager:
         return pipeline
 
     def optimize_device_allocation(self, pipeline: PipelineConfig) -> DeviceAllocation:
-        """Measure the devices of a pipeline of one stage and return those that are fastest together.
+        """Measure the devices of each stage of a pipeline and return those that are fastest together.
 
         The engine calibrates them on the pipeline itself, alone and together, and leaves out those that make the
         others slower; a measurement that an earlier run kept is used again. The fastest of the sets that were
         measured is returned, a single device where no set beats it. Sets that were never run are not guessed at.
-        Raises what `Engine` raises.
+        A stage that the first frames give nothing to do keeps its pool. Raises what `Engine` raises.
         """
         from cluster4npu.core.engine.engine import Engine
         from cluster4npu.core.engine.messages import Calibrated, RunOptions, WorkerFailed
@@ -85,28 +85,35 @@ class AdvancedDeviceManager:
         engine = Engine(pipeline, RunOptions(frames=1, calibration="auto"))
         if isinstance(engine.plan, DemandPlan):
             raise InputError(no_devices_to_compare())
-        stage = engine.plan.stage
-        if len(stage.pool) == 1:
+        plan = engine.plan
+        if any(len(stage.pool) == 1 for stage in plan.stages):
             engine = Engine(pipeline, RunOptions(frames=1, calibration="always"))
-        measured: list[tuple[DeviceCalibration, ...]] = []
+        measured: dict[str, list[tuple[DeviceCalibration, ...]]] = {}
         failed: dict[str, str] = {}
         with engine as run:
             for event in run.events():
                 if isinstance(event, Calibrated):
-                    measured.append(event.devices)
+                    measured.setdefault(event.stage, []).append(event.devices)
                 elif isinstance(event, WorkerFailed):
                     failed[event.device] = event.reason
             run.wait()
-        rates = best_of(measured)
-        pool = [member.id for member in stage.pool]
+        best = {stage: best_of(sets) for stage, sets in measured.items()}
+        rates = {device: rate for own in best.values() for device, rate in own.items()}
+        pools = {stage.node_id: [member.id for member in stage.pool] for stage in plan.stages}
         return DeviceAllocation(
-            stages={stage.node_id: tuple(sorted(rates, key=lambda d: -rates[d]))},
-            fps=sum(rates.values()),
+            stages={
+                stage: tuple(sorted(best[stage], key=lambda d: -rates[d])) if stage in best else tuple(pool)
+                for stage, pool in pools.items()
+            },
+            fps=min((sum(own.values()) for own in best.values()), default=None),
             rates=rates,
             left_out={
-                d: failed.get(d, "without it the others made more frames") for d in pool if d not in rates
+                device: failed.get(device, "without it the others made more frames")
+                for stage, pool in pools.items()
+                for device in pool
+                if stage in best and device not in rates
             },
-            simulated=engine.plan.simulated,
+            simulated=plan.simulated,
         )
 
     def _find(self, device: str) -> DeviceInfo:

@@ -43,6 +43,7 @@ class Route:
     joins: tuple[tuple[WorkerNode, Mapping[str, str]], ...]
     shown: tuple[str, ...]
     outlets: tuple[Outlet, ...]
+    several_sources: bool = False
 
 
 class Deliverer:
@@ -89,7 +90,7 @@ class Deliverer:
                     inputs,
                     outlet.labels,
                     frame.failure,
-                    source,
+                    source if self._route.several_sources else "",
                     outlet.crop_labels,
                 )
             )

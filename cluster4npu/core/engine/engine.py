@@ -42,6 +42,7 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.core.pipeline.demand_plan import DemandPlan, make_demand_plan
+from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan, make_plan
 from cluster4npu.core.pipeline.rates import runs_in_one_process
 
@@ -342,17 +343,42 @@ def _check(options: RunOptions) -> None:
 
 
 def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:
-    """Add a node that writes every result (of what stands behind the inference node) to `path`."""
+    """Add a node that writes every result to `path`: that of the last stage, or of the node that joins all."""
     if runs_in_one_process(pipeline):
         return _with_results_beside(pipeline, path)
     models = [n for n in pipeline.nodes if n.type == "inference" and not n.bypassed]
     if not models:
         return pipeline  # the checks tell what is wrong with it
+    if len(models) > 1:
+        return _with_sink(pipeline, path, _last_result(pipeline), {})
     behind = [e.target_node for e in pipeline.edges if e.source_node == models[0].id]
     types = node_types()
     producers = [n for n in pipeline.nodes if n.id in behind and n.type in types and types[n.type].outputs]
     producer = producers[0] if producers else models[0]
     return _with_sink(pipeline, path, f"{producer.id}.{types[producer.type].outputs[0].name}", {})
+
+
+def _last_result(pipeline: PipelineConfig) -> str:
+    """Return the one value (NODE.PORT) in which the results of all stages end; raises InputError for several."""
+    graph = Graph.build(pipeline)
+    inner = [node.id for node in graph.nodes.values() if node.place is not Place.SINK]
+    used = {source for node_id in inner for source, _ in graph.wires[node_id].values()}
+    ends = [
+        f"{node.id}.{node.outputs[0].name}"
+        for node in graph.nodes.values()
+        if node.outputs and node.id not in used and graph.cut.models[node.id]
+    ]
+    if len(ends) != 1:
+        raise InputError(
+            Problem(
+                "there is more than one result that could be written",
+                field="--results",
+                found=", ".join(ends),
+                allowed="one result in which all stages end",
+                hint="Join them (with 'Merge boxes', for one), or put a 'JSON lines' node behind each.",
+            )
+        )
+    return ends[0]
 
 
 def _with_results_beside(pipeline: PipelineConfig, path: str) -> PipelineConfig:

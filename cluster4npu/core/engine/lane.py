@@ -78,6 +78,11 @@ class Lane:
         self.set_alive()
 
     @property
+    def workers(self) -> int:
+        """Return how many workers it has, alive or not."""
+        return len(self._active)
+
+    @property
     def is_fed(self) -> bool:
         """Tell whether every worker has a frame waiting."""
         return all(self._backlog.values())

@@ -70,4 +70,4 @@ def route_of(graph: Graph, plan: ExecutionPlan, outlets: tuple[Outlet, ...]) -> 
         assert isinstance(node, WorkerNode)
         joins.append((node, {port: f"{n}.{out}" for port, (n, out) in graph.wires[node_id].items()}))
     exports = tuple(stage.exports for stage in plan.stages)
-    return Route(exports, tuple(joins), wired_to_sinks(graph), outlets)
+    return Route(exports, tuple(joins), wired_to_sinks(graph), outlets, len(plan.sources) > 1)

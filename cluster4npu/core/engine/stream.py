@@ -66,7 +66,7 @@ class Stream:
         self._lossy = [inlet for inlet in inlets if inlet.is_lossy]
         self._frames: dict[int, Frame] = {}  # by slot
         slots = ring.layout.slots
-        window = options.window or sum(lane.first_window(slots) for lane in lanes)
+        window = options.window or self._window([lane.first_window(slots) for lane in lanes])
         self._intake = Intake(ring, inlets, window)
         self._draining = False
         self._patience_ns: int | None = None  # until when a drain waits for what is in flight
@@ -159,8 +159,16 @@ class Stream:
     def retune(self) -> None:
         """Let as many frames in as the measured service times ask for, unless the user has bounded them."""
         windows = [lane.window(self._ring.layout.slots) for lane in self.lanes]
-        if self._options.window is None and None not in windows:
-            self._intake.set_window(sum(window or 0 for window in windows))
+        known = [window for window in windows if window is not None]
+        if self._options.window is None and len(known) == len(windows):
+            self._intake.set_window(self._window(known))
+
+    def _window(self, windows: Sequence[int]) -> int:
+        """Return how many frames shall be under way in all stages: what the one that needs most must have waiting, and
+        in each of the others what its workers compute, and the next."""
+        largest = max(range(len(windows)), key=windows.__getitem__)
+        others = (lane.workers + 1 for index, lane in enumerate(self.lanes) if index != largest)
+        return windows[largest] + sum(others)
 
     def _take_frames(self) -> None:
         for frame in self._intake.take():

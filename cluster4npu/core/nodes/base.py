@@ -299,8 +299,8 @@ class Delivery:
 
     `inputs` holds, by input port, the values (never the frame's pixels); `latency_ms` is end to end; `labels` are
     the class names behind class indices (empty where the model names none), `crop_labels` those behind what was found
-    in the crops. `error` says why a frame failed. `source` is the node that the frame is from; with several sources
-    each has an order and frame ids of its own.
+    in the crops. `error` says why a frame failed. `source` is the node that the frame is from where there are
+    several: each of them has an order and frame ids of its own.
     """
 
     frame_id: int

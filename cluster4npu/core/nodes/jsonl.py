@@ -97,6 +97,7 @@ class JsonLines(SinkNode):
 def line_of(delivery: Delivery) -> dict[str, Any]:
     """Return what one line tells; class indices get their names where they are known."""
     line: dict[str, Any] = {
+        **({"source": delivery.source} if delivery.source else {}),
         "frame": delivery.frame_id,
         "device": delivery.device,
         "latency_ms": round(delivery.latency_ms, 3),
@@ -114,6 +115,9 @@ def line_of(delivery: Delivery) -> dict[str, Any]:
         index = entry.get("class")
         if index is not None and 0 <= index < len(delivery.labels):
             entry["label"] = delivery.labels[index]
+        crop = entry.get("crop")
+        if crop and 0 <= crop["class"] < len(delivery.crop_labels):
+            crop["label"] = delivery.crop_labels[crop["class"]]
     return {**line, "kind": value.kind, "results": results}
 
 

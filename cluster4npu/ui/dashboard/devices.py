@@ -154,9 +154,11 @@ class DeviceUtilizationChart(QFrame):
         """Show these devices and no others."""
         for gone in set(self.rows) - {d.id for d in devices}:
             self.rows.pop(gone).deleteLater()
+        several = len({device.stage for device in devices}) > 1
         for device in devices:
             if device.id not in self.rows:
-                self.rows[device.id] = DeviceRow(device.id)
+                name = f"{device.stage}: {device.id}" if several else device.id
+                self.rows[device.id] = DeviceRow(name)
                 self._list.insertWidget(self._list.count() - 1, self.rows[device.id])
             self.rows[device.id].show_device(device)
 
