@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 GROWTH = 0.4
+_WORD_LENGTH = 6  # of what is added: lines break between words
 _ACCENTS = str.maketrans("aeiouyAEIOUYcnsz", "åéîöüýÅÉÎÖÜÝçñšž")
 _LEFT_ALONE = re.compile(r"<[^>]*>|&\w+;|\{[^}]*\}")  # markup, entities, gaps to be filled
 _WORD = re.compile(r"[A-Za-z]{2}")
@@ -32,7 +33,9 @@ def pseudo(text: str) -> str:
     kept = _LEFT_ALONE.findall(text)
     changed = [part.translate(_ACCENTS) for part in parts]
     grown = "".join(part + mark for part, mark in zip(changed, [*kept, ""], strict=True))
-    filler = "~" * max(1, round(len(_LEFT_ALONE.sub("", text)) * GROWTH) - 2)
+    longer = max(1, round(len(_LEFT_ALONE.sub("", text)) * GROWTH) - 2)
+    filler = ("~" * _WORD_LENGTH + " ") * (longer // (_WORD_LENGTH + 1)) + "~" * (longer % (_WORD_LENGTH + 1))
+    filler = filler.strip()
     return f"[{grown} {filler}]" if " " in text else f"[{grown}{filler}]"
 
 
@@ -40,6 +43,7 @@ def translate(root: QWidget) -> None:
     """Replace every text that a widget and all inside it show; what is set afterwards is not."""
     for widget in (root, *root.findChildren(QWidget)):
         _translate_one(widget)
+        widget.updateGeometry()
     for action in root.findChildren(QAction):
         action.setText(pseudo(action.text()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -117,3 +118,21 @@ def test_count() -> None:
     sink.append(delivery(3, error="broken"))
     sink.close()
     assert (sink.delivered, sink.failed) == (3, 1)
+
+
+def test_a_table_has_a_row_for_each_find(tmp_path: Path) -> None:
+    sink = make("csv", base=tmp_path, path="out.csv")
+    sink.setup()
+    labels = ("=cat()", "dog, small")
+    sink.append(delivery(0, Detections(ROWS), labels=labels))
+    sink.append(delivery(1, Classes(np.array([[0, 0.75]], np.float32)), labels=labels))
+    sink.append(delivery(2, Detections(np.empty((0, 6), np.float32))))
+    sink.append(delivery(3, error="the worker died"))
+    sink.close()
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == ["0", "0", "1", "2", "3"]
+    assert (rows[0]["label"], rows[0]["x1"], rows[0]["score"]) == ("dog, small", "1.24", "0.5")
+    assert rows[2]["label"] == "'=cat()"  # no formula
+    assert (rows[3]["kind"], rows[3]["class"]) == ("detections", "")
+    assert rows[4]["error"] == "the worker died"

@@ -1,0 +1,86 @@
+"""What sinks share that write results into a text file, line by line and in order."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.nodes.base import Delivery, SinkNode
+from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
+
+_LEAST_FREE = 2**20  # bytes
+
+
+class ResultFile(SinkNode):
+    """A text file that is replaced at each run. A subclass has a parameter `path` and says what is written."""
+
+    params: Any
+    _file: IO[str] | None = None
+
+    @abstractmethod
+    def text_of(self, delivery: Delivery) -> str:
+        """Return what is written for one frame, with its line ends."""
+
+    def head(self) -> str:
+        """Return what stands at the beginning of the file."""
+        return ""
+
+    def problems(self) -> list[Problem]:
+        path = self._path()
+        message = ""
+        if self.params.path.startswith(BUNDLED_PREFIX):
+            message = "results cannot be written among the bundled files"
+        elif path.is_dir():
+            message = "the results file is a folder"
+        elif not path.parent.is_dir():
+            message = "the folder for the results is missing"
+        elif psutil.disk_usage(str(path.parent)).free < _LEAST_FREE:
+            message = "the disk for the results is full"
+        return [self._problem(message)] if message else []
+
+    def setup(self) -> None:
+        """Open the file, empty; raises InputError."""
+        for problem in self.problems():
+            raise InputError(problem)
+        try:
+            self._file = self._path().open("w", encoding="utf-8", newline="\n")
+            self._file.write(self.head())
+        except OSError as error:
+            raise InputError(self._problem("the results file cannot be written", error)) from error
+
+    def append(self, delivery: Delivery) -> None:
+        """Write one frame; raises RunFailed when the disk is full or gone."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(self.text_of(delivery))
+        except OSError as error:
+            raise RunFailed(self._problem("the results could not be written", error)) from error
+
+    def close(self) -> None:
+        """Write what is still in memory; raises RunFailed when that fails."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError as error:
+            raise RunFailed(self._problem("the last results could not be written", error)) from error
+
+    def _path(self) -> Path:
+        return resolve_path(self.params.path, self.base)
+
+    def _problem(self, message: str, error: OSError | None = None) -> Problem:
+        found = str(self._path())
+        return Problem(
+            message,
+            node=self.id,
+            field="path",
+            found=f"{found}: {error.strerror or error}" if error else found,
+            allowed="a file in a folder that exists, on a disk with room",
+            hint="Free some space or choose another file.",
+        )
