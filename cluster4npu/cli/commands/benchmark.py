@@ -154,6 +154,7 @@ def report(result: BenchmarkResult) -> list[str]:
     lines += ["  " + line for line in table(headings, cells)]
     if result.efficiency is not None:
         lines += ["", f"  scaling efficiency {result.efficiency:.0%} of the single rates' sum"]
+    lines += [f"  {text}" for text in result.why]
     if result.simulated:
         lines += ["", "SIMULATED devices: these figures say nothing about real hardware."]
     lines += [f"warning: {text}" for text in result.warnings]

@@ -117,6 +117,7 @@ class BenchmarkResult:
     seed: int = 0
     wall_s: float = 0.0
     run_id: str = ""
+    why: tuple[str, ...] = ()  # it is not more: what each worker waited for, in words
     load: LoadFigures | None = None  # of a scenario in which frames come on a schedule
 
     @property
@@ -182,6 +183,7 @@ class BenchmarkResult:
             "efficiency": self.efficiency,
             "simulated": self.simulated,
             "warnings": list(self.warnings),
+            "why": list(self.why),
             "parity": self.parity,
             "seed": self.seed,
             "wall_s": self.wall_s,

@@ -15,6 +15,7 @@ from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup, WorkerFigures
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.bench.steps import Sides, rate
+from cluster4npu.core.bench.why import why_not_more
 from cluster4npu.core.bench.workers import worker_figures
 from cluster4npu.core.devices import truth
 from cluster4npu.core.metrics.statistics import LatencyStats
@@ -64,9 +65,21 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
         workers=workers,
         invalid_reason="; ".join(reasons),
         warnings=(*warnings_of(session, checks, cut), *fallbacks(workers)),
+        why=why_not_more(workers, sides.told, _service_alone(sides, pool)) if parallel else (),
         parity=parity_told(pool, checks),
         seed=options.seed,
     )
+
+
+def _service_alone(sides: Sides, pool: BenchmarkPool) -> dict[str, float]:
+    """Return the mean service time (ms) of each worker's device alone, by the worker's id."""
+    found = {}
+    for member in pool.parallel:
+        legs = sides.single_legs(pool.measured_as[member.id])
+        service = np.concatenate([leg.service_ms for leg in legs])
+        if len(service):
+            found[member.id] = float(service.mean())
+    return found
 
 
 def side_figures(legs: Sequence[Leg], cut: Sequence[Window]) -> SideFigures:

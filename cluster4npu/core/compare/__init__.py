@@ -4,7 +4,7 @@ from cluster4npu.core.compare.comparison import Comparison, Figure, compare, com
 from cluster4npu.core.compare.gate import Gate, baseline_for
 from cluster4npu.core.compare.identity import Identity, differences, refusals
 from cluster4npu.core.compare.rates import Measured, measured
-from cluster4npu.core.compare.trend import ChangePoint, Trend, TrendPoint, change_points, trends
+from cluster4npu.core.compare.trend import ChangePoint, Trend, TrendPoint, change_points, trend_of, trends
 
 __all__ = [
     "ChangePoint",
@@ -22,5 +22,6 @@ __all__ = [
     "differences",
     "measured",
     "refusals",
+    "trend_of",
     "trends",
 ]

@@ -64,11 +64,19 @@ def trends(rows: Sequence[RunRow], seed: int = 0) -> list[Trend]:
     """Group runs into trends with their change points, the longest trend first; INVALID runs are left out."""
     groups: dict[tuple[str, ...], list[RunRow]] = {}
     for row in rows:
-        if row.valid and row.fps is not None:
+        if _counts(row):
             groups.setdefault(_key(row), []).append(row)
     return sorted(
         (_trend(group, seed) for group in groups.values()), key=lambda t: len(t.points), reverse=True
     )
+
+
+def trend_of(rows: Sequence[RunRow], run_id: str, seed: int = 0) -> Trend | None:
+    """Return the trend to which one of these runs belongs; None for a run that is INVALID or has no rate."""
+    one = next((row for row in rows if row.id == run_id), None)
+    if one is None or not _counts(one):
+        return None
+    return _trend([row for row in rows if _counts(row) and _key(row) == _key(one)], seed)
 
 
 def change_points(values: Sequence[float] | np.ndarray, seed: int = 0) -> list[int]:
@@ -119,6 +127,10 @@ def _trend(rows: list[RunRow], seed: int) -> Trend:
     first = rows[0]
     parts = (first.pipeline_name, first.scenario or first.kind, ", ".join(first.devices), first.host)
     return Trend(" · ".join(part for part in parts if part), points, changes, first.simulated)
+
+
+def _counts(row: RunRow) -> bool:
+    return row.valid and row.fps is not None
 
 
 def _key(row: RunRow) -> tuple[str, ...]:

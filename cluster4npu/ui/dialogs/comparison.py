@@ -48,6 +48,7 @@ class Comparison:
     workers: tuple[Worker, ...]
     warnings: tuple[str, ...]
     baseline: str = ""
+    why: tuple[str, ...] = ()  # it is not more, in words
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Comparison:
@@ -75,6 +76,7 @@ class Comparison:
             workers=tuple(_worker(_mapping(item)) for item in _items(data.get("workers"))),
             warnings=tuple(str(item) for item in _items(data.get("warnings"))),
             baseline=baseline if parallel else "",
+            why=tuple(str(item) for item in _items(data.get("why"))),
         )
 
     @property
@@ -83,7 +85,9 @@ class Comparison:
         first = [f"Compared with {self.baseline} alone."] if self.baseline else [self.explanation]
         if not self.valid:
             first = [what_to_do(self.reason)]
-        return [text for text in first if text] + [f"Note: {warning}" for warning in self.warnings]
+        return [text for text in (*first, *self.why) if text] + [
+            f"Note: {warning}" for warning in self.warnings
+        ]
 
     @property
     def verdict(self) -> str:

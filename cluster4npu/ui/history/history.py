@@ -16,12 +16,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cluster4npu.core.compare import Trend, trend_of
 from cluster4npu.core.store import RunRecord, RunRow, Store
+from cluster4npu.ui.charts import PerformanceTrendChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.dialogs.reports import ReportSaver
 from cluster4npu.ui.history.details import RunDetails
+from cluster4npu.ui.history.filters import FilterBar
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.history.table import RunsTable
 from cluster4npu.ui.theme import Colors
@@ -45,10 +48,15 @@ class HistoryPage(QWidget):
         self.model = RunsModel()
         self.table = RunsTable(self.model)
         self.details = RunDetails()
+        self.trend = PerformanceTrendChart()
+        self.filters = FilterBar()
         self.saver = ReportSaver(self)
         self._lay_out()
         self.details.hide()
+        self.trend.hide()
         self.filter.textChanged.connect(self.model.set_filter)
+        self.filters.changed.connect(self._narrowed)
+        self.trend.picked.connect(self.show_run)
         self.model.modelReset.connect(self._rearranged)
         self.refresh_button.clicked.connect(self.refresh)
         self.retry_button.clicked.connect(self.refresh)
@@ -91,6 +99,7 @@ class HistoryPage(QWidget):
         """Choose this run; the list is read again first."""
         self._wanted = run_id
         self.filter.clear()
+        self.filters.clear()
         self.refresh()
 
     @Slot(object)
@@ -101,6 +110,7 @@ class HistoryPage(QWidget):
             return
         self.refresh_button.setEnabled(True)
         self.retry_button.setEnabled(True)
+        self.filters.offer(rows)
         self.model.show_rows(rows)
         self._pages.setCurrentWidget(self._content if rows else self._empty)
 
@@ -130,11 +140,12 @@ class HistoryPage(QWidget):
             button.setEnabled(run is not None)
         if run is None:
             self.details.hide()
+            self.trend.hide()
             return
-        store, run_id = self._store, self.run_id
+        store, run_id, rows = self._store, self.run_id, self.model.every
 
         def work(_report: Report) -> object:
-            return Store(store).run(run_id)
+            return Store(store).run(run_id), trend_of(rows, run_id)
 
         self._reading = Background(work, "read-run")
         self._reading.succeeded.connect(self._read)
@@ -142,15 +153,22 @@ class HistoryPage(QWidget):
         self._reading.start()
 
     @Slot(object)
-    def _read(self, record: RunRecord) -> None:
+    def _read(self, found: tuple[RunRecord, Trend | None]) -> None:
         self._reading = None
+        record, trend = found
         self.details.show_run(record)
         self.details.show()
+        self.trend.show_trend(trend, record.id)
+
+    @Slot()
+    def _narrowed(self) -> None:
+        self.model.narrow(self.filters.fits)
 
     @Slot(object)
     def _read_failed(self, error: BaseException) -> None:
         self._reading = None
         self.details.hide()
+        self.trend.hide()
         self.run_problems.show_problems(problems_of(error, "this run cannot be read"))
 
     @Slot(str)
@@ -221,6 +239,7 @@ class HistoryPage(QWidget):
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
         layout.addLayout(top)
+        layout.addWidget(self.filters)
         layout.addWidget(self._pages, 1)
 
     def _make_content(self) -> QWidget:
@@ -229,6 +248,7 @@ class HistoryPage(QWidget):
         layout.setContentsMargins(10, 0, 0, 0)
         layout.addWidget(self.run_problems)
         layout.addWidget(self.details, 1)
+        layout.addWidget(self.trend)
         layout.addStretch(0)
         layout.addWidget(self.message)
         buttons = QHBoxLayout()

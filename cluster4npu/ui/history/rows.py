@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
@@ -50,6 +50,7 @@ class RunsModel(QAbstractTableModel):
         self.rows: list[RunRow] = []
         self._texts: dict[str, tuple[str, ...]] = {}
         self._words: list[str] = []
+        self._also: Callable[[RunRow], bool] = _any
         self._order = (0, Qt.SortOrder.DescendingOrder)
 
     def show_rows(self, rows: Sequence[RunRow]) -> None:
@@ -61,6 +62,11 @@ class RunsModel(QAbstractTableModel):
     def set_filter(self, text: str) -> None:
         """Show only runs in which each of these words stands somewhere (id and headline included)."""
         self._words = text.casefold().split()
+        self._arrange()
+
+    def narrow(self, fits: Callable[[RunRow], bool]) -> None:
+        """Show only runs that also fit this."""
+        self._also = fits
         self._arrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -82,6 +88,8 @@ class RunsModel(QAbstractTableModel):
         self.endResetModel()
 
     def _fits(self, row: RunRow) -> bool:
+        if not self._also(row):
+            return False
         text = " ".join((*self._texts[row.id], row.id, row.headline)).casefold()
         return all(word in text for word in self._words)
 
@@ -113,6 +121,10 @@ class RunsModel(QAbstractTableModel):
             font.setBold(True)
             return font
         return None
+
+
+def _any(_row: RunRow) -> bool:
+    return True
 
 
 def _sort_key(row: RunRow, column: int, text: str) -> Any:

@@ -269,3 +269,26 @@ def test_a_refresh_during_a_refresh_is_not_lost(qtbot: QtBot, store_path: Path) 
         run_id = store.save(run_record("First"))
     page.show_run(run_id)
     qtbot.waitUntil(lambda: page.run_id == run_id, timeout=10_000)
+
+
+def test_lists_narrow_the_runs_and_the_trend_is_beside_them(qtbot: QtBot, store_path: Path) -> None:
+    with Store(store_path) as store:
+        ids = [store.save(run_record("First", minute)) for minute in range(4)]
+        store.save(benchmark_record(9))
+    page = open_page(qtbot, store_path)
+    devices = page.filters.lists["Device"]
+    assert [devices.itemText(i) for i in range(devices.count())] == ["Device: any", "a", "b", "sim:ane"]
+    assert page.filters.lists["Machine"].isHidden()  # nothing to choose
+    devices.setCurrentIndex(devices.findData("sim:ane"))
+    assert page.model.rowCount() == 4
+    qtbot.waitUntil(lambda: page.run_id == ids[3] and page.trend.isVisible(), timeout=20_000)
+    assert page.trend.values.tolist() == [78.9] * 4
+    devices.setCurrentIndex(devices.findData("a"))
+    assert page.model.rowCount() == 1
+    qtbot.waitUntil(
+        lambda: page.details.isVisible() and "Digits" in page.details.title.text(), timeout=20_000
+    )
+    qtbot.waitUntil(lambda: page.trend.isHidden())  # one run is no trend
+    page.show_run(ids[0])
+    qtbot.waitUntil(lambda: page.run_id == ids[0], timeout=20_000)
+    assert page.model.rowCount() == 5

@@ -1,0 +1,74 @@
+"""What the history can be narrowed to: one list per property, filled from the runs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+
+from cluster4npu.core.store import RunRow
+
+VALID, INVALID = "valid", "INVALID"
+_READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
+    "Model": lambda row: [row.model],
+    "Device": lambda row: row.devices,
+    "Precision": lambda row: row.precisions,
+    "Machine": lambda row: [row.host],
+    "Scenario": lambda row: [row.scenario],
+    "Month": lambda row: [f"{row.created_at.astimezone():%Y-%m}"],
+    "Validity": lambda row: [VALID if row.valid else INVALID],
+}
+_WIDEST_PX = 150
+
+
+class FilterBar(QWidget):
+    """A row of lists, each with "any" on top. `changed` tells that another choice was made."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.lists: dict[str, QComboBox] = {}
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for name in _READ:
+            box = QComboBox()
+            box.setAccessibleName(f"Filter: {name}")
+            box.setMaximumWidth(_WIDEST_PX)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(9)
+            box.currentIndexChanged.connect(self._chosen)
+            self.lists[name] = box
+            layout.addWidget(box)
+        layout.addStretch(1)
+        self.offer([])
+
+    def offer(self, rows: Sequence[RunRow]) -> None:
+        """Offer what these runs have; a choice that is still there is kept."""
+        for name, box in self.lists.items():
+            before = box.currentData() if box.count() else None
+            values = sorted({value for row in rows for value in _READ[name](row) if value})
+            box.blockSignals(True)
+            box.clear()
+            box.addItem(f"{name}: any", None)
+            for value in values:
+                box.addItem(value, value)
+            box.setCurrentIndex(max(0, box.findData(before)) if before else 0)
+            box.setToolTip(f"Show only runs of one {name.lower()}")
+            box.setVisible(len(values) > 1)
+            box.blockSignals(False)
+
+    def fits(self, row: RunRow) -> bool:
+        """Tell whether a run has everything that is chosen."""
+        chosen = {name: box.currentData() for name, box in self.lists.items()}
+        return all(value is None or value in _READ[name](row) for name, value in chosen.items())
+
+    def clear(self) -> None:
+        """Choose "any" everywhere."""
+        for box in self.lists.values():
+            box.setCurrentIndex(0)
+
+    @Slot()
+    def _chosen(self) -> None:
+        self.changed.emit()
