@@ -102,6 +102,8 @@ def what_to_do(reason: str) -> str:
         return "Close other programs, plug in the power supply, let the machine cool down, and run it again."
     if "differ" in lowered:
         return "A device gives other answers than the reference. Leave it out, or check its precision."
+    if "cannot keep" in lowered:
+        return "Allow a longer latency, and run it again."
     if "too short" in lowered or "too few" in lowered:
         return "Choose a longer profile, and run it again."
     return "Mend what is named above, and run it again."
