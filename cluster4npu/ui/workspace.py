@@ -15,6 +15,7 @@ from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
+from cluster4npu.ui.devices.panel import DeviceManagementPanel
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.palette import NodePalette
@@ -50,6 +51,7 @@ class Workspace(QMainWindow):
         self.problems = ProblemsPanel(document)
         self.preview = Preview()
         self.dashboard = PerformanceDashboard()
+        self.devices = DeviceManagementPanel(document)
         self.visualizer = ParallelExecutionVisualizer()
         self.overlay = PerformanceOverlayWidget(self.editor.canvas)
         self.live_overlay = LiveOverlay(self.overlay, self.visualizer)
@@ -64,10 +66,11 @@ class Workspace(QMainWindow):
             ("Properties", self.properties, _RIGHT),
             ("Dashboard", self.dashboard, _BOTTOM),
             ("Timeline", self.visualizer, _BOTTOM),
+            ("Devices", self.devices, _BOTTOM),
             ("Problems", self.problems, _BOTTOM),
         ):
             self._add_dock(name, widget, area)
-        for name in ("Timeline", "Problems"):
+        for name in ("Timeline", "Devices", "Problems"):
             self.tabifyDockWidget(self.docks["Dashboard"], self.docks[name])
         self.docks["Dashboard"].raise_()
         self._first_state = self.saveState()

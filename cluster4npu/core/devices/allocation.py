@@ -24,6 +24,7 @@ class DeviceAllocation:
     rates: Mapping[str, float] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
+    predicted: bool = False  # `fps` was not measured as a whole, but follows from the rates
 
 
 def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]) -> list[Problem]:

@@ -14,12 +14,21 @@ from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.health import health_of
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem, nearest
+from cluster4npu.core.devices.optimum import best_allocation
+from cluster4npu.core.devices.rounds import measure
+from cluster4npu.core.errors import (
+    DeviceUnavailable,
+    InputError,
+    PipelineInvalid,
+    Problem,
+    nearest,
+)
 from cluster4npu.core.settings import resolve_path
 
 if TYPE_CHECKING:
     from cluster4npu.core.engine.messages import DeviceCalibration
     from cluster4npu.core.pipeline.config import PipelineConfig
+    from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +79,16 @@ class AdvancedDeviceManager:
         return pipeline
 
     def optimize_device_allocation(self, pipeline: PipelineConfig) -> DeviceAllocation:
-        """Measure the devices of each stage of a pipeline and return those that are fastest together.
+        """Measure the devices of a pipeline and return the allocation that is fastest.
 
-        The engine calibrates them on the pipeline itself, alone and together, and leaves out those that make the
-        others slower; a measurement that an earlier run kept is used again. The fastest of the sets that were
-        measured is returned, a single device where no set beats it. Sets that were never run are not guessed at.
-        A stage that the first frames give nothing to do keeps its pool. Raises what `Engine` raises.
+        Of one stage: the engine calibrates the devices on the pipeline itself, alone and together, and leaves out those
+        that make the others slower; a measurement that an earlier run kept is used again. The fastest of the sets that
+        were measured is returned, a single device where no set beats it.
+
+        Of several stages: each device is measured alone in every stage, and `best_allocation` finds who should serve
+        which. `fps` is predicted then, from rates that were measured apart; `predicted` says so. Where a device cannot
+        serve every stage, or the first frames give a stage nothing to do, each stage keeps to its own pool, measured as
+        above. Raises what `Engine` raises.
         """
         from cluster4npu.core.engine.engine import Engine
         from cluster4npu.core.engine.messages import Calibrated, RunOptions, WorkerFailed
@@ -86,6 +99,8 @@ class AdvancedDeviceManager:
         if isinstance(engine.plan, DemandPlan):
             raise InputError(no_devices_to_compare())
         plan = engine.plan
+        if len(plan.stages) > 1 and (best_found := _over_stages(pipeline, plan)) is not None:
+            return best_found
         if any(len(stage.pool) == 1 for stage in plan.stages):
             engine = Engine(pipeline, RunOptions(frames=1, calibration="always"))
         measured: dict[str, list[tuple[DeviceCalibration, ...]]] = {}
@@ -134,6 +149,29 @@ class AdvancedDeviceManager:
                 )
             )
         return known[wanted]
+
+
+def _over_stages(pipeline: PipelineConfig, plan: ExecutionPlan) -> DeviceAllocation | None:
+    """Return the best allocation over all stages, None where not every device was measured in every stage."""
+    stages = [stage.node_id for stage in plan.stages]
+    devices = list(dict.fromkeys(member.id for member in plan.members))
+    models = _models(pipeline)
+    misfits = [p for stage in stages for p in check(models, {stage: devices})]
+    if len(devices) < len(stages) or misfits:
+        return None
+    rates = measure(pipeline, stages, devices)
+    best = best_allocation(rates) if all(any(rates[stage].values()) for stage in stages) else None
+    if best is None:
+        return None
+    used = {device: rates[stage][device] for stage, chosen in best.stages.items() for device in chosen}
+    return DeviceAllocation(
+        stages=best.stages,
+        fps=best.fps,
+        rates=used,
+        left_out={d: "no stage would be faster with it" for d in devices if d not in used},
+        simulated=plan.simulated,
+        predicted=True,
+    )
 
 
 def best_of(measured: Iterable[tuple[DeviceCalibration, ...]]) -> dict[str, float]:

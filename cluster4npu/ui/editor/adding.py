@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
+from cluster4npu.ui.devices.allocation import give
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.drops import Dropped, is_pipeline, node_for
@@ -41,6 +42,7 @@ class Adding(QObject):
         canvas.wire_dropped.connect(self._search_for_wire)
         canvas.files_dropped.connect(self._add_files)
         canvas.node_dropped.connect(self.add)
+        canvas.device_dropped.connect(self._give_device)
 
     def add(self, type: str, place: Place) -> None:
         """Add a node with its title bar at this place of the scene, and select it."""
@@ -96,6 +98,15 @@ class Adding(QObject):
             if isinstance(problem, Problem):
                 self.refused.emit(problem.text())
                 break
+
+    def _give_device(self, device: str, place: Place) -> None:
+        """Give a device to the stage that it was dropped on."""
+        under = self._canvas.node_at(QPointF(*place))
+        problem = give(self._document, device, under.id if under is not None else "")
+        if problem is not None:
+            self.refused.emit(problem.text())
+        elif under is not None:
+            self._select(under.id)
 
     def _add_all(self, dropped: Sequence[Dropped], place: Place) -> None:
         stack = self._document.undo_stack

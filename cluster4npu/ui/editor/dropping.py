@@ -1,4 +1,4 @@
-"""What can be dropped on the canvas: node types of the palette, and files and folders of the desktop."""
+"""What can be dropped on the canvas: node types of the palette, devices, and files and folders of the desktop."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.ui.editor.camera import Camera
 
 NODE_MIME = "application/x-cluster4npu-node-type"
+DEVICE_MIME = "application/x-cluster4npu-device"
 
 
 class Dropping(Camera):
     """Tells what was dropped and where (canvas pixels); whether it fits is for others to say."""
 
     node_dropped = Signal(str, object)  # node type, (x, y)
+    device_dropped = Signal(str, object)  # device id, (x, y)
     files_dropped = Signal(object, object)  # list[Path], (x, y)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -35,11 +37,14 @@ class Dropping(Camera):
             key = event.mimeData().data(NODE_MIME).toStdString()
             if key in node_types():
                 self.node_dropped.emit(key, place)
+        elif event.mimeData().hasFormat(DEVICE_MIME):
+            self.device_dropped.emit(event.mimeData().data(DEVICE_MIME).toStdString(), place)
         else:
             self.files_dropped.emit(_paths(event), place)
 
     def _accept(self, event: QDropEvent) -> None:
-        if event.mimeData().hasFormat(NODE_MIME) or event.mimeData().hasUrls():
+        data = event.mimeData()
+        if data.hasFormat(NODE_MIME) or data.hasFormat(DEVICE_MIME) or data.hasUrls():
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
         else:

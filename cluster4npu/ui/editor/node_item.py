@@ -25,6 +25,7 @@ from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import NodeConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
+from cluster4npu.ui.devices.badges import device_color, is_device
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import AbstractNodeItem
 
@@ -76,6 +77,7 @@ class NodeItem(AbstractNodeItem):
         """Show this state of the node; it must have the same id and the same ports."""
         self.name = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
         self._lines = summary(entry, self.cls)
+        self._devices = frozenset(line for line in self._lines if is_device(line))
         self._bypassed = meaning(entry) if entry.bypassed else ""
         if entry.bypassed != self.faint:
             self.faint = entry.bypassed
@@ -173,7 +175,9 @@ class NodeItem(AbstractNodeItem):
         state = {"fail": c.fail, "warn": c.warn}.get(status, c.muted)
         lines = [(line, c.muted) for line in self._lines]
         lines += [(t, color) for t, color in ((self._figure, c.accent), (word, state)) if t]
-        for text, color in lines:
+        for index, (text, color) in enumerate(lines):
+            if index < len(self._lines) and text in self._devices:
+                painter.fillRect(QRectF(_PAD - 9.0, y + 5.0, 6.0, _LINE - 10.0), QColor(device_color(text)))
             self._text(painter, plain, color, text, y, _LINE)
             y += _LINE
         chosen = self.isSelected()

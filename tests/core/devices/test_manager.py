@@ -10,9 +10,11 @@ import pytest
 
 from cluster4npu import AdvancedDeviceManager, DeviceAllocation, DeviceHealth, PipelineConfig
 from cluster4npu.core.devices.manager import best_of
+from cluster4npu.core.devices.rounds import rounds
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.errors import DeviceUnavailable, PipelineInvalid
 from cluster4npu.templates import PipelineTemplates
+from tests.core.engine.stages import branches
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +147,28 @@ def test_the_best_of_what_was_measured_is_chosen() -> None:
         "b": 89,
     }
     assert best_of([]) == {}
+
+
+def test_stages_get_the_devices_that_serve_them_best(manager: AdvancedDeviceManager) -> None:
+    config = branches(("sim:a?ms=30", "sim:b?ms=60"), ("sim:c?ms=60",), frames=40)
+    best = manager.optimize_device_allocation(config)
+    assert best.predicted and best.simulated and not best.left_out
+    first, second = best.stages.values()
+    assert {frozenset(first), frozenset(second)} == {
+        frozenset({"sim:a?ms=30"}),
+        frozenset({"sim:b?ms=60", "sim:c?ms=60"}),
+    }
+    assert best.fps == pytest.approx(33.3, rel=0.3)
+    changed = manager.assign_devices_to_stages(config, best)
+    assert {tuple(changed.node(stage).params["devices"]) for stage in best.stages} == {first, second}
+
+
+def test_fewer_devices_than_stages_is_told() -> None:
+    with pytest.raises(ValueError, match="cannot serve"):
+        rounds(["a", "b"], ["x"])
+    for allocation in rounds(["a", "b", "c"], ["p", "q", "r", "s", "t"]):
+        assert sorted(d for devices in allocation.values() for d in devices) == ["p", "q", "r", "s", "t"]
+    seen = {
+        (s, d) for turn in rounds(["a", "b"], ["p", "q", "r"]) for s, chosen in turn.items() for d in chosen
+    }
+    assert len(seen) == 6
