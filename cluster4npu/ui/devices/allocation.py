@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 from cluster4npu.core.devices.allocation import check
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import Problem
@@ -36,14 +38,15 @@ def give(document: Document, device: str, stage: str) -> Problem | None:
     path = None if model == NO_MODEL else resolve_path(model, config.base)
     if problems := check({stage: path}, {stage: [text]}):
         return problems[0]
-    changed = config.with_params(stage, devices=[*stages[stage], text])
+    chosen: list[JsonValue] = [*stages[stage], text]
+    changed = config.with_params(stage, devices=chosen)
     document.apply(changed, f"Give {text} to {stage}")
     return None
 
 
 def take(document: Document, device: str, stage: str) -> None:
     """Take a device from a stage."""
-    left = [d for d in stages_of(document.config)[stage] if d != device]
+    left: list[JsonValue] = [d for d in stages_of(document.config)[stage] if d != device]
     document.apply(document.config.with_params(stage, devices=left), f"Take {device} from {stage}")
 
 
