@@ -26,6 +26,7 @@ from cluster4npu.ui.devices.allocation import give, stages_of, take
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
 from cluster4npu.ui.devices.history import DeviceHistoryChart
+from cluster4npu.ui.devices.parity import ParityDialog
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
 
@@ -64,6 +65,9 @@ class DeviceManagementPanel(QWidget):
         self.remove_button = self._menu_button("&Take from stage", self.remove_menu, self._fill_remove)
         self.refresh_button = QPushButton("&Look again")
         self.refresh_button.clicked.connect(self.refresh)
+        self.compare_button = QPushButton("&Compare answers")
+        self.compare_button.setToolTip("Run the same frames on every device of the pipeline, and compare.")
+        self.compare_button.clicked.connect(self.compare)
         self._lay_out()
         self.grid.chosen.connect(self._show)
         for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -101,6 +105,12 @@ class DeviceManagementPanel(QWidget):
             self.refused.emit(problem)
             self.state.setText(problem.text())
         return problem
+
+    def compare(self) -> None:
+        """Open the parity card of the pipeline as it is now."""
+        dialog = ParityDialog(self._document.config, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -170,7 +180,7 @@ class DeviceManagementPanel(QWidget):
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         row = QHBoxLayout()
-        for button in (self.assign_button, self.remove_button, self.refresh_button):
+        for button in (self.assign_button, self.remove_button, self.compare_button, self.refresh_button):
             row.addWidget(button)
         row.addWidget(self.state, 1)
         layout = QVBoxLayout(self)

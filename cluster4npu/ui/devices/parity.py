@@ -1,0 +1,102 @@
+"""The parity card as a dialog: whether every device of the pipeline gives the same answers, and how right they are."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cluster4npu.core.bench.card import DeviceCard, ParityCard, compare_devices
+from cluster4npu.core.bench.options import BenchmarkProgress
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.dashboard.chip import Chip
+from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
+from cluster4npu.ui.dialogs.background import Background, Report
+
+HEADINGS = ("Device", "Precision", "Runs on", "Agrees with the reference", "mAP@0.5", "ms a frame")
+
+
+class ParityDialog(QDialog):
+    """Compares the devices of a pipeline in the background; closing it ends the comparison."""
+
+    finished_comparing = Signal()
+
+    def __init__(self, config: PipelineConfig, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Same answers on every device?")
+        self.resize(760, 320)
+        self.verdict = Chip("comparing", "accent")
+        self.state = QLabel("Loading the model on every device ...")
+        self.state.setWordWrap(True)
+        self.table = QTableWidget(0, len(HEADINGS))
+        self.table.setHorizontalHeaderLabels(HEADINGS)
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setAccessibleName("Parity card")
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.verdict)
+        layout.addWidget(self.state)
+        layout.addWidget(self.table, 1)
+        self._ended = False
+
+        def work(report: Report) -> object:
+            return compare_devices(config, progress=report, cancelled=lambda: self._ended)
+
+        self._work = Background(work, "compare-devices")
+        self._work.progressed.connect(self._show_progress)
+        self._work.succeeded.connect(self.show_card)
+        self._work.failed.connect(self._show_error)
+        self._work.start()
+
+    def show_card(self, card: ParityCard) -> None:
+        """Show the finished card."""
+        self.verdict.show_word(*(("same answers", "ok") if card.same else ("OUTPUTS DIFFER", "fail")))
+        self.state.setText(f"{card.frames} frames; the reference is {card.reference}.")
+        self.table.setRowCount(len(card.devices))
+        for row, device in enumerate(card.devices):
+            for column, text in enumerate(cells(device, card.reference)):
+                self.table.setItem(row, column, QTableWidgetItem(text))
+        self.finished_comparing.emit()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._ended = True
+        self._work.abandon()
+        super().closeEvent(event)
+
+    def reject(self) -> None:
+        self.close()
+
+    def _show_progress(self, told: BenchmarkProgress) -> None:
+        self.state.setText(f"{told.stage} {told.device} ({told.fraction:.0%})")
+
+    def _show_error(self, error: Exception) -> None:
+        self.verdict.show_word("not compared", "warn")
+        self.state.setText(str(error))
+        self.finished_comparing.emit()
+
+
+def cells(device: DeviceCard, reference: str) -> tuple[str, ...]:
+    """Return a device's row."""
+    said = [
+        f"{check.what}: nothing to compare"
+        if check.score is None
+        else f"{check.what} {check.score:.1%}" + ("" if check.same else f" (needs {check.needed:.0%})")
+        for check in device.checks
+    ]
+    return (
+        device.id,
+        device.precision,
+        device.unit + (" (fell back)" if device.fell_back else ""),
+        "is the reference" if device.id == reference else ", ".join(said) or "nothing to compare",
+        NOT_REPORTED if device.map50 is None else f"{device.map50:.4f}",
+        NOT_REPORTED if device.frame_ms is None else f"{device.frame_ms:.2f}",
+    )
