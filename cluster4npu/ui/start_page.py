@@ -49,7 +49,7 @@ class TemplateCard(QPushButton):
         layout.addWidget(_words(info.use_case, ""))
         layout.addWidget(text)
         layout.addStretch(1)
-        word = ("brings a try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
+        word = ("try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
         layout.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignLeft)
 
     def sizeHint(self) -> QSize:

@@ -120,7 +120,7 @@ class Workspace(QMainWindow):
     def show_started(self, started: Started) -> None:
         """Take note of what runs the pipeline."""
         self.preview.show_started(started)
-        self.visualizer.show_started(started.devices, started.simulated)
+        self.visualizer.show_started(started.devices, started.simulated, started.stages)
 
     def show_frames(self, rows: np.ndarray) -> None:
         """Take the stamps (FRAME_TRACE) of frames that have just ended."""

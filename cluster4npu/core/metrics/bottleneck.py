@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cluster4npu.core.metrics.traces import STATUS_DROPPED
+from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_PASSED
 
 DEVICES, POSTPROCESSING, SOURCE, ORDER, RATE = "devices", "postprocessing", "source", "order", "rate"
 BUSY = 0.85  # a part that works for so much of the time has nothing left to give
@@ -67,7 +67,8 @@ def find_bottleneck(
 ) -> Bottleneck | None:
     """Return what holds the run back between two moments (monotonic ns); None with too few frames to tell."""
     alive = traces[traces["status"] != STATUS_DROPPED]
-    seen = alive[(alive["delivered_ns"] > start_ns) & (alive["delivered_ns"] <= end_ns)]
+    ended = alive[alive["status"] != STATUS_PASSED]  # one row for each frame
+    seen = ended[(ended["delivered_ns"] > start_ns) & (ended["delivered_ns"] <= end_ns)]
     if len(seen) < LEAST_FRAMES:
         return None
     span = end_ns - start_ns

@@ -79,7 +79,7 @@ def figures_at_end(flow: Flow, config: PipelineConfig, summary: RunSummary) -> O
     by_node: dict[str, list[Allocation]] = {}
     spent: dict[str, list[tuple[float, int]]] = {}
     for number, device in enumerate(summary.devices):
-        node = flow.node_of(device.id)
+        node = device.stage or flow.node_of(device.id)
         by_node.setdefault(node, []).append(Allocation(device.id, number, device.share, device.simulated))
         if device.latency_ms.mean is not None:
             spent.setdefault(node, []).append((device.latency_ms.mean, device.frames))
@@ -120,7 +120,7 @@ def _inference(devices: Sequence[tuple[int, DeviceSnapshot]], snapshot: MetricsS
 def _by_node(flow: Flow, devices: Sequence[DeviceSnapshot]) -> dict[str, list[tuple[int, DeviceSnapshot]]]:
     found: dict[str, list[tuple[int, DeviceSnapshot]]] = {}
     for number, device in enumerate(devices):
-        if node := flow.node_of(device.id):
+        if node := device.stage or flow.node_of(device.id):
             found.setdefault(node, []).append((number, device))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 
 MOST_TOKENS = 200
+_STAMPS = ("scheduled_ns", "captured_ns", "started_ns", "inferred_ns", "finished_ns", "delivered_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Token:
 class _Way:
     """The way of a frame through one inference node: wires that lead to it, that leave it, and the rest behind."""
 
+    source: str
     node: str
     before: tuple[EdgeConfig, ...]
     first: tuple[EdgeConfig, ...]
@@ -42,9 +44,11 @@ class Flow:
     def __init__(self, config: PipelineConfig) -> None:
         self.nodes = tuple(node.id for node in config.nodes)
         self.edges = config.edges
-        self.source = next(iter(_at(config, Place.SOURCE)), "")
+        self.sources = _at(config, Place.SOURCE)
+        self.source = next(iter(self.sources), "")
+        self._by_worker: list[str] = []
         self._in_worker = _at(config, Place.WORKER)
-        self._ways = [_way(config, self.source, n.id) for n in config.nodes if n.type == "inference"]
+        self._ways = [_way(config, self.sources, n.id) for n in config.nodes if n.type == "inference"]
         self._devices = {n.id: _devices(n) for n in config.nodes if n.type == "inference"}
 
     def tokens(self, rows: np.ndarray, time_ns: int, workers: Sequence[str]) -> list[Token]:
@@ -54,18 +58,27 @@ class Flow:
         """
         alive = rows[(rows["scheduled_ns"] <= time_ns) & (time_ns < rows["delivered_ns"])]
         alive = alive[alive["status"] != STATUS_DROPPED]
-        found = (self._token(row, time_ns, workers) for row in alive[:MOST_TOKENS])
+        visits: dict[
+            tuple[int, int], list[np.void]
+        ] = {}  # a frame has a row for each stage that it went through
+        for row in alive:
+            visits.setdefault((int(row["frame_id"]), int(row["captured_ns"])), []).append(row)
+        found = (self._token(rows, time_ns, workers) for rows in list(visits.values())[:MOST_TOKENS])
         return [token for token in found if token is not None]
 
-    def _token(self, row: np.void, time_ns: int, workers: Sequence[str]) -> Token | None:
+    def _token(self, visits: list[np.void], time_ns: int, workers: Sequence[str]) -> Token | None:
+        """Return where a frame was: on the way to, in, or behind the stage that it had not finished yet."""
+        visits.sort(key=lambda row: int(row["finished_ns"]))
+        at = next((n for n, row in enumerate(visits) if time_ns < row["finished_ns"]), len(visits) - 1)
+        row, earlier = visits[at], int(visits[at - 1]["finished_ns"]) if at else 0
         frame, worker = int(row["frame_id"]), int(row["worker"])
-        way = self.way(workers[worker] if 0 <= worker < len(workers) else "")
+        way = self.way_of(worker, workers)
         if way is None or not row["captured_ns"]:
             return None
-        stamps = [int(row[n]) for n in ("scheduled_ns", "captured_ns", "started_ns", "inferred_ns")]
-        stamps += [int(row["finished_ns"]), int(row["delivered_ns"])]
+        scheduled, captured, started, inferred, finished, delivered = (int(row[name]) for name in _STAMPS)
+        stamps = [scheduled, max(captured, earlier), started, inferred, finished, delivered]
         places: list[tuple[str, tuple[EdgeConfig, ...]]] = [
-            (self.source, ()),
+            (way.source, ()),
             ("", way.before),
             (way.node, ()),
             ("", way.first),
@@ -77,9 +90,22 @@ class Flow:
                 return Token(frame, worker, node if not wires else "", wires, progress)
         return None
 
+    def serve(self, devices: Sequence[str], stages: Mapping[str, Sequence[str]]) -> None:
+        """Take note of which inference node each worker serves: `devices` in their order, and by node in `stages`."""
+        self._devices = {node: tuple(ids) for node, ids in stages.items()}
+        flat = [(node, device) for node, ids in stages.items() for device in ids]
+        in_order = [device for _, device in flat] == list(devices)
+        self._by_worker = [node for node, _ in flat] if in_order else []
+
+    def way_of(self, worker: int, workers: Sequence[str]) -> _Way | None:
+        """Return the way of the frames of a worker: one device may serve two stages, each with a worker."""
+        if worker < len(self._by_worker):
+            return next((way for way in self._ways if way.node == self._by_worker[worker]), None)
+        return self.way(workers[worker] if 0 <= worker < len(workers) else "")
+
     def way(self, device: str) -> _Way | None:
         """Return the way of the frames of a device: through the inference node that names it, or the only one."""
-        named = [way for way in self._ways if device in self._devices[way.node]]
+        named = [way for way in self._ways if device in self._devices.get(way.node, ())]
         return next(iter(named or self._ways), None)
 
     def node_of(self, device: str) -> str:
@@ -103,16 +129,17 @@ def _at(config: PipelineConfig, place: Place) -> list[str]:
     return [n.id for n in config.nodes if n.type in types and types[n.type].place is place]
 
 
-def _way(config: PipelineConfig, source: str, node: str) -> _Way:
+def _way(config: PipelineConfig, sources: Sequence[str], node: str) -> _Way:
     before: list[EdgeConfig] = []
     at, seen = node, {node}
-    while at != source:
+    while at not in sources:
         leading = [e for e in config.edges if e.target_node == at and e.source_node not in seen]
         if not leading:
             break
         before.insert(0, leading[0])
         at = leading[0].source_node
         seen.add(at)
+    source = at
     first = tuple(edge for edge in config.edges if edge.source_node == node)
     rest: list[EdgeConfig] = []
     front, known = [edge.target_node for edge in first], {node}
@@ -124,4 +151,4 @@ def _way(config: PipelineConfig, source: str, node: str) -> _Way:
         for edge in (e for e in config.edges if e.source_node == at):
             rest.append(edge)
             front.append(edge.target_node)
-    return _Way(node, tuple(before), first, tuple(rest))
+    return _Way(source, node, tuple(before), first, tuple(rest))

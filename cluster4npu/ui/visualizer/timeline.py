@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED
+from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
 from cluster4npu.ui import theme
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 
@@ -85,6 +85,8 @@ class TimelineView(QWidget):
         """Return the lane's bars as an array (n, 4): frame, from, to, status; seconds since the origin."""
         rows = self.log.rows
         first, last = ("scheduled_ns", "captured_ns")
+        if lane == SOURCE_LANE:
+            rows = rows[rows["status"] != STATUS_PASSED]  # a row more for a stage on the way: read once
         if lane != SOURCE_LANE:
             rows = rows[rows["worker"] == self.workers.index(lane)]
             first, last = "started_ns", "finished_ns"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -71,9 +72,16 @@ class ParallelExecutionVisualizer(QWidget):
         self.running = True
         self.show_execution_flow(config)
 
-    def show_started(self, workers: tuple[str, ...], simulated: tuple[str, ...]) -> None:
-        """Name the devices, in the order of the workers' numbers."""
+    def show_started(
+        self,
+        workers: tuple[str, ...],
+        simulated: tuple[str, ...],
+        stages: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Name the devices, in the order of the workers' numbers; `stages` are those of each inference node."""
         self.workers = workers
+        if stages:
+            self.flow.serve(workers, stages)
         self.simulated.setVisible(bool(simulated))
         self.timeline.show_workers(workers)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cluster4npu.core.metrics.traces import STATUS_DROPPED
+from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_PASSED
+from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.visualizer.flow import Flow
 from tests.core.metrics.stamps import made_run
@@ -48,6 +49,24 @@ def test_dropped_frames_are_no_tokens() -> None:
 
 
 def test_an_empty_pipeline_has_no_ways() -> None:
-    from cluster4npu.core.pipeline.config import PipelineConfig
-
     assert Flow(PipelineConfig()).tokens(made_run(20, [20.0]), 30_000_000, WORKERS) == []
+
+
+def test_a_frame_that_goes_through_two_stages_is_one_token() -> None:
+    config = PipelineTemplates.get("detect_then_classify")
+    flow = Flow(config)
+    flow.serve(("onnx:cpu", "onnx:cpu"), {"inference": ("onnx:cpu",), "classifier": ("onnx:cpu",)})
+    rows = made_run(40, [20.0])
+    later = rows.copy()
+    rows["status"] = STATUS_PASSED
+    for name in ("queued_ns", "started_ns", "inferred_ns", "finished_ns", "delivered_ns"):
+        later[name] = rows["finished_ns"] + (later[name] - rows["queued_ns"]).clip(0) // 4 + 1_000_000
+    later["delivered_ns"] = rows["delivered_ns"] = later["finished_ns"] + 1_000_000
+    later["worker"] = 1
+    both = np.concatenate([rows, later])
+    places = []
+    for now in range(int(rows["scheduled_ns"][20]), int(later["delivered_ns"][20]), 500_000):
+        tokens = [t for t in flow.tokens(both, now, ("onnx:cpu", "onnx:cpu")) if t.frame_id == 20]
+        assert len(tokens) == 1
+        places.append(tokens[0].node)
+    assert places.index("inference") < places.index("classifier")
