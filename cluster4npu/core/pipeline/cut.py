@@ -147,6 +147,18 @@ class Cut:
                     hint="Put an 'Attach classes' node behind the model that sees the crops.",
                 )
 
+    def one_process_problems(self) -> Iterator[Problem]:
+        """Return what cannot be run in one process, where nothing is cut into stages."""
+        for node in self.nodes.values():
+            if isinstance(node, FanOutNode | FanInNode) or node.place is Place.MUX:
+                yield Problem(
+                    "this node works only where every frame is computed",
+                    node=node.id,
+                    found=type(node).title,
+                    allowed="nodes that compute one result of one frame of one source",
+                    hint='Remove it, or set "execution" of the pipeline to "push".',
+                )
+
     def is_cut_off(self, source: str, target: str) -> bool:
         """Tell whether a wire leads from one stage's results per crop into another stage."""
         made = all(port.types[0].kept for port in self.nodes[source].outputs)

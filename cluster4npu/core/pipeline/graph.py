@@ -209,8 +209,7 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     order = TopologicalSorter({n: {s for s, _ in wires[n].values()} for n in wires}).static_order()
     nodes = {node_id: made[node_id] for node_id in order}
     cut = Cut(nodes, wires)
-    if not runs_in_one_process(config):
-        problems += cut.find_problems()
+    problems += cut.one_process_problems() if runs_in_one_process(config) else cut.find_problems()
     if any(p.severity == "error" for p in problems):
         return problems, None
     return problems, Graph(config, nodes, wires, cut)

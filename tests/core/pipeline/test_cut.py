@@ -124,6 +124,12 @@ def test_what_cannot_be_run_is_told_with_its_node(pipeline, node, words):
     assert [p for p in found if p.node == node and words in p.text()], [p.text() for p in found]
 
 
+def test_crops_and_several_sources_are_no_work_for_one_process():
+    for pipeline, node in ((row(SIM, SIM), "crop"), (cameras(synthetic(), devices=SIM), "all")):
+        found = find_problems(pipeline.replace(execution="on_demand"))
+        assert node in {p.node for p in found if "every frame is computed" in p.message}
+
+
 def test_what_can_be_run_has_no_problem():
     for pipeline in (row(SIM, SIM), branches(SIM, SIM), cameras(synthetic(), synthetic(), devices=SIM)):
         assert find_problems(pipeline) == []
