@@ -41,8 +41,6 @@ class Chain:
         self._crops = f"{graph.cut.fans[self._model]}.crops" if self._model in graph.cut.fans else ""
         if not session.needs_input:
             before = [step for step in before if _decides_on_crops(step[0])]
-        # Where a node before the model gave no answer (nothing to cut out), there is nothing to infer either.
-        self._waits_for = self._tensor if session.needs_input else ""
         self._first = [step for step in before if step[0].id not in each]
         self._each_before = [step for step in before if step[0].id in each]
         self._each_after = [step for step in after if step[0].id in each]
@@ -55,19 +53,19 @@ class Chain:
 
         `imports` are the values (NODE.PORT) that earlier stages left. Return all values by NODE.PORT, when the model
         was done (monotonic ns), and how many inputs it got.
-        A value that a node gave no answer for is not among them, nor is what stands behind it.
         """
         values: Values = dict.fromkeys(self._frames, image)
         if imports:
             values |= imports
-        _run(self._first, values)
-        inferred_ns, runs = time.monotonic_ns(), 0
+        if self._first:
+            _run(self._first, values)
         if self._crops:
             inferred_ns, runs = self._compute_each(values)
-        elif not self._waits_for or self._waits_for in values:
+        else:
             values[self._outputs] = self._infer(image, values)
             inferred_ns, runs = time.monotonic_ns(), 1
-        _run(self._last, values)
+        if self._last:
+            _run(self._last, values)
         return values, inferred_ns, runs
 
     def _infer(self, image: np.ndarray, values: Values) -> Outputs:
@@ -126,8 +124,6 @@ def _decides_on_crops(node: WorkerNode) -> bool:
 
 def _run(steps: list[Step], values: Values) -> None:
     for node, wires in steps:
-        if any(key not in values for key in wires.values()):
-            continue  # a node before it gave no answer
         made = node.process({port: values[key] for port, key in wires.items()})
         for port, value in made.items():
             values[f"{node.id}.{port}"] = value

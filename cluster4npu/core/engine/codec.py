@@ -21,17 +21,12 @@ class ResultTooLarge(Exception):
 
 
 def encode(values: Mapping[str, Value], exports: Sequence[str], area: memoryview) -> int:
-    """Write the values of `exports` (NODE.PORT) that are there into `area`; return the bytes used.
-
-    Raises ResultTooLarge.
-    """
+    """Write the values of `exports` (NODE.PORT) into `area`; return the bytes used. Raises ResultTooLarge."""
     at = _COUNT.size
     try:
-        _COUNT.pack_into(area, 0, sum(key in values for key in exports))
+        _COUNT.pack_into(area, 0, len(exports))
         for index, key in enumerate(exports):
-            value = values.get(key)
-            if value is None:
-                continue
+            value = values[key]
             arrays = value.to_arrays()
             _VALUE.pack_into(area, at, index, _KINDS.index(value.kind), len(arrays))
             at += _VALUE.size

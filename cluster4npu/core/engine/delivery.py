@@ -63,7 +63,7 @@ class Deliverer:
 
     def has_room(self) -> bool:
         """Tell whether every sink can take a frame."""
-        return all(outlet.sink.has_room() for outlet in self._route.outlets)
+        return not self._route.outlets or all(outlet.sink.has_room() for outlet in self._route.outlets)
 
     @property
     def is_wanted(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cluster4npu.core.engine.feeder import InlineFeeder, ThreadFeeder
@@ -29,6 +29,7 @@ class Inlet:
     source: Source
     overload: str
     feeder: InlineFeeder | ThreadFeeder
+    stage: int = 0  # the first that its frames go into
     offered: int = 0
     order: deque[Frame] = field(default_factory=deque)
     taken: int = 0
@@ -62,7 +63,7 @@ class Inlet:
 
 
 class Intake:
-    """All sources, and the free slots that they share.
+    """All sources, and the free slots that they share. `free` takes a slot back.
 
     The source that holds the fewest slots is served first: each gets as much as any other, whatever a slow one
     leaves goes to the others, and none waits for a slot behind frames of a faster one.
@@ -73,6 +74,7 @@ class Intake:
         self.waits = 0
         self._ring = ring
         self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
+        self.free = self._free.append
         self._next_id = self._turn = 0
         self._full = False
         self.set_window(window)
@@ -108,10 +110,6 @@ class Intake:
         for inlet in self.inlets:
             inlet.feeder.finish()
 
-    def free(self, slot: int) -> None:
-        """Take a slot back."""
-        self._free.append(slot)
-
     def offer(self, *, urgent: bool) -> None:
         """Give free slots to the feeders: in portions, one wake-up each, unless a worker has nothing left to do."""
         if len(self.inlets) == 1:
@@ -146,10 +144,11 @@ class Intake:
             inlet.offered += 1
             inlet.feeder.offer(self._free.pop())
 
-    def take(self) -> Iterator[Frame]:
-        """Yield the frames that the sources have filled, numbered: one of each in turn, and only for so long that
+    def take(self) -> list[Frame]:
+        """Return the frames that the sources have filled, numbered: one of each in turn, and only for so long that
         the workers need not wait for it."""
         until = time.monotonic_ns() + _READ_NS
+        identify, taken = self._ring.identify, list[Frame]()
         self._turn = (self._turn + 1) % len(self.inlets)
         turns = (*self.inlets[self._turn :], *self.inlets[: self._turn])
         going = True
@@ -159,22 +158,16 @@ class Intake:
                 filled = inlet.feeder.take()
                 if filled is None:
                     continue
+                frame_id = self._next_id
+                generation = identify(filled.slot, frame_id)
+                frame = Frame(filled, frame_id, generation, inlet.stage, inlet.index, inlet.taken)
+                self._next_id = frame_id + 1
                 inlet.offered -= 1
-                frame = Frame(
-                    filled.slot,
-                    self._next_id,
-                    self._ring.identify(filled.slot, self._next_id),
-                    number=inlet.taken,
-                    inlet=inlet.index,
-                    filled=filled,
-                )
-                self._next_id += 1
                 inlet.taken += 1
                 inlet.order.append(frame)
-                yield frame
-                if filled.captured_ns >= until:
-                    return
-                going = True
+                taken.append(frame)
+                going = filled.captured_ns < until
+        return taken
 
 
 def shares(frames: int | None, sources: int) -> list[int | None]:

@@ -74,8 +74,12 @@ class Lane:
         self._depth = dict.fromkeys(active, in_flight or LEAST_IN_FLIGHT)
         self._service_ns: dict[int, float] = {}  # running mean by worker
         self._views: dict[str, WorkerView] = {}
-        self.put = self._pending.append
         self.set_alive()
+
+    def put(self, visits: Sequence[Visit]) -> None:
+        """Let frames wait for a worker."""
+        self.frames += len(visits)
+        self._pending.extend(visits)
 
     @property
     def workers(self) -> int:

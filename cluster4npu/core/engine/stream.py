@@ -60,9 +60,10 @@ class Stream:
         self._deliverer, self._options = deliverer, options
         self.meter = meter
         self._entries = [_entries(lanes, inlet.node_id) for inlet in inlets]
+        for inlet, entries in zip(inlets, self._entries, strict=True):
+            inlet.stage = entries[0].stage.index
         for lane in lanes:
             lane.following = tuple(other for other in lanes if lane.stage.index in other.stage.takes)
-        self._single = len(lanes) == 1
         self._lossy = [inlet for inlet in inlets if inlet.is_lossy]
         self._frames: dict[int, Frame] = {}  # by slot
         slots = ring.layout.slots
@@ -171,12 +172,15 @@ class Stream:
         return windows[largest] + sum(others)
 
     def _take_frames(self) -> None:
-        for frame in self._intake.take():
+        frames = self._intake.take()
+        for frame in frames:
             self._frames[frame.slot] = frame
-            first, others = self._entries[frame.inlet]
-            frame.stage = first.stage.index
-            first.frames += 1
-            first.put(frame)
+        if len(self.lanes) == 1:
+            self.lanes[0].put(frames)
+            return
+        for frame in frames:
+            first, *others = self._entries[frame.inlet]
+            first.put([frame])
             for lane in others:
                 frame.open += 1
                 self._send(frame, lane)
@@ -184,7 +188,7 @@ class Stream:
     def _let_go(self) -> None:
         """Drop what no worker has: all but the newest, or the oldest ones until the source has a slot ahead."""
         for inlet in self._lossy:
-            waiting = [f for f in inlet.order if not any(v.queued_ns for v in (f, *(f.later or ())))]
+            waiting = [f for f in inlet.order if not any(v.queued_ns for v in (f, *f.later))]
             for frame in waiting[:-1]:
                 if inlet.overload != LATEST and self._intake.has_slot_for(inlet):
                     break
@@ -192,7 +196,7 @@ class Stream:
         self._intake.offer(urgent=True)
 
     def _drop(self, inlet: Inlet, frame: Frame) -> None:
-        for visit in (frame, *(frame.later or ())):
+        for visit in (frame, *frame.later):
             self.lanes[visit.stage].drop(visit)
         inlet.order.remove(frame)
         inlet.dropped += 1
@@ -203,9 +207,8 @@ class Stream:
     def _send(self, frame: Frame, lane: Lane) -> None:
         """Let a frame go into one more stage."""
         visit = Visit(frame.slot, frame.frame_id, frame.generation, lane.stage.index)
-        frame.later = [*(frame.later or ()), visit]
-        lane.frames += 1
-        lane.put(visit)
+        frame.later = (*frame.later, visit)
+        lane.put([visit])
 
     # ---- what the pool tells
 
@@ -236,10 +239,14 @@ class Stream:
 
     def _go_on(self, lane: Lane, visits: Sequence[Visit]) -> None:
         """Take frames on from a stage that they have left: into those whose inputs are now there, or to the end."""
+        single = len(self.lanes) == 1
         for visit in visits:
             frame = self._frames[visit.slot]
-            if visit.error and not frame.failure:
-                frame.failure = visit.error if self._single else f"{lane.stage.node_id}: {visit.error}"
+            if single:
+                frame.failure, frame.over = visit.error, True
+                continue
+            if visit.error:
+                frame.failure = frame.failure or f"{lane.stage.node_id}: {visit.error}"
             elif not frame.failure:
                 for following in lane.following:
                     if self._arrive(frame, following):
@@ -339,7 +346,6 @@ class Stream:
             inlet.order.clear()
 
 
-def _entries(lanes: Sequence[Lane], source: str) -> tuple[Lane, tuple[Lane, ...]]:
-    """Return the stage into which a source's frames go first, and the others that they go into at once."""
-    first, *others = (lane for lane in lanes if source in lane.stage.sources and not lane.stage.takes)
-    return first, tuple(others)
+def _entries(lanes: Sequence[Lane], source: str) -> tuple[Lane, ...]:
+    """Return the stages into which a source's frames go first."""
+    return tuple(lane for lane in lanes if source in lane.stage.sources and not lane.stage.takes)

@@ -173,7 +173,7 @@ class LoadedStage:
         start = time.perf_counter()
         values, *_ = self._chain.compute(blank, imports)
         first_ms = (time.perf_counter() - start) * 1e3
-        size = codec.encoded_size({key: values[key] for key in self._stage.exports if key in values})
+        size = codec.encoded_size({key: values[key] for key in self._stage.exports})
         open_shape = any(None in shape for shape in self.session.info.output_shapes)
         return first_ms, max(4 * size, 2**20) if open_shape else max(
             size, _LEAST_RESULT
