@@ -69,7 +69,7 @@ class Reporter:
         self._last_made, self._last_s = made, now_s
         values = [self._period_ms.popleft() for _ in range(len(self._period_ms))]
         ranks = [float(v) for v in np.percentile(values, [50, 95, 99])] if values else [None] * 3
-        late = self._running.reader.late
+        late = self._late()
         return MetricsSnapshot(
             elapsed_s=now_s,
             state=state,
@@ -101,12 +101,12 @@ class Reporter:
         """Return how the run ended."""
         now_s = self._now_s()
         made = self._running.counts()[self._running.plan.source].computes
-        reader = self._running.reader
+        reader, late = self._running.reader, self._late()
         total = sum(model.frames for model in self._models.values())
         return RunSummary(
-            frames_in=made + reader.late,
+            frames_in=made + late,
             frames_out=made,
-            frames_dropped=reader.late,
+            frames_dropped=late,
             frames_failed=0,
             fps=made / now_s if now_s else 0.0,
             wall_s=now_s,
@@ -119,7 +119,7 @@ class Reporter:
             simulated=self._running.plan.simulated,
             execution=self._running.plan.config.execution,
             reconnects=reader.reconnects,
-            frames_not_asked=max(0, reader.offered - reader.late - made),
+            frames_not_asked=max(0, reader.offered - late - made),
             modes=tuple(summarize(p) for p in self._running.periods.all(now_s) if p.seconds > 0),
         )
 
@@ -130,6 +130,10 @@ class Reporter:
         return RunSummary(
             0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, "", plan.simulated, execution=plan.config.execution
         )
+
+    def _late(self) -> int:
+        """Return the frames that were lost. On demand a beat that falls out loses none: each ask gets the newest."""
+        return self._running.reader.late if self._running.plan.style == "push" else 0
 
     def _now_s(self) -> float:
         return self._running.elapsed_s if self._end_s is None else self._end_s
