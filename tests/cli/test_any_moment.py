@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.cli.test_interrupt import started
-from tests.distribution import show
+from tests.distribution import show, soak
 
 JUMPS = """
 import os, pathlib, random, time
@@ -26,7 +26,7 @@ time.time = lambda: _true() + _draw.choice((-3600, 0, 3600))
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 @pytest.mark.parametrize("seed", [15])
-@pytest.mark.parametrize("times", [3, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])])
+@pytest.mark.parametrize("times", [3, soak(500, hours=2)])
 def test_a_signal_at_any_moment(cli_env, quick: Path, tmp_path: Path, times: int, seed: int) -> None:
     draw = random.Random(seed)
     out_s, codes = [], []

@@ -22,7 +22,7 @@ from onnx import TensorProto, helper
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerBack, WorkerFailed
 from cluster4npu.core.pipeline.config import EdgeConfig, PipelineConfig
-from tests.distribution import show
+from tests.distribution import show, soak
 
 SIZE = 32
 
@@ -116,7 +116,7 @@ def check(config: PipelineConfig, results, summary) -> None:
     np.testing.assert_allclose(got[: len(period), 1:], period[:, 1:], rtol=0, atol=1e-5)
 
 
-KILLS = [5, pytest.param(1000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+KILLS = [5, soak(1000)]
 
 
 @pytest.mark.parametrize("seed", [7])
@@ -136,7 +136,7 @@ def test_random_workers_killed_again_and_again(computing, kills, seed):
     assert summary.restarts == kills == len(told)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("kills", [2, soak(200)])
 def test_all_workers_killed_at_once(computing, kills):
     def kill_all(pids: list[int]) -> int:
         if len(pids) < 2:
@@ -152,7 +152,7 @@ def test_all_workers_killed_at_once(computing, kills):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
-@pytest.mark.parametrize("stops", [1, pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("stops", [1, soak(100)])
 def test_a_stopped_worker_is_replaced_and_never_heard_again(computing, stops):
     def stop_one(pids: list[int]) -> int:
         if len(pids) < 2:
@@ -166,9 +166,7 @@ def test_a_stopped_worker_is_replaced_and_never_heard_again(computing, stops):
     assert [("no progress" in e.reason) for e in told] == [True] * stops
 
 
-@pytest.mark.parametrize(
-    "cycles", [12, pytest.param(10_000, marks=[pytest.mark.soak, pytest.mark.timeout(36_000)])]
-)
+@pytest.mark.parametrize("cycles", [12, soak(10_000, hours=10)])
 def test_starting_and_stopping_leaves_nothing_open(make_pipeline, cycles):
     process = psutil.Process()
     count = process.num_fds if hasattr(process, "num_fds") else process.num_handles

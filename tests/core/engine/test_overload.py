@@ -16,6 +16,7 @@ from cluster4npu.core.engine.overload import feed_plan
 from cluster4npu.core.errors import InputError, RunFailed
 from tests.backends.models import fails_on_light
 from tests.core.nodes.media import make, write_video
+from tests.distribution import soak
 
 MS, FPS = 20, 200  # a device of 50 frames/s and a source of 200
 
@@ -38,9 +39,7 @@ def watch(config, options):
 
 
 @pytest.mark.parametrize("overload", ["block", "drop_oldest", "latest"])
-@pytest.mark.parametrize(
-    "frames", [120, pytest.param(20_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
-)
+@pytest.mark.parametrize("frames", [120, soak(20_000)])
 def test_a_source_faster_than_the_devices(make_pipeline, overload, frames):
     options = RunOptions(
         frames=frames, target_fps=FPS, overload=overload, calibration="never", results=True, traces=True

@@ -15,7 +15,7 @@ from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, SourceC
 from cluster4npu.core.errors import RunFailed
 from tests.core.nodes.media import make
 from tests.core.nodes.stream_server import StreamServer, is_whole
-from tests.distribution import show
+from tests.distribution import show, soak
 
 SIZES = ((48, 64), (24, 32), (96, 128), (60, 40))
 SILENT_S = 0.4
@@ -49,7 +49,7 @@ def trouble(camera: StreamServer, kind: str, draw: random.Random) -> float:
 
 
 @pytest.mark.parametrize("seed", [12])
-@pytest.mark.parametrize("times", [8, pytest.param(500, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("times", [8, soak(500)])
 def test_it_connects_again_and_no_frame_has_a_wrong_shape(
     camera: StreamServer, times: int, seed: int
 ) -> None:
