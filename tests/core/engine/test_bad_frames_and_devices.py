@@ -135,13 +135,3 @@ def has_ended(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def test_seconds_do_not_wait_for_a_worker_that_hangs(make_pipeline):
-    options = RunOptions(seconds=0.5, calibration="never")
-    with Engine(make_pipeline("sim:a?ms=5&hang_at=10"), options) as run:
-        begun = next(event for event in run.events() if isinstance(event, Started)) and time.monotonic()
-        summary = run.wait(25)
-    assert time.monotonic() - begun < 15  # 2.5 s, and room for a loaded machine; the frame's timeout is 30 s
-    assert summary.frames_dropped > 0 and any("not finished in time" in w for w in summary.warnings)
-    assert summary.frames_in == summary.frames_out + summary.frames_dropped
