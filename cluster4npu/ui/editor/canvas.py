@@ -50,6 +50,7 @@ class Canvas(Wiring):
         self.scene().setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._config = PipelineConfig()
         self._shown: dict[str, NodeConfig] = {}
+        self._edges: tuple[EdgeConfig, ...] | None = ()  # that are drawn; None: a gesture has touched them
         self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
@@ -71,20 +72,26 @@ class Canvas(Wiring):
         """Bring the picture in line with this config; what has not changed is not touched."""
         self._config = config
         signatures = _signatures(config)
-        for node_id in [n for n, item in self.items_by_id.items() if item.signature != signatures.get(n)]:
+        dropped = [n for n, item in self.items_by_id.items() if item.signature != signatures.get(n)]
+        for node_id in dropped:
             self._drop_node(node_id)
         self._show_nodes(config.nodes, signatures)
-        wanted = dict.fromkeys(config.edges)
-        for edge in [e for e, wire in self.wires.items() if e not in wanted or wire.scene() is None]:
-            self._drop_wire(edge)
-        for edge in wanted:
-            if edge not in self.wires:
-                self._add_wire(edge)
+        if config.edges != self._edges or dropped:
+            self._show_wires(config.edges)
         self.boxes.show(config.boxes)
         self._hint.setVisible(not config.nodes and not config.boxes)
         self._extent = self._whole()
         self.minimap.forget()
         self._show_seen()
+
+    def _show_wires(self, edges: tuple[EdgeConfig, ...]) -> None:
+        wanted = dict.fromkeys(edges)
+        for edge in [e for e, wire in self.wires.items() if e not in wanted or wire.scene() is None]:
+            self._drop_wire(edge)
+        for edge in wanted:
+            if edge not in self.wires:
+                self._add_wire(edge)
+        self._edges = edges
 
     def _show_nodes(self, nodes: Sequence[NodeConfig], signatures: Mapping[str, Signature]) -> None:
         """Add and change items; wires of nodes that have moved are led once, at the end."""
@@ -223,8 +230,8 @@ class Canvas(Wiring):
         """Return the area of all nodes and boxes."""
         left = top = float("inf")
         right = bottom = float("-inf")
-        for item in self.items_by_id.values():
-            (x, y), (width, height) = item.place, item.size
+        for entry in self._shown.values():
+            (x, y), (width, height) = entry.position, self.items_by_id[entry.id].size
             left, top = min(left, x), min(top, y)
             right, bottom = max(right, x + width), max(bottom, y + height)
         area = QRectF(left, top, right - left, bottom - top) if self.items_by_id else QRectF()
@@ -241,6 +248,7 @@ class Canvas(Wiring):
     # --- gestures ---
 
     def show_again(self) -> None:
+        self._edges = None
         self.show_config(self._config)
 
     def event(self, event: QEvent) -> bool:

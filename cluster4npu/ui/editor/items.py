@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
@@ -157,20 +158,18 @@ class Wire(PipeItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        c = theme.colors()
         chosen = self.isSelected()
-        color = QColor(c.accent if chosen else c.port(self.kind))
         lit = chosen or self._active or self._highlight
-        source, target = self._output_port, self._input_port
-        if source is not None and target is not None and (source.node.faint or target.node.faint):
-            color.setAlpha(90)
-        if painter.worldTransform().m11() < _FAR and source is not None and target is not None:
-            pen = QPen(color, 2.0 if lit else 1.0)
-            pen.setCosmetic(True)
-            painter.setPen(pen)
+        if painter.worldTransform().m11() < _FAR:
+            painter.setPen(_far_pen(theme.colors().accent if chosen else theme.colors().port(self.kind), lit))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.drawLine(self._ends)
             return
+        c = theme.colors()
+        color = QColor(c.accent if chosen else c.port(self.kind))
+        source, target = self._output_port, self._input_port
+        if source is not None and target is not None and (source.node.faint or target.node.faint):
+            color.setAlpha(90)
         pen = QPen(color, _WIRE_WIDTH + 1.5 if lit else _WIRE_WIDTH)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
@@ -190,3 +189,10 @@ class Wire(PipeItem):
         if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
             self.update()
         return value
+
+
+@cache
+def _far_pen(color: str, lit: bool) -> QPen:
+    pen = QPen(QColor(color), 2.0 if lit else 1.0)
+    pen.setCosmetic(True)
+    return pen
