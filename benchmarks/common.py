@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from cluster4npu import Engine, PipelineConfig, RunOptions, RunSummary
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
 
@@ -26,8 +28,16 @@ def machine() -> str:
 
 def tell(figure: str, value: float, reach: float, **more: object) -> bool:
     """Print one figure and whether it is reached; return that."""
-    reached = value >= reach
-    line = {"figure": figure, "value": round(value, 4), "reach": reach, "reached": reached, **more}
+    return _tell(figure, value, value >= reach, {"reach": reach, **more})
+
+
+def tell_at_most(figure: str, value: float, limit: float, **more: object) -> bool:
+    """Print one figure and whether it stays within its limit; return that."""
+    return _tell(figure, value, value <= limit, {"at_most": limit, **more})
+
+
+def _tell(figure: str, value: float, reached: bool, more: dict[str, object]) -> bool:
+    line = {"figure": figure, "value": round(value, 4), "reached": reached, **more}
     print(json.dumps(line), flush=True)
     return reached
 
@@ -37,12 +47,15 @@ def median(values: Sequence[float]) -> float:
     return float(statistics.median(values))
 
 
-def null_pipeline(*devices: str, height: int = 480, width: int = 640) -> PipelineConfig:
+def null_pipeline(
+    *devices: str, height: int = 480, width: int = 640, pattern: str = "moving"
+) -> PipelineConfig:
     """Return synthetic frames through a model that does nothing, counted at the end."""
+    source: dict[str, JsonValue] = {"width": width, "height": height, "pattern": pattern}
     return PipelineConfig(
         name="null",
         nodes=(
-            NodeConfig(id="source", type="synthetic", params={"width": width, "height": height}),
+            NodeConfig(id="source", type="synthetic", params=source),
             NodeConfig(id="preprocess", type="preprocess"),
             NodeConfig(id="inference", type="inference", params={"devices": list(devices)}),
             NodeConfig(id="preview", type="preview"),
@@ -54,6 +67,12 @@ def null_pipeline(*devices: str, height: int = 480, width: int = 640) -> Pipelin
             EdgeConfig(source="inference.outputs", target="preview.result"),
         ),
     )
+
+
+def stamped_pipeline(height: int, width: int, workers: int = 2) -> PipelineConfig:
+    """Return frames that are produced in the slot (a number at both ends), checked by a model that does nothing."""
+    devices = [f"sim:null?ms=0&check=true#{n}" for n in range(1, workers + 1)]
+    return null_pipeline(*devices, height=height, width=width, pattern="stamp")
 
 
 def run(pipeline: PipelineConfig, options: RunOptions) -> RunSummary:

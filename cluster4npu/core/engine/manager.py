@@ -414,6 +414,8 @@ class Manager:
                 raise sink.error
 
     def _report(self, stream: Stream, state: str) -> None:
+        if not self._options.metrics:
+            return
         assert self._pool is not None and self._ring is not None
         self._host.update([os.getpid(), *self._pids()])
         slots = self._ring.layout.slots

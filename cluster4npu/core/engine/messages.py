@@ -42,6 +42,7 @@ class RunOptions:
     results_file: str | None = None
     traces: bool = False
     live_traces: bool = False
+    metrics: bool = True  # tell a MetricsSnapshot four times a second
     hold: bool = False
     ring_slots: int | None = None
     in_flight: int | None = None  # frames sent ahead to each worker; None: as many as keep it busy

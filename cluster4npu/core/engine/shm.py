@@ -103,6 +103,11 @@ def no_room(size: int, error: OSError | None = None) -> RunFailed:
     )
 
 
+def segments() -> list[str]:
+    """Return the names of all segments of this user that have been made and not removed."""
+    return sorted(marker.name for marker in _marker_folder().glob(f"{_PREFIX}_*"))
+
+
 def sweep(pid: int | None = None) -> list[str]:
     """Remove the segments of processes that live no more (or of `pid`, known to be dead); return their names.
 

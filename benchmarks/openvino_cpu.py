@@ -1,0 +1,129 @@
+"""A detector end to end on OpenVINO's CPU device, against OpenVINO's own THROUGHPUT mode on inference alone, in turn.
+
+    python -m benchmarks.openvino_cpu [--turns 5] [--seconds 8] [--workers N] [--precision fp32]
+
+Ours decodes a 1080p clip, letterboxes, infers, decodes the boxes and suppresses overlaps; the peer only infers, on one
+picture again and again. Both compute in what OpenVINO chooses by itself here, or in
+`--precision`. The detector has random weights and the cost of a small YOLO (`benchmarks/detector.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import openvino
+
+from benchmarks import detector
+from benchmarks.common import machine, median, run, tell
+from cluster4npu import PipelineConfig, RunOptions
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
+
+REACH = 0.93
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+HEIGHT, WIDTH, FRAMES = 1080, 1920, 120
+
+
+def clip(path: Path) -> None:
+    """Write a clip of soft moving shapes."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30, (WIDTH, HEIGHT))
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8), (0, 0), 9)
+    for number in range(FRAMES):
+        writer.write(np.roll(scene, 6 * number, axis=1))
+    writer.release()
+
+
+def pipeline(model: Path, video: Path, devices: list[str]) -> PipelineConfig:
+    """Return the clip through the detector, its boxes counted."""
+    nodes = (
+        NodeConfig(id="source", type="video_file", params={"path": str(video), "loop": True}),
+        NodeConfig(id="preprocess", type="preprocess"),
+        NodeConfig(id="inference", type="inference", params={"model": str(model), "devices": [*devices]}),
+        NodeConfig(id="detections", type="detections"),
+        NodeConfig(id="count", type="count"),
+    )
+    wires = {
+        "source.frame": "preprocess.frame",
+        "preprocess.tensor": "inference.tensor",
+        "inference.outputs": "detections.outputs",
+        "detections.detections": "count.result",
+    }
+    edges = tuple(EdgeConfig(source=source, target=target) for source, target in wires.items())
+    return PipelineConfig(name="detector", nodes=nodes, edges=edges)
+
+
+def compiled_for_throughput(model: Path, precision: str | None) -> Any:
+    """Return the model compiled in THROUGHPUT mode."""
+    settings = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    if precision:
+        settings["INFERENCE_PRECISION_HINT"] = HINTS[precision]
+    return openvino.Core().compile_model(str(model), "CPU", settings)
+
+
+def chosen_precision(model: Path) -> str:
+    """Return what OpenVINO computes in when it is not told."""
+    hint = compiled_for_throughput(model, None).get_property("INFERENCE_PRECISION_HINT").to_string()
+    return next((ours for ours, theirs in HINTS.items() if theirs == hint), "fp32")
+
+
+def throughput(model: Path, precision: str, seconds: float) -> float:
+    """Return the frames/s of OpenVINO's own asynchronous queue in THROUGHPUT mode."""
+    compiled = compiled_for_throughput(model, precision)
+    requests = openvino.AsyncInferQueue(compiled)
+    picture = np.random.default_rng(0).random((1, 3, detector.SIZE, detector.SIZE), np.float32)
+    done = 0
+
+    def count(_request: object, _data: object) -> None:
+        nonlocal done
+        done += 1
+
+    requests.set_callback(count)
+    for _ in range(3 * len(requests)):
+        requests.start_async({0: picture})
+    requests.wait_all()
+    done, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        requests.start_async({0: picture})
+    requests.wait_all()
+    return done / (time.perf_counter() - begin)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--precision", choices=HINTS)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model, video = Path(folder, "detector.onnx"), Path(folder, "clip.mp4")
+        print(
+            f"# {machine()}; detector of {detector.build(model)} parameters at {detector.SIZE} x {detector.SIZE}"
+        )
+        clip(video)
+        precision = given.precision or chosen_precision(model)
+        devices = [f"openvino:cpu?precision={precision}#{n}" for n in range(1, given.workers + 1)]
+        what = pipeline(model, video, devices)
+        ours, theirs = [], []
+        for turn in range(given.turns):
+            for part in ("ours", "theirs") if turn % 2 == 0 else ("theirs", "ours"):
+                if part == "ours":
+                    ours.append(run(what, RunOptions(seconds=given.seconds)).fps)
+                else:
+                    theirs.append(throughput(model, precision, given.seconds))
+    fps = {"ours": [round(v, 2) for v in ours], "openvino THROUGHPUT": [round(v, 2) for v in theirs]}
+    ratio = median([a / b for a, b in zip(ours, theirs, strict=True)])
+    return 0 if tell("end to end over inference alone", ratio, REACH, precision=precision, fps=fps) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
