@@ -143,7 +143,7 @@ def test_a_video_without_frames(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_problem_before_anything_runs(tmp_path: Path) -> None:
     (problem,) = make("video_file", base=tmp_path, path="gone.mp4").problems()
     assert problem.found == str(tmp_path / "gone.mp4")
-    assert "--set mine.path=" in problem.hint
+    assert problem.option == "--set mine.path=PATH"
     (problem,) = make("video_file").problems()
     assert "no video file" in problem.message
     (problem,) = make("video_file", path=str(tmp_path)).problems()
