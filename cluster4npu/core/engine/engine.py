@@ -211,7 +211,8 @@ class Run:
         """Yield every delivered frame's results in order until the run is over; raises the run's error.
 
         A frame that failed comes too, with its reason in `error` and no values. Arrays are the caller's own. The run
-        waits for a reader that falls behind. Raises InputError when the options do not ask for results.
+        does not wait for a reader that falls behind: what he has not read is kept in memory. Raises InputError when
+        the options do not ask for results.
         """
         if not self._has_results:
             hint = "Run with RunOptions(results=True), or make the Engine without options."
