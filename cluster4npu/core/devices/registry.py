@@ -25,7 +25,6 @@ _KEY = re.compile("[a-z][a-z0-9_]*")
 _BROKEN_UNIT = "unknown"  # of the one device that stands for a backend that is broken
 
 
-@cache
 def backends() -> dict[str, Backend]:
     """Return one object of every backend by key. A third party's that fails to import is left out (see `broken`)."""
     return _discover()[0]
