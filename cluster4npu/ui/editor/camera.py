@@ -10,7 +10,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.editor.qt_shim import NodeViewer
 
 _GRID = 24
-_MARGIN = 28.0
+_MARGIN = 48.0  # also room for the figures over a node during a run
 _ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
 
 
