@@ -205,11 +205,14 @@ class PerformanceOverlayWidget(QWidget):
 
 
 def words(figures: NodeFigures) -> str:
-    """Return a node's figures in words: what is wrong, time a frame, rate, and how full its queue is."""
+    """Return a node's figures in words: what is wrong, time a frame, rate, and how full its queue is.
+
+    Beside a word of alarm the queue stands only as the bar, so that the words keep clear of the next node's.
+    """
     parts = [figures.alarm] if figures.alarm else []
     parts += [f"{figure(figures.ms)} ms"] if figures.ms is not None else []
     parts += [f"{figure(figures.fps)} FPS"] if figures.fps is not None else []
-    parts += [f"queue {figures.fill:.0%}"] if figures.fill is not None else []
+    parts += [f"queue {figures.fill:.0%}"] if figures.fill is not None and not figures.alarm else []
     return " · ".join(parts)
 
 
