@@ -53,14 +53,13 @@ def draw_all(app: QApplication, folder: Path) -> list[Path]:
 
 
 def _start(app: QApplication, window: MainWindow, folder: Path) -> list[Path]:
-    kept = [folder / name for name in ("warehouse_camera.json", "digits_two_workers.json")]
-    with tempfile.TemporaryDirectory() as temporary:
-        for path in kept:
-            saved = Path(temporary) / path.name
-            PipelineTemplates.get("simulated").save(saved)
-            window.preferences.remember(saved)
-        window.show_start_page()
-        pictures = _both(app, window, folder, "start")
+    pipelines = Path.home() / "Pipelines"
+    pipelines.mkdir()
+    for name in ("warehouse_camera.json", "digits_two_workers.json"):
+        PipelineTemplates.get("simulated").save(pipelines / name)
+        window.preferences.remember(pipelines / name)
+    window.show_start_page()
+    pictures = _both(app, window, folder, "start")
     for path in window.preferences.recent:
         window.preferences.forget(path)
     return pictures
@@ -159,7 +158,9 @@ def main() -> int:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data:
-        os.environ["CLUSTER4NPU_DATA"] = data
+        home = Path(data) / "home"  # nothing of the person who draws them stands in the pictures
+        home.mkdir()
+        os.environ.update(CLUSTER4NPU_DATA=data, HOME=str(home), USERPROFILE=str(home))
         hush_offscreen()
         try:
             pictures = draw_all(make_application(), folder)

@@ -5,60 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from cluster4npu.templates import PipelineTemplates, TemplateInfo
+from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
-from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
+from cluster4npu.ui.template_cards import CardGrid, TemplateCard, words
 
-_CARD_COLUMNS = 2
-_LEFT_PX = 360
-_CARD_PX = 300
-
-
-class TemplateCard(QPushButton):
-    """A large button with a template's title and description."""
-
-    def __init__(self, info: TemplateInfo, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.key = info.key
-        self.setObjectName("TemplateCard")
-        self.setAccessibleName(f"Template {info.title}")
-        self.setAccessibleDescription(info.description)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        title = _words(info.title, "heading")
-        text = _words(info.description, "muted")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.addWidget(title)
-        layout.addWidget(_words(info.use_case, ""))
-        layout.addWidget(text)
-        layout.addStretch(1)
-        word = ("try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
-        layout.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignLeft)
-
-    def sizeHint(self) -> QSize:
-        layout = self.layout()
-        assert layout is not None
-        return QSize(_CARD_PX, layout.totalHeightForWidth(max(self.width(), _CARD_PX)))
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
+_LEFT_PX = 280
+_PAGE_PX = 1400
 
 
 class RecentRow(QWidget):
@@ -73,7 +38,7 @@ class RecentRow(QWidget):
         self.open.setToolTip(str(path))
         self.open.setAccessibleName(f"Open {path.name}" if exists else f"{path.name} is missing")
         name = ElidedLabel(path.name if exists else f"{path.name} (missing)")
-        place = ElidedLabel(str(path.parent))
+        place = ElidedLabel(_short(path.parent))
         place.setProperty("role", "muted")
         inside = QVBoxLayout(self.open)
         inside.setContentsMargins(8, 4, 8, 4)
@@ -124,11 +89,11 @@ class StartPage(QScrollArea):
         columns.addLayout(self._left())
         columns.addLayout(self._right(), 1)
         inside = QWidget()
-        inside.setMaximumWidth(1160)
+        inside.setMaximumWidth(_PAGE_PX)
         page = QVBoxLayout(inside)
         page.setContentsMargins(32, 28, 32, 24)
-        page.addWidget(_words("Cluster4NPU", "title"))
-        page.addWidget(_words("Run one model on all your devices at once, and see what you gain.", "muted"))
+        page.addWidget(words("Cluster4NPU", "title"))
+        page.addWidget(words("Run one model on all your devices at once, and see what you gain.", "muted"))
         page.addSpacing(20)
         page.addLayout(columns)
         page.addStretch(1)
@@ -155,20 +120,16 @@ class StartPage(QScrollArea):
             row.remove.clicked.connect(lambda _=False, p=path: self.file_forgotten.emit(p))
             self._recent.addWidget(row)
         if not paths:
-            self._recent.addWidget(_words("Pipelines that you save or open are listed here.", "muted"))
+            self._recent.addWidget(words("Pipelines that you save or open are listed here.", "muted"))
 
     def show_templates(self) -> None:
         """List the templates as they are now."""
+        self.cards = {info.key: TemplateCard(info) for info in PipelineTemplates.catalogue()}
         for card in self.cards.values():
-            self._grid.removeWidget(card)
-            card.deleteLater()
-        self.cards = {}
-        for index, info in enumerate(PipelineTemplates.catalogue()):
-            card = self.cards[info.key] = TemplateCard(info)
-            card.clicked.connect(lambda _=False, key=info.key: self.template_chosen.emit(key))
-            if info.own:
+            card.clicked.connect(lambda _=False, key=card.key: self.template_chosen.emit(key))
+            if card.info.own:
                 self._add_menu(card)
-            self._grid.addWidget(card, index // _CARD_COLUMNS, index % _CARD_COLUMNS)
+        self._grid.show_cards(list(self.cards.values()))
 
     def _add_menu(self, card: TemplateCard) -> None:
         """Let the user share and remove a template of their own (menu key, or right click)."""
@@ -181,12 +142,12 @@ class StartPage(QScrollArea):
     def _left(self) -> QVBoxLayout:
         left = QVBoxLayout()
         left.setSpacing(8)  # a layout takes the spacing of the one around it
-        left.addWidget(_words("Start", "heading"))
+        left.addWidget(words("Start", "heading"))
         for button in (self.wizard, self.example, self.open, self.empty):
             button.setFixedWidth(_LEFT_PX)
             left.addWidget(button)
         left.addSpacing(20)
-        left.addWidget(_words("Recent", "heading"))
+        left.addWidget(words("Recent", "heading"))
         left.addLayout(self._recent)
         left.addStretch(1)
         return left
@@ -194,11 +155,10 @@ class StartPage(QScrollArea):
     def _right(self) -> QVBoxLayout:
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(_words("Templates", "heading"))
-        self._grid = QGridLayout()
-        self._grid.setSpacing(12)
+        right.addWidget(words("Templates", "heading"))
+        self._grid = CardGrid()
         self.show_templates()
-        right.addLayout(self._grid)
+        right.addWidget(self._grid)
         right.addStretch(1)
         return right
 
@@ -213,18 +173,12 @@ class StartPage(QScrollArea):
     def _dress(self) -> None:
         c = theme.colors()
         self.setStyleSheet(f"""
-            #TemplateCard {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px;
-                             padding: 0; }}
-            #TemplateCard:hover, #TemplateCard:focus {{ border: 2px solid {c.accent}; }}
             #RecentFile {{ background: transparent; border: 1px solid transparent; border-radius: 4px; }}
             #RecentFile:hover, #RecentFile:focus {{ background: {c.surface}; border-color: {c.accent}; }}
         """)
 
 
-def _words(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setProperty("role", role)
-    label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-    return label
+def _short(folder: Path) -> str:
+    """Return a folder as people write it: `~` for their own."""
+    home = Path.home()
+    return str(Path("~") / folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)

@@ -109,12 +109,9 @@ class PerformanceDashboard(QWidget):
         self._recent.clear()
         self._rates.clear()
         self._pages.setCurrentIndex(1)
+        if self.tabs.currentWidget() is self.compare:  # where the last benchmark ended
+            self.tabs.setCurrentIndex(0)
         self.show_state("starting")
-
-    def show_live(self) -> None:
-        """Bring the page of the run and its first charts to the front."""
-        self._pages.setCurrentIndex(1)
-        self.tabs.setCurrentIndex(0)
 
     def show_compare(self) -> None:
         """Bring single against parallel to the front."""

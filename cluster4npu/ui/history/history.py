@@ -261,7 +261,7 @@ class HistoryPage(QWidget):
         splitter.addWidget(side)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
-        splitter.setSizes([655, 517])
+        splitter.setSizes([845, 557])
         splitter.setChildrenCollapsible(False)
         return splitter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 
 COLUMNS = ("Date", "Pipeline", "Kind", "Frames/s", "Speedup", "Valid", "Source", "Devices")
-_FPS, _SPEEDUP, _VALID, _SOURCE = 3, 4, 5, 6
+_FPS, _SPEEDUP, _VALID, _SOURCE, _DEVICES = 3, 4, 5, 6, 7
 _RIGHT = {_FPS, _SPEEDUP}
 
 
@@ -34,8 +35,14 @@ def texts(row: RunRow) -> tuple[str, ...]:
         "\N{EN DASH}" if row.speedup is None or not row.valid else f"{row.speedup:.2f}x",
         "yes" if row.valid else "INVALID",
         "SIMULATED" if row.simulated else "measured",
-        ", ".join(row.devices),
+        together(row.devices),
     )
+
+
+def together(devices: Sequence[str]) -> str:
+    """Return devices in few words: `onnx:cpu, onnx:cpu#2` is `2 x onnx:cpu`."""
+    counts = Counter(device.partition("#")[0] for device in devices)
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
 
 
 class RunsModel(QAbstractTableModel):
@@ -90,7 +97,7 @@ class RunsModel(QAbstractTableModel):
     def _fits(self, row: RunRow) -> bool:
         if not self._also(row):
             return False
-        text = " ".join((*self._texts[row.id], row.id, row.headline)).casefold()
+        text = " ".join((*self._texts[row.id], *row.devices, row.id, row.headline)).casefold()
         return all(word in text for word in self._words)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
@@ -112,6 +119,8 @@ class RunsModel(QAbstractTableModel):
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self._texts[row.id][column]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return ", ".join(row.devices) if column == _DEVICES else self._texts[row.id][column]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:

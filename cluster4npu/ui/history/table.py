@@ -9,7 +9,7 @@ from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (124, 100, 94, 76, 74, 76, 98, 48)
+_WIDTHS = (128, 160, 80, 74, 72, 66, 92, 48)  # px; the last takes what is left
 
 
 class RunsTable(QTableView):

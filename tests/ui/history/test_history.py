@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.store import DeviceRecord, PipelineRecord, ResultRecord, RunRecord, Store
 from cluster4npu.ui.history.history import EMPTY, HistoryPage
+from cluster4npu.ui.history.rows import together
 from tests.ui.dialogs.test_comparison import result
 
 NASTY = "<b>bold</b> " + "long " * 36
@@ -292,3 +293,7 @@ def test_lists_narrow_the_runs_and_the_trend_is_beside_them(qtbot: QtBot, store_
     page.show_run(ids[0])
     qtbot.waitUntil(lambda: page.run_id == ids[0], timeout=20_000)
     assert page.model.rowCount() == 5
+
+
+def test_workers_of_one_device_are_told_in_few_words() -> None:
+    assert together(("onnx:cpu", "onnx:cpu#2", "sim:gpu")) == "2 x onnx:cpu, sim:gpu"
