@@ -95,10 +95,18 @@ def test(arguments: list[str]) -> int:
     prepare()
     checks = check([])
     say("\nTesting")
-    code = pytest(*arguments)
+    code = pytest(*arguments) if arguments else all_tests()
     if code == 0 and checks != 0:
         say("The tests passed, but not all checks: see above the tests.")
     return code or checks
+
+
+def all_tests() -> int:
+    """Run the tests that may share the machine side by side, then the others one after the other."""
+    workers = min(4, os.cpu_count() or 1)
+    beside = pytest("-m", "not soak and not alone", "-n", str(workers), "--dist=worksteal", "-q")
+    say("\nTests that need the machine for themselves")
+    return pytest("-m", "alone and not soak", "-q") or beside
 
 
 def pytest(*arguments: str) -> int:
