@@ -216,7 +216,7 @@ class Workspace(QMainWindow):
             [190, right, right],
             Qt.Orientation.Horizontal,
         )
-        bottom = min(380, max(290, round(height * 0.36)))
+        bottom = min(390, max(290, round(height * 0.38)))
         self.resizeDocks([docks["Dashboard"]], [bottom], Qt.Orientation.Vertical)
         preview = round(right * 0.72)
         self.resizeDocks(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PILL_PX, _GAP_PX, _TOKEN_PX = 20.0, 4.0, 5.0
 _TELL_PX = 64.0  # a node narrower than this on the screen has room for a number only
+_WIRE_PX = 32.0  # so much of a wire stays in sight beside its rate, or the rate is left out
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
 
 
@@ -73,6 +74,7 @@ class PerformanceOverlayWidget(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._draw_tokens(painter)  # words stay readable while frames pass behind them
         taken = self._pills(painter)
         for edge, rate in self.figures.wires.items():
             self._draw_rate(painter, edge, rate, taken)
@@ -82,6 +84,8 @@ class PerformanceOverlayWidget(QWidget):
                 place = self._on_screen(item.sceneBoundingRect())
                 if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
                     self._draw_node(painter, place, figures)
+
+    def _draw_tokens(self, painter: QPainter) -> None:
         for token in self.tokens:
             at = self.place_of(token)
             if at is not None:
@@ -156,7 +160,7 @@ class PerformanceOverlayWidget(QWidget):
         text = f"{figure(rate)}/s"
         metrics = QFontMetricsF(_font(painter))
         width = metrics.horizontalAdvance(text) + 10
-        if path.length() * zoom < width + 16:
+        if path.length() * zoom < width + _WIRE_PX:
             return
         pill = QRectF(0, 0, width, _PILL_PX - 4)
         pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(0.5))))
