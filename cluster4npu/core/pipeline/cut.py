@@ -8,7 +8,7 @@ frame's pixels are. What depends on models that do not depend on each other is j
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes.base import FanInNode, FanOutNode, JoinNode, Node, Place
@@ -292,9 +292,7 @@ class Cut:
     def _with_exports(self, cut: StageCut, asked: Iterable[str]) -> StageCut:
         own = {cut.node_id, *cut.after}
         exports = tuple(sorted(k for k in asked if k.split(".")[0] in own))
-        return StageCut(
-            cut.node_id, cut.before, cut.after, cut.each, cut.imports, exports, cut.frames, cut.sources
-        )
+        return replace(cut, exports=exports)
 
     def _at(self, place: Place) -> Iterator[Node]:
         return (node for node in self.nodes.values() if node.place is place)

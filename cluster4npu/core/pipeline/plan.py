@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -15,6 +15,7 @@ from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInval
 from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.cut import StageCut
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.rates import no_devices_to_compare, runs_in_one_process
 from cluster4npu.core.settings import resolve_path
@@ -34,24 +35,11 @@ class PoolMember:
 
 
 @dataclass(frozen=True, slots=True)
-class StagePlan:
-    """The nodes around one inference node, in order, all run inside its workers.
-
-    `each` are those nodes that run once for every crop. `exports` are the outputs (NODE.PORT) that sinks or later
-    stages need, `imports` those of earlier stages that this one needs; the frame itself, under the names `frames`, is
-    not among them. `takes` are the indices of the stages that must have finished a frame before.
-    """
+class StagePlan(StageCut):
+    """A stage with its pool. `takes` are the indices of the stages that must have finished a frame before."""
 
     index: int
-    node_id: str
     model: Path | None
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    each: tuple[str, ...]
-    imports: tuple[str, ...]
-    exports: tuple[str, ...]
-    frames: tuple[str, ...]
-    sources: tuple[str, ...]
     takes: tuple[int, ...]
     pool: tuple[PoolMember, ...]
     policy: str
@@ -165,16 +153,9 @@ def _stages(graph: Graph) -> tuple[StagePlan, ...]:
     pools = _pools([(n.params.devices, n.id, model) for n, model in zip(nodes, models, strict=True)])
     return tuple(
         StagePlan(
+            **{field.name: getattr(cut, field.name) for field in fields(cut)},
             index=index,
-            node_id=cut.node_id,
             model=models[index],
-            before=cut.before,
-            after=cut.after,
-            each=cut.each,
-            imports=cut.imports,
-            exports=cut.exports,
-            frames=cut.frames,
-            sources=cut.sources,
             takes=tuple(sorted({made_by[key] for key in cut.imports})),
             pool=pools[index],
             policy=nodes[index].params.policy,
