@@ -168,7 +168,7 @@ class PerformanceBenchmarker:
         self, path: Path, pipeline: PipelineConfig, session: Session, result: BenchmarkResult
     ) -> BenchmarkResult:
         """Keep the result. What was measured for minutes is not thrown away when the store fails now."""
-        record, result = benchmark_record(pipeline, session.pool, self.options, session.segments, result)
+        record, result = benchmark_record(pipeline, session, result)
         try:
             Store(path).save(record)
         except StoreError as error:

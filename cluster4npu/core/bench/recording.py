@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import logging
 from dataclasses import replace
 
-from cluster4npu.core.bench.options import BenchmarkOptions
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures
+from cluster4npu.core.bench.session import Session
+from cluster4npu.core.devices.inspection import inspect_model
+from cluster4npu.core.devices.model_report import UNKNOWN
+from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.recording import backend_of, mask_passwords, model_record, pipeline_record
 from cluster4npu.core.store.records import (
     BENCHMARK,
     DeviceRecord,
+    ModelRecord,
     ResultRecord,
     RunRecord,
-    SegmentRecord,
 )
 from cluster4npu.core.store.writing import new_id
+
+_log = logging.getLogger(__name__)
 
 
 def benchmark_record(
     pipeline: PipelineConfig,
-    pool: BenchmarkPool,
-    options: BenchmarkOptions,
-    segments: Sequence[SegmentRecord],
+    session: Session,
     result: BenchmarkResult,
 ) -> tuple[RunRecord, BenchmarkResult]:
     """Return the record, and the result with the id under which it will be found."""
+    pool, options = session.pool, session.options
     record = RunRecord(
         kind=BENCHMARK,
         pipeline=pipeline_record(pipeline),
-        results=_results(result),
+        results=_results(result, session.host_peak_bytes),
         devices=_devices(result),
-        model=model_record(pipeline, _model_hash(pool)),
+        model=_model(pipeline, pool),
         command=mask_passwords(options.command),
         conditions=result.conditions,
         simulated=result.simulated,
         valid=result.valid,
         invalid_reason=result.invalid_reason,
         headline=result.headline() + (" (SIMULATED)" if result.simulated else ""),
-        segments=tuple(segments),
+        segments=tuple(session.segments),
     )
     result = replace(result, run_id=new_id(record))
     return replace(record, id=result.run_id, detail=result.as_dict()), result
 
 
-def _results(result: BenchmarkResult) -> tuple[ResultRecord, ...]:
+def _results(result: BenchmarkResult, host_peak_bytes: int | None) -> tuple[ResultRecord, ...]:
     simulated = {w.id: w.simulated for w in result.workers}
     rows = [
         _side("single", name, side, simulated.get(name, result.simulated))
@@ -55,7 +59,8 @@ def _results(result: BenchmarkResult) -> tuple[ResultRecord, ...]:
     ]
     if result.parallel is None:
         return tuple(rows)
-    rows.append(_side("parallel", "", result.parallel, result.simulated))
+    together = _side("parallel", "", result.parallel, result.simulated)
+    rows.append(replace(together, host_peak_bytes=host_peak_bytes))
     rows += [
         ResultRecord(
             "parallel",
@@ -92,6 +97,20 @@ def _devices(result: BenchmarkResult) -> tuple[DeviceRecord, ...]:
         DeviceRecord(w.id, w.settled_id, backend=backend_of(w.id), unit=w.unit, simulated=w.simulated)
         for w in result.workers
     )
+
+
+def _model(pipeline: PipelineConfig, pool: BenchmarkPool) -> ModelRecord | None:
+    """Return the model with what a look into it tells; a look that fails leaves that unknown."""
+    model, path = model_record(pipeline, _model_hash(pool)), pool.plan.stage.model
+    if model is None or path is None:
+        return model
+    try:
+        report = inspect_model(path)
+    except Cluster4NPUError as error:
+        _log.info("the model's size is not known: %s", error)
+        return model
+    family = report.layout or ("" if report.task == UNKNOWN else report.task)
+    return replace(model, family=family, parameters=report.parameters, flops=report.flops)
 
 
 def _model_hash(pool: BenchmarkPool) -> str:

@@ -60,6 +60,7 @@ class Session:
     restarts: int = 0
     out_of_order: int = 0
     failures: list[str] = field(default_factory=list)
+    host_peak_bytes: int | None = None  # with every worker of the benchmark loaded
 
     @property
     def profile(self) -> Profile:
@@ -136,6 +137,8 @@ class Session:
         self.out_of_order += summary.out_of_order
         self.restarts = max(self.restarts, summary.restarts)  # counted since the engine was started
         self.failures += summary.failures
+        if summary.host_peak_bytes is not None:
+            self.host_peak_bytes = max(summary.host_peak_bytes, self.host_peak_bytes or 0)
         if summary.frames_failed and not summary.frames_out:
             raise RunFailed(
                 Problem(

@@ -452,4 +452,5 @@ class Manager:
     def summary(self) -> RunSummary:
         """Return the figures of the last segment."""
         calibration = self._rating.last() if self._rating else {}
-        return summarize(self._plan, self.stream, self._pool, calibration)
+        found = summarize(self._plan, self.stream, self._pool, calibration)
+        return replace(found, host_peak_bytes=self._host.peak_bytes)

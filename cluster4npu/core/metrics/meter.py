@@ -204,6 +204,7 @@ class HostMeter:
     def __init__(self) -> None:
         self.cpu: float | None = None
         self.memory_bytes: int | None = None
+        self.peak_bytes: int | None = None  # the highest that was seen
         self._next = 0.0
         psutil.cpu_percent(None)
 
@@ -219,3 +220,4 @@ class HostMeter:
             with contextlib.suppress(psutil.Error):
                 total += psutil.Process(pid).memory_info().rss
         self.memory_bytes = total or None
+        self.peak_bytes = max(total, self.peak_bytes or 0) or None

@@ -127,6 +127,9 @@ class RunSummary:
     frames_not_asked: int = (
         0  # of runs in one process: the source's frames that nobody asked for, beside frames_in
     )
+    host_peak_bytes: int | None = (
+        None  # resident, of manager and workers together, as looked up once a second
+    )
     modes: tuple[ModeSummary, ...] = ()  # of runs in one process: what each node did, and for nobody
     traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
 
@@ -173,5 +176,6 @@ class RunSummary:
             "failures": list(self.failures),
             "execution": self.execution,
             "frames_not_asked": self.frames_not_asked,
+            "host_peak_bytes": self.host_peak_bytes,
             "modes": [mode.as_dict() for mode in self.modes],
         }

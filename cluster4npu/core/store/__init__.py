@@ -11,6 +11,7 @@ from cluster4npu.core.store.records import (
     RunRecord,
     RunRow,
     SegmentRecord,
+    StageRecord,
     Table,
 )
 from cluster4npu.core.store.store import Store
@@ -24,6 +25,7 @@ __all__ = [
     "RunRecord",
     "RunRow",
     "SegmentRecord",
+    "StageRecord",
     "Store",
     "Table",
     "conditions",

@@ -19,6 +19,7 @@ from cluster4npu.core.store import maintenance, manifest, schema
 from cluster4npu.core.store.database import DamagedError, connection, guard
 from cluster4npu.core.store.importing.importer import FileReport, import_paths, verify
 from cluster4npu.core.store.maintenance import Prune
+from cluster4npu.core.store.readers import copy_path
 from cluster4npu.core.store.store import Store
 
 
@@ -34,7 +35,7 @@ class Keeper:
 
     def import_paths(self, paths: Iterable[Path]) -> list[FileReport]:
         """Import result files of other tools; see docs/importing.md. Raises InputError when there is none."""
-        return import_paths(paths, self.store.writing)
+        return import_paths(paths, partial(self.store.writing, changed=()))
 
     def remove_imported(self, reports: Iterable[FileReport]) -> dict[str, str]:
         """Delete imported files whose rows are proven to be in the store; return path and reason of those kept."""
@@ -63,7 +64,7 @@ class Keeper:
             rows = maintenance.delete(opened, [r[0] for r in runs], [i[0] for i in imports]) if really else 0
             return {"runs": runs, "imports": imports, "deleted_rows": rows, "deleted": really}
 
-        return self.store.writing(find) if really else self.store.reading(find)
+        return self.store.writing(find, changed=()) if really else self.store.reading(find)
 
     def compact(self) -> tuple[int, int]:
         """Write the file anew without the room that deleted rows left; return its size before and after, in bytes."""
@@ -129,6 +130,8 @@ class Keeper:
                 raise _damaged(source, str(found["wrong"][0]))
             aside = self._set_aside()
             part.rename(self.path)
+            copy_path(part).unlink(missing_ok=True)
+            self.store.writing(lambda _opened: None)  # the copy for readers is of what was there before
         return rows, aside
 
     def _set_aside(self) -> Path | None:
@@ -188,6 +191,7 @@ def _gone_on_error(part: Path) -> Iterator[None]:
     except BaseException as error:
         shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
         part.with_name(part.name + ".wal").unlink(missing_ok=True)
+        copy_path(part).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _cannot_write(part, error) from error
         raise

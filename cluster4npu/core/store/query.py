@@ -28,8 +28,11 @@ _DEEPEST = 100  # open brackets: DuckDB's parser takes half a minute for thousan
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
-def ask(path: Path, sql: str, limit: int, timeout_s: float) -> Table:
-    """Answer one SELECT with at most `limit` rows; raises InputError naming what is wrong with it."""
+def ask(path: Path, sql: str, limit: int, timeout_s: float, wait_s: float | None = None) -> Table:
+    """Answer one SELECT with at most `limit` rows; raises InputError naming what is wrong with it.
+
+    `wait_s` is how long another process may hold the file; raises LockedError then.
+    """
     if len(sql) > _LONGEST or _depth(sql) > _DEEPEST:
         raise _wrong(f"{len(sql)} characters, {_depth(sql)} brackets deep")
     try:
@@ -38,7 +41,7 @@ def ask(path: Path, sql: str, limit: int, timeout_s: float) -> Table:
         raise _wrong(str(error)) from error
     if len(statements) != 1 or statements[0].type not in _READING:
         raise _wrong(f"{len(statements)} statements" if len(statements) != 1 else statements[0].type.name)
-    with connection(path, read_only=True, config=_CONFIG) as opened:
+    with connection(path, read_only=True, config=_CONFIG, wait_s=wait_s) as opened:
         timer = threading.Timer(timeout_s, opened.interrupt)
         timer.daemon = True
         timer.start()

@@ -23,14 +23,11 @@ from cluster4npu.core.store.records import (
     RunRecord,
     RunRow,
     SegmentRecord,
+    StageRecord,
 )
+from cluster4npu.core.store.rows import TABLES
 from cluster4npu.core.store.schema import current_version
 from cluster4npu.core.store.writing import checksum
-
-_TABLES = (
-    "hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples", "imports",
-    "imported_measurements", "baselines",
-)  # fmt: skip
 
 
 def ids(opened: duckdb.DuckDBPyConnection) -> list[str]:
@@ -100,6 +97,7 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
     models = _rows(opened, "SELECT * FROM models WHERE sha256 = ?", [row["model_sha256"]])
     devices = _rows(opened, "SELECT * FROM devices WHERE run_id = ? ORDER BY position", [run_id])
     results = _rows(opened, "SELECT * FROM results WHERE run_id = ? ORDER BY position", [run_id])
+    stages = _rows(opened, "SELECT * FROM stages WHERE run_id = ? ORDER BY position", [run_id])
     return RunRecord(
         kind=row["kind"],
         pipeline=PipelineRecord(
@@ -107,7 +105,7 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
         ),
         results=tuple(_result(r) for r in results),
         devices=tuple(_device(d) for d in devices),
-        model=ModelRecord(models[0]["sha256"], models[0]["name"], models[0]["bytes"]) if models else None,
+        model=_model(models[0]) if models else None,
         command=row["command"],
         conditions=json.loads(row["conditions"]),
         detail=json.loads(row["detail"]),
@@ -118,6 +116,7 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
         id=row["id"],
         created_at=_utc(row["created_at"]),
         sample_rows=row["sample_rows"],
+        stages=tuple(_stage(s) for s in stages),
     )
 
 
@@ -179,7 +178,7 @@ def segments(
 
 def info(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Return what the file is and how much is in it."""
-    counts = {table: _rows(opened, f"SELECT count(*) AS n FROM {table}", [])[0]["n"] for table in _TABLES}
+    counts = {table: _rows(opened, f"SELECT count(*) AS n FROM {table}", [])[0]["n"] for table in TABLES}
     span = _rows(opened, "SELECT min(created_at) AS first, max(created_at) AS last FROM runs", [])[0]
     return {
         "path": str(path),
@@ -194,12 +193,23 @@ def info(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
 
 def _result(row: dict[str, Any]) -> ResultRecord:
     names = ("side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy",
-             "weight", "startup_ms", "first_inference_ms", "restarts")  # fmt: skip
+             "weight", "startup_ms", "first_inference_ms", "restarts", "stage", "host_peak_bytes",
+             "device_peak_bytes")  # fmt: skip
     ranks = [row[f"latency_{name}_ms"] for name in ("mean", "p50", "p90", "p95", "p99")]
     latency = LatencyStats(row["latency_samples"], *ranks)
     return ResultRecord(
         **{name: row[name] for name in names}, latency_ms=latency, simulated=row["provenance"] == SIMULATED
     )
+
+
+def _model(row: dict[str, Any]) -> ModelRecord:
+    names = ("sha256", "name", "bytes", "parameters", "flops")
+    return ModelRecord(**{name: row[name] for name in names}, family=row["family"] or "")
+
+
+def _stage(row: dict[str, Any]) -> StageRecord:
+    names = ("stage", "frames_in", "frames_out", "frames_dropped", "frames_failed", "inferences", "policy")
+    return StageRecord(**{name: row[name] for name in names}, devices=tuple(row["devices"]))
 
 
 def _device(row: dict[str, Any]) -> DeviceRecord:

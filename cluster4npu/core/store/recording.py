@@ -18,6 +18,7 @@ from cluster4npu.core.store.records import (
     RunRecord,
     SegmentRecord,
     summary_results,
+    summary_stages,
 )
 
 _PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'@]*(?:@[^/\s\"'@]*)*@")
@@ -51,6 +52,7 @@ def record_of_run(
         simulated=summary.simulated,
         headline=f"{summary.fps:.1f} FPS" + (" (SIMULATED)" if summary.simulated else ""),
         segments=segments,
+        stages=summary_stages(summary),
     )
 
 

@@ -37,11 +37,17 @@ class PipelineRecord:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """The model file that ran, known by its content. `bytes` is None where the file could not be read."""
+    """The model file that ran, known by its content. `bytes` is None where the file could not be read.
+
+    `family` is the layout of its boxes, else its task; `flops` are those of one input. "" and None: not known.
+    """
 
     sha256: str
     name: str
     bytes: int | None = None
+    family: str = ""
+    parameters: int | None = None
+    flops: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class ResultRecord:
     `side` is "run", "single" or "parallel"; `device` is a worker's id, or "" for the side as a whole (each
     row of side "single" is one device measured alone). Latency (ms) is end to end for "run", "parallel" and
     "single", and service time for one worker of a run or of the parallel side. `startup_ms` and
-    `first_inference_ms` are cold.
+    `first_inference_ms` are cold. `stage` is the inference node that a worker serves; peaks are of resident memory
+    (manager and workers together) and of the device's own.
     """
 
     side: str
@@ -82,11 +89,28 @@ class ResultRecord:
     first_inference_ms: float | None = None
     restarts: int = 0
     simulated: bool = False
+    stage: str = ""
+    host_peak_bytes: int | None = None
+    device_peak_bytes: int | None = None
 
     @property
     def provenance(self) -> str:
         """Return how the figures came about: "measured" or "simulated"."""
         return SIMULATED if self.simulated else MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage of a run: `inferences` are the inputs that its model got, one a frame or one for each crop."""
+
+    stage: str
+    frames_in: int
+    frames_out: int
+    frames_dropped: int
+    frames_failed: int
+    inferences: int
+    policy: str
+    devices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,6 +151,7 @@ class RunRecord:
     invalid_reason: str = ""
     headline: str = ""
     segments: tuple[SegmentRecord, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
     id: str = ""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     sample_rows: int = 0
@@ -192,6 +217,7 @@ def summary_results(summary: RunSummary, side: str = RUN) -> tuple[ResultRecord,
         wall_s=summary.wall_s,
         restarts=summary.restarts,
         simulated=summary.simulated,
+        host_peak_bytes=summary.host_peak_bytes,
     )
     workers = [
         ResultRecord(
@@ -207,7 +233,18 @@ def summary_results(summary: RunSummary, side: str = RUN) -> tuple[ResultRecord,
             first_inference_ms=d.first_inference_ms,
             restarts=d.restarts,
             simulated=d.simulated,
+            stage=d.stage,
         )
         for d in summary.devices
     ]
     return (whole, *workers)
+
+
+def summary_stages(summary: RunSummary) -> tuple[StageRecord, ...]:
+    """Return what each stage of a finished run did."""
+    return tuple(
+        StageRecord(
+            s.id, s.frames_in, s.frames_out, s.frames_dropped, s.frames_failed, s.runs, s.policy, s.devices
+        )
+        for s in summary.stages
+    )

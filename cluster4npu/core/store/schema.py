@@ -12,6 +12,10 @@ import duckdb
 
 from cluster4npu.core.errors import Problem, StoreError
 
+_VERSIONS = (
+    "CREATE TABLE IF NOT EXISTS schema_version"
+    " (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL, backup VARCHAR NOT NULL)"
+)
 _NAME = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
@@ -26,6 +30,12 @@ def migrations() -> dict[int, str]:
 def current_version() -> int:
     """Return the version that this program writes."""
     return max(migrations())
+
+
+def statements() -> list[str]:
+    """Return the SQL that makes the current version's tables in an empty database."""
+    note = f"INSERT INTO schema_version VALUES ({current_version()}, TIMESTAMP '1970-01-01', '')"
+    return [_VERSIONS, *migrations().values(), note]
 
 
 def version_of(opened: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -65,10 +75,7 @@ def migrate(opened: duckdb.DuckDBPyConnection, path: Path) -> Path | None:
         return None
     backup = _backup(opened, path, version) if version else None
     opened.execute("BEGIN")
-    opened.execute(
-        "CREATE TABLE IF NOT EXISTS schema_version"
-        " (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL, backup VARCHAR NOT NULL)"
-    )
+    opened.execute(_VERSIONS)
     for number, sql in migrations().items():
         if number > version:
             opened.execute(sql)

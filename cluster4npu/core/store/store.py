@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -12,12 +14,23 @@ import duckdb
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, StoreError, nearest
-from cluster4npu.core.store import query, reading, schema, writing
-from cluster4npu.core.store.database import DamagedError, check_place, connection, guard, set_aside
+from cluster4npu.core.store import query, readers, reading, schema, writing
+from cluster4npu.core.store.database import (
+    DamagedError,
+    LockedError,
+    check_place,
+    connection,
+    guard,
+    set_aside,
+)
 from cluster4npu.core.store.records import RunRecord, RunRow, SegmentRecord, Table
+from cluster4npu.core.store.rows import Row
+from cluster4npu.core.store.table import TableAccess
 
+_BEFORE_COPY_S = 0.25  # how long a reader waits before it takes the copy
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+R = TypeVar("R", bound=Row)
 
 
 class Store:
@@ -25,8 +38,9 @@ class Store:
 
     Entering a `with` block makes the file if it is missing, migrates an older one (after a backup copy) and
     sets a damaged one aside; whatever was done so is told in `notices`, in plain words. Methods do the same
-    on first use. Every method may raise StoreError: another process holds the file, the disk is full, no
-    right to write.
+    on first use. While another process holds the file, lists, runs, figures and queries come from the copy for
+    readers, which `notices` says. Every method may raise StoreError: another process holds the file, the disk is
+    full, no right to write.
 
     >>> with Store(default_store_path()) as store:
     ...     run_id = store.save(record)
@@ -39,7 +53,13 @@ class Store:
         self._ready = False
 
     def __enter__(self) -> Store:
-        self._prepare()
+        copy = readers.copy_path(self.path)
+        try:
+            self._prepare(_BEFORE_COPY_S if copy.exists() else None)
+        except LockedError as error:
+            if not copy.exists():
+                raise
+            self._from_copy(copy, lambda _path, _wait_s: None, error)
         return self
 
     def __exit__(
@@ -58,22 +78,22 @@ class Store:
 
     def save(self, record: RunRecord) -> str:
         """Write one run in one transaction and return its id. The run is on the disk when this returns."""
-        return self.writing(lambda opened: writing.write(opened, record))
+        return self.writing(lambda opened: writing.write(opened, record), changed=())
 
     def runs(self, limit: int = 100, kind: str | None = None) -> list[RunRow]:
         """Return the newest runs, of one kind or of all, newest first."""
-        return self.reading(lambda opened: reading.runs(opened, limit, kind))
+        return self.looking(lambda opened: reading.runs(opened, limit, kind))
 
     def run(self, run_id: str) -> RunRecord:
         """Return one run without its samples; a beginning of the id that fits only one run will do.
 
         Raises InputError with the nearest id when there is no such run.
         """
-        return self.reading(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
+        return self.looking(lambda opened: reading.run(opened, self._whole_id(opened, run_id)))
 
     def latest(self, kind: str, pipeline_digest: str) -> RunRecord | None:
         """Return the newest run of this kind of the pipeline with this digest, without samples, or None."""
-        return self.reading(lambda opened: reading.latest(opened, kind, pipeline_digest))
+        return self.looking(lambda opened: reading.latest(opened, kind, pipeline_digest))
 
     def segments(self, run_id: str) -> tuple[SegmentRecord, ...]:
         """Return a run's segments with their samples; raises as `run` and `samples` do."""
@@ -90,39 +110,50 @@ class Store:
     def mark_baseline(self, run_id: str) -> str:
         """Mark a run as one with which new ones are compared, and return its whole id; raises as `run` does."""
         whole = self.reading(lambda opened: self._whole_id(opened, run_id))
-        self.writing(lambda opened: writing.mark_baseline(opened, whole))
+        self.writing(lambda opened: writing.mark_baseline(opened, whole), changed=())
         return whole
 
     def baselines(self) -> list[str]:
         """Return the ids of the marked runs, the latest mark first."""
-        return self.reading(reading.baselines)
+        return self.looking(reading.baselines)
 
     def info(self) -> dict[str, Any]:
         """Return path, size in bytes, schema version, and the number of rows of each table."""
-        return self.reading(lambda opened: reading.info(opened, self.path))
+        return self.looking(lambda opened: reading.info(opened, self.path))
 
     def query(self, sql: str, limit: int = 10_000, timeout_s: float = 60.0) -> Table:
         """Answer one SELECT on a read-only connection without access to files or settings.
 
         Raises InputError when it is no single SELECT, is wrong, or takes longer than `timeout_s`.
         """
-        self._prepare()
-        try:
-            return query.ask(self.path, sql, limit, timeout_s)
-        except DamagedError as error:
-            raise self._damaged(error) from error
+        return self._looked(lambda path, wait_s: query.ask(path, sql, limit, timeout_s, wait_s))
 
-    def writing(self, do: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Call a function of this package with a connection that may write, and return its answer."""
+    def table(self, kind: type[R]) -> TableAccess[R]:
+        """Return one table as typed records: `store.table(ResultRow).find(device="onnx:cpu", order="-fps")`."""
+        return TableAccess(kind, self.looking, partial(self.writing, changed=(kind.table,)))
+
+    def writing(
+        self, do: Callable[[duckdb.DuckDBPyConnection], T], *, changed: Collection[str] | None = None
+    ) -> T:
+        """Call a function of this package with a connection that may write, and return its answer.
+
+        `changed` names the tables in which it changes rows; (): it only adds or removes whole runs and imports; None:
+        any, and the copy for readers is made anew.
+        """
         self._prepare()
         try:
             with connection(self.path, read_only=False) as opened:
-                return do(opened)
+                answer = do(opened)
+                readers.follow(opened, self.path, changed)
+                return answer
         except DamagedError as error:
             raise self._damaged(error) from error
 
     def reading(self, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Call a function of this package with a connection that only reads, and return its answer."""
+        """Call a function of this package with a connection that only reads, and return its answer.
+
+        It sees raw samples too, so there is no copy for it: raises LockedError while another process holds the file.
+        """
         self._prepare()
         try:
             with connection(self.path, read_only=True) as opened:
@@ -130,14 +161,52 @@ class Store:
         except DamagedError as error:
             raise self._damaged(error) from error
 
-    def _prepare(self) -> None:
+    def looking(self, ask: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """As `reading`, for what needs no raw samples: another process that holds the file leaves the copy to read."""
+
+        def look(path: Path, wait_s: float | None) -> T:
+            with connection(path, read_only=True, wait_s=wait_s) as opened:
+                return ask(opened)
+
+        return self._looked(look)
+
+    def _looked(self, look: Callable[[Path, float | None], T]) -> T:
+        """Call `look` with the store's path, or with that of the copy while another process holds the store."""
+        copy = readers.copy_path(self.path)
+        wait_s = _BEFORE_COPY_S if copy.exists() else None
+        try:
+            self._prepare(wait_s)
+            return look(self.path, wait_s)
+        except DamagedError as error:
+            raise self._damaged(error) from error
+        except LockedError as error:
+            if not copy.exists():
+                raise
+            return self._from_copy(copy, look, error)
+
+    def _from_copy(self, copy: Path, look: Callable[[Path, float | None], T], locked: LockedError) -> T:
+        """Read the copy; raises `locked` where it is of no use."""
+        try:
+            with connection(copy, read_only=True) as opened:
+                if schema.version_of(opened, copy) != schema.current_version():
+                    raise locked
+            answer = look(copy, None)
+        except (DamagedError, OSError) as error:
+            raise locked from error
+        when = datetime.fromtimestamp(copy.stat().st_mtime, UTC).astimezone()
+        self._notice(
+            f"{locked.problems[0].found}. What you see is its copy of {when:%Y-%m-%d %H:%M:%S}, without raw samples."
+        )
+        return answer
+
+    def _prepare(self, wait_s: float | None = None) -> None:
         """Make, check or migrate the file, once."""
         if self._ready:
             return
         with guard(self.path):
             try:
                 check_place(self.path)
-                self._bring_up_to_date()
+                self._bring_up_to_date(wait_s)
             except DamagedError as error:
                 aside = set_aside(self.path)
                 self._notice(
@@ -147,9 +216,9 @@ class Store:
                 self._bring_up_to_date()
         self._ready = True
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, wait_s: float | None = None) -> None:
         if self.path.exists():
-            with connection(self.path, read_only=True) as opened:
+            with connection(self.path, read_only=True, wait_s=wait_s) as opened:
                 if schema.version_of(opened, self.path) == schema.current_version():
                     return
         with connection(self.path, read_only=False) as opened:
@@ -160,8 +229,9 @@ class Store:
             )
 
     def _notice(self, text: str) -> None:
-        self.notices.append(text)
-        _log.warning(text)
+        if text not in self.notices:
+            self.notices.append(text)
+            _log.warning(text)
 
     def _damaged(self, error: DamagedError) -> StoreError:
         return StoreError(

@@ -12,13 +12,23 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cluster4npu.core.store.records import MEASURED, SAMPLE, SIMULATED, RunRecord, SegmentRecord
+from cluster4npu.core.store.records import (
+    MEASURED,
+    SAMPLE,
+    SIMULATED,
+    ModelRecord,
+    RunRecord,
+    SegmentRecord,
+)
 
 _RESULT_FIELDS = (
     "side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy", "weight",
-    "startup_ms", "first_inference_ms", "restarts", "provenance",
+    "startup_ms", "first_inference_ms", "restarts", "provenance", "stage", "host_peak_bytes", "device_peak_bytes",
 )  # fmt: skip
-_SEGMENT_FIELDS = ("stage", "side", "measure_from_ns", "measure_to_ns")
+_MODEL_FIELDS = ("sha256", "name", "bytes", "family", "parameters", "flops")
+_STAGE_FIELDS = (
+    "stage", "frames_in", "frames_out", "frames_dropped", "frames_failed", "inferences", "policy",
+)  # fmt: skip
 
 
 def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
@@ -29,8 +39,7 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
     host_id = _host(opened, record.conditions.get("host", {}))
     _once(opened, "pipelines", {"digest": record.pipeline.digest, "text": record.pipeline.text}, "digest")
     if record.model is not None:
-        model = {"sha256": record.model.sha256, "name": record.model.name, "bytes": record.model.bytes}
-        _once(opened, "models", model, "sha256")
+        _model(opened, record.model)
     _insert(
         opened,
         "runs",
@@ -88,6 +97,12 @@ def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunReco
                 **{f"latency_{name}_ms": value for name, value in latency.as_dict().items()},
             },
         )
+    for position, stage in enumerate(record.stages):
+        fields = {name: getattr(stage, name) for name in _STAGE_FIELDS}
+        more = {"devices": list(stage.devices), "provenance": record.provenance}
+        _insert(opened, "stages", {"run_id": run_id, "position": position, **fields, **more})
+    for name, version in record.conditions.get("versions", {}).items():
+        _insert(opened, "runtimes", {"run_id": run_id, "name": str(name), "version": str(version)})
     for number, segment in enumerate(record.segments):
         fields = {
             name: getattr(segment, name) for name in ("stage", "side", "measure_from_ns", "measure_to_ns")
@@ -143,6 +158,16 @@ def _host(opened: duckdb.DuckDBPyConnection, host: dict[str, Any]) -> str:
     host_id = hashlib.sha256(_json(row).encode()).hexdigest()[:16]
     _once(opened, "hosts", {"id": host_id, **row}, "id")
     return host_id
+
+
+def _model(opened: duckdb.DuckDBPyConnection, model: ModelRecord) -> None:
+    """Keep the model once; what a later run knows of it is added."""
+    _once(opened, "models", {name: getattr(model, name) for name in _MODEL_FIELDS}, "sha256")
+    if model.family or model.parameters is not None:
+        opened.execute(
+            "UPDATE models SET family = ?, parameters = ?, flops = ? WHERE sha256 = ? AND parameters IS NULL",
+            [model.family, model.parameters, model.flops, model.sha256],
+        )
 
 
 def _once(opened: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any], key: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import numpy as np
 
 from cluster4npu.core.metrics.statistics import LatencyStats
@@ -18,6 +19,8 @@ from cluster4npu.core.store import (
     ResultRecord,
     RunRecord,
     SegmentRecord,
+    Store,
+    schema,
 )
 
 
@@ -75,6 +78,27 @@ def record(count: int = 100, *, name: str = "digits", kind: str = "benchmark", *
         "created_at": datetime(2026, 11, 1, 12, 30, 15, 123456, tzinfo=UTC),
     }
     return RunRecord(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def older(path: Path, version: int, done: RunRecord) -> str:
+    """Make a store as a program of that schema version left it, with one run; return the run's id."""
+    newer = path.with_name("newer.duckdb")
+    run_id = Store(newer).save(done)
+    with duckdb.connect(str(path)) as raw:
+        raw.execute(
+            "CREATE TABLE schema_version"
+            " (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL, backup VARCHAR NOT NULL)"
+        )
+        for number, sql in schema.migrations().items():
+            if number <= version:
+                raw.execute(sql)
+                raw.execute("INSERT INTO schema_version VALUES (?, TIMESTAMP '2026-01-01', '')", [number])
+        raw.execute(f"ATTACH '{newer}' AS newer (READ_ONLY)")
+        for table in ("hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples"):
+            names = ", ".join(raw.table(table).columns)
+            raw.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM newer.{table}")
+    newer.unlink()
+    return run_id
 
 
 def child(program: str, *arguments: object) -> subprocess.Popen[str]:

@@ -120,6 +120,7 @@ class Reporter:
             execution=self._running.plan.config.execution,
             reconnects=reader.reconnects,
             frames_not_asked=max(0, reader.offered - late - made),
+            host_peak_bytes=self._host.peak_bytes,
             modes=tuple(summarize(p) for p in self._running.periods.all(now_s) if p.seconds > 0),
         )
 

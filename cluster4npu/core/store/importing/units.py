@@ -115,7 +115,7 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
         )
         total = next((f for f in figures if f.meaning.metric == "total_time" and f.unit_rule), None)
         for unit in ("s", "ms", "us"):
-            if total and runs and mine > 0 and abs(
+            if total and runs > 0 and mine > 0 and abs(
                 math.log(mine * TIME_UNITS[unit] * runs / max(total.settled[0], 1e-12))
             ) < math.log(1.5):  # fmt: skip
                 _set(figure, unit, TOTAL)

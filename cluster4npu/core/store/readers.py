@@ -1,0 +1,112 @@
+"""The copy for readers, beside the store and without raw samples: what they see while another process holds the file.
+
+It follows every write, in the writer's own connection. It can be made anew from the store at any time, so that nothing
+is lost with it: one that is damaged, of another version or in use is left out until the next write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import duckdb
+
+from cluster4npu.core.store import schema
+from cluster4npu.core.store.database import BLOCK_BYTES
+from cluster4npu.core.store.rows import ROWS, CompatibilityRow, PredictionRow, RunsRow, SampleRow
+
+_NAME = "copy_for_readers"
+_SMALL = ("hosts", "models", "pipelines", "baselines")
+_log = logging.getLogger(__name__)
+
+
+def copy_path(path: Path) -> Path:
+    """Return where the copy of this store is."""
+    return path.with_name(f"{path.stem}.readers{path.suffix}")
+
+
+def follow(opened: duckdb.DuckDBPyConnection, path: Path, changed: Collection[str] | None) -> None:
+    """Bring the copy up to date. Runs and imports that came or went are found; `changed` names tables in which other
+    rows were changed, None: any.
+    """
+    target = copy_path(path)
+    if changed is None:
+        target.unlink(missing_ok=True)
+    try:
+        with _attached(opened, target):
+            opened.execute("BEGIN")
+            try:
+                _take_over(opened, changed or ())
+            except duckdb.Error:
+                opened.execute("ROLLBACK")
+                raise
+            opened.execute("COMMIT")
+    except (duckdb.Error, OSError) as error:
+        _log.info("the copy for readers could not be brought up to date: %s", error)
+        with contextlib.suppress(
+            OSError
+        ):  # on Windows a reader may have it open; its old state is better than none
+            target.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _attached(opened: duckdb.DuckDBPyConnection, target: Path) -> Iterator[None]:
+    """Attach the copy for a moment, made if missing or of another version."""
+    row = opened.execute("SELECT current_database()").fetchone()
+    store = str(row[0] if row else "").replace('"', '""')
+    is_new = not target.exists()
+    opened.execute(
+        f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS {_NAME} (BLOCK_SIZE {BLOCK_BYTES})"
+    )
+    try:
+        if is_new:
+            opened.execute(f"USE {_NAME}")
+            try:
+                for sql in schema.statements():
+                    opened.execute(sql)
+            finally:
+                opened.execute(f'USE "{store}"')
+        yield
+    finally:
+        opened.execute(f"DETACH {_NAME}")
+
+
+def _take_over(opened: duckdb.DuckDBPyConnection, changed: Collection[str]) -> None:
+    """Add what came and remove what went, of runs and imports; small tables, and changed ones, are written whole."""
+    steps = {"run_id": _difference(opened, "runs", "id"), "sha256": _difference(opened, "imports", "sha256")}
+    for kind in ROWS:
+        if kind is SampleRow:
+            continue
+        field = next((name for name in steps if name in kind.model_fields), "")
+        if kind is RunsRow:
+            _keep_in_step(opened, kind.table, "id", *steps["run_id"])
+        elif kind.table in changed or kind.table in _SMALL:
+            opened.execute(f"DELETE FROM {_NAME}.{kind.table}")
+            opened.execute(f"INSERT INTO {_NAME}.{kind.table} SELECT * FROM {kind.table}")
+        elif field and kind not in (PredictionRow, CompatibilityRow):
+            _keep_in_step(opened, kind.table, field, *steps[field])
+
+
+def _difference(opened: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[list[str], list[str]]:
+    """Return the keys that the copy has not, and those that the store has not any more."""
+    sides = (table, f"{_NAME}.{table}")
+    came, went = (
+        [row[0] for row in opened.execute(f"SELECT {key} FROM {a} EXCEPT SELECT {key} FROM {b}").fetchall()]
+        for a, b in (sides, sides[::-1])
+    )
+    return came, went
+
+
+def _keep_in_step(
+    opened: duckdb.DuckDBPyConnection, table: str, field: str, came: list[str], went: list[str]
+) -> None:
+    """Take the rows of these owners over, and remove those of owners that are gone (names are this module's own)."""
+    if went:
+        opened.execute(f"DELETE FROM {_NAME}.{table} WHERE {field} IN (SELECT unnest(?::VARCHAR[]))", [went])
+    if came:
+        opened.execute(
+            f"INSERT INTO {_NAME}.{table} SELECT * FROM {table} WHERE {field} IN (SELECT unnest(?::VARCHAR[]))",
+            [came],
+        )

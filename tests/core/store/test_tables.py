@@ -1,0 +1,139 @@
+"""Every table as typed records: added, found, changed and removed, on a real file; what is wrong is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import duckdb
+import pytest
+from pydantic import ValidationError
+
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.rows import ROWS, CompatibilityRow, ModelRow, ResultRow, Row
+from cluster4npu.core.store.table import Where
+from tests.core.store.records import record
+
+RUN, MODEL = "20261101-123015-aaaaaa", "a" * 64
+REFERRED = {"run_id": RUN, "host_id": "h1", "model_sha256": MODEL, "pipeline_digest": "p1", "sha256": "s1"}
+FIXED = {*REFERRED, "versions", "conditions", "detail", "skipped", "unknown_fields", "notes"}
+ODD = "a'; DROP TABLE runs; -- \\ \" \u00fc \U0001f600 %s ? $1 {x}\n\t"
+VALUES: dict[type, Any] = {
+    str: "text",
+    int: 7,
+    float: 1.5,
+    bool: True,
+    datetime: datetime(2026, 11, 1, 12, 30),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results.duckdb")
+
+
+def example(kind: type[Row], **fields: object) -> Row:
+    """Return a record with a value in every field."""
+    values: dict[str, Any] = {}
+    for name, field in kind.model_fields.items():
+        told = str(field.annotation)
+        if name in REFERRED:
+            values[name] = REFERRED[name]
+        elif "list" in told:
+            values[name] = ["a", "b'; DROP TABLE runs; --"]
+        elif "Literal" in told:
+            values[name] = get_args(field.annotation)[0]
+        else:
+            kinds = [k for k in VALUES if k in (field.annotation, *get_args(field.annotation))]
+            values[name] = VALUES[next(iter(kinds), int)]
+        if name in ("versions", "conditions", "detail", "skipped", "unknown_fields", "notes"):
+            values[name] = '{"a": 1}'
+    own = {
+        "hosts": {"id": "h1"},
+        "models": {"sha256": MODEL},
+        "pipelines": {"digest": "p1"},
+        "runs": {"id": RUN},
+    }
+    return kind(**{**values, **own.get(kind.table, {}), **fields})
+
+
+def test_every_table_of_the_file_has_a_record_of_its_columns(store: Store) -> None:
+    def columns(opened: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for table, column in opened.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall():
+            found.setdefault(table, set()).add(column)
+        return found
+
+    with store:
+        found = store.reading(columns)
+    del found["schema_version"]
+    assert found == {kind.table: set(kind.model_fields) for kind in ROWS}
+    assert set(store.info()["rows"]) == set(found)
+
+
+def test_each_table_adds_finds_changes_and_removes(store: Store) -> None:
+    order = sorted(ROWS, key=lambda kind: (kind.table not in ("hosts", "models", "pipelines"), kind.table not in
+                                           ("runs", "imports")))  # fmt: skip
+    for kind in order:
+        table, row = store.table(kind), example(kind)
+        assert table.add(row) == 1
+        key = [getattr(row, name) for name in kind.key]
+        assert table.get(*key) == row
+        assert table.count() == 1
+        with pytest.raises(InputError, match="there already"):
+            table.add(row)
+        free = [
+            n for n, f in kind.model_fields.items() if f.annotation is str and n not in (*kind.key, *FIXED)
+        ]
+        if free:
+            changed = row.model_copy(update={free[0]: ODD})
+            table.change(changed)
+            assert table.get(*key) == changed
+            assert table.count(**{free[0]: ODD}) == 1
+    for kind in reversed(order):
+        key = [getattr(example(kind), name) for name in kind.key]
+        assert store.table(kind).remove(*key)
+        assert not store.table(kind).remove(*key)
+
+
+def test_questions_equal_plain_sql(store: Store) -> None:
+    for fps in range(20):
+        done = record(0)
+        results = tuple(type(r)(r.side, f"d{fps % 3}", fps=float(fps)) for r in done.results)
+        store.save(record(0, results=results, segments=()))
+    table = store.table(ResultRow)
+    sql = "SELECT fps FROM results WHERE device = 'd1' AND fps > 4 ORDER BY fps DESC LIMIT 5"
+    found = table.find(Where("fps", ">", 4.0), device="d1", order="-fps", limit=5)
+    assert [(row.fps,) for row in found] == list(store.query(sql).rows)
+    assert table.count(Where("fps", "in", (1.0, 2.0))) == 6
+    assert table.count(Where("device", "contains", "2"), side="single") == 6
+    assert table.count(Where("weight", "=", None)) == table.count() == 60
+    assert table.find(Where("fps", "in", ())) == []
+    assert table.find(device="d1'; DROP TABLE results; --") == []
+
+
+def test_what_is_wrong_is_refused_and_nothing_is_kept(store: Store) -> None:
+    store.save(record(0))
+    models, found = store.table(ModelRow), store.table(CompatibilityRow)
+    with pytest.raises(ValidationError):
+        ModelRow(sha256="b", name="m", bytes="many")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="bytes"):
+        models.add(ModelRow(sha256="b", name="m").model_copy(update={"bytes": -1}))
+    with pytest.raises(InputError, match="refers to nothing in hosts"):
+        found.add(example(CompatibilityRow, run_id=None))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="Did you mean 'device'"):
+        store.table(ResultRow).find(devise="x")
+    with pytest.raises(InputError, match="comparison"):
+        models.find(Where("name", "LIKE", "x"))
+    with pytest.raises(InputError, match="still refers"):
+        models.remove("a" * 64)
+    with pytest.raises(InputError, match="no such record"):
+        models.change(ModelRow(sha256="c", name="m"))
+    with pytest.raises(InputError, match="there already"):  # the first is not kept either
+        models.add([ModelRow(sha256="d", name="m"), ModelRow(sha256="a" * 64, name="m")])
+    assert models.count() == 1
+    assert found.count() == 0
