@@ -12,13 +12,20 @@ from pydantic import ValidationError
 
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.store import Store
-from cluster4npu.core.store.rows import ROWS, CompatibilityRow, ModelRow, ResultRow, Row
+from cluster4npu.core.store.rows import (
+    ROWS,
+    CompatibilityRow,
+    HostRow,
+    ModelRow,
+    PredictionRow,
+    ResultRow,
+    Row,
+)
 from cluster4npu.core.store.table import Where
 from tests.core.store.records import record
 
 RUN, MODEL = "20261101-123015-aaaaaa", "a" * 64
 REFERRED = {"run_id": RUN, "host_id": "h1", "model_sha256": MODEL, "pipeline_digest": "p1", "sha256": "s1"}
-FIXED = {*REFERRED, "versions", "conditions", "detail", "skipped", "unknown_fields", "notes"}
 ODD = "a'; DROP TABLE runs; -- \\ \" \u00fc \U0001f600 %s ? $1 {x}\n\t"
 VALUES: dict[type, Any] = {
     str: "text",
@@ -83,21 +90,23 @@ def test_each_table_adds_finds_changes_and_removes(store: Store) -> None:
         assert table.add(row) == 1
         key = [getattr(row, name) for name in kind.key]
         assert table.get(*key) == row
-        assert table.count() == 1
+        if kind not in (HostRow, ResultRow, PredictionRow):  # one of each sort: every write opens the file
+            continue
         with pytest.raises(InputError, match="there already"):
             table.add(row)
-        free = [
-            n for n, f in kind.model_fields.items() if f.annotation is str and n not in (*kind.key, *FIXED)
-        ]
-        if free:
-            changed = row.model_copy(update={free[0]: ODD})
-            table.change(changed)
-            assert table.get(*key) == changed
-            assert table.count(**{free[0]: ODD}) == 1
+        field = next(
+            n
+            for n, f in kind.model_fields.items()
+            if f.annotation is str and n not in kind.key and n not in REFERRED
+        )
+        changed = row.model_copy(update={field: ODD})
+        table.change(changed)
+        assert table.get(*key) == changed
+        assert table.count(**{field: ODD}) == 1
     for kind in reversed(order):
         key = [getattr(example(kind), name) for name in kind.key]
         assert store.table(kind).remove(*key)
-        assert not store.table(kind).remove(*key)
+    assert not store.table(HostRow).remove("h1")
 
 
 def test_questions_equal_plain_sql(store: Store) -> None:
