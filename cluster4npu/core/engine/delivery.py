@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.frames import Frame
@@ -14,7 +15,7 @@ from cluster4npu.core.engine.pool import WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
-from cluster4npu.core.nodes.base import Delivery, WorkerNode
+from cluster4npu.core.nodes.base import Delivery, FrameFacts, InOrderNode, WorkerNode
 from cluster4npu.core.nodes.values import Value
 
 Names = tuple[str, ...]
@@ -22,13 +23,17 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One sink: by input port the NODE.PORT that it takes, the sources whose frames come to it, and class names."""
+    """One sink: by input port the NODE.PORT that it takes, the sources whose frames come to it, and class names.
+
+    `frame` is the input port at which it takes a copy of the frame's pixels, "" where it takes none.
+    """
 
     sink: SinkThread
     wires: Mapping[str, str]
     sources: frozenset[str]
     labels: Names = ()
     crop_labels: Names = ()
+    frame: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,13 @@ class Route:
     outlets: tuple[Outlet, ...]
     several_sources: bool = False
 
+    def begun(self) -> Route:
+        """Return it for a new segment: nodes that remember frames forget those of the one before."""
+        for node, _ in self.joins:
+            if isinstance(node, InOrderNode):
+                node.reset()
+        return self
+
 
 class Deliverer:
     """Hands finished frames on. `collect`: where results go beside the sinks, if anywhere."""
@@ -60,6 +72,7 @@ class Deliverer:
     ) -> None:
         self._hub, self._pool, self._ring = hub, pool, ring
         self._route, self._preview, self._collect = route, preview, collect
+        self._remembers = any(isinstance(node, InOrderNode) for node, _ in route.joins)
 
     def has_room(self) -> bool:
         """Tell whether every sink can take a frame."""
@@ -67,18 +80,20 @@ class Deliverer:
 
     @property
     def is_wanted(self) -> bool:
-        """Tell whether anybody wants the results of the next frame."""
-        return bool(self._route.outlets or self._collect or self._hub.preview_wish)
+        """Tell whether anybody wants the results of the next frame; a node that remembers wants them all."""
+        return bool(self._route.outlets or self._collect or self._hub.preview_wish or self._remembers)
 
     def hand_out(self, frame: Frame, source: str, latency_ms: float) -> None:
         """Decode the frame's results, for whoever has asked for them."""
-        values = self._values(frame)
+        values = self._values(frame, source)
         info = frame.filled.info
         device = ", ".join(self._pool.workers[visit.worker].member.id for visit in frame.visits())
         for outlet in self._route.outlets:
             if source not in outlet.sources:
                 continue
-            inputs = {port: values[key] for port, key in outlet.wires.items() if key in values}
+            inputs: dict[str, Any] = {p: values[key] for p, key in outlet.wires.items() if key in values}
+            if outlet.frame:
+                inputs[outlet.frame] = self._ring.image(frame.slot).copy()
             outlet.sink.put(
                 Delivery(
                     frame.number,
@@ -104,7 +119,7 @@ class Deliverer:
             height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)
             self._hub.tell(PreviewReady(frame.number, height, width, scale, shown, source))
 
-    def _values(self, frame: Frame) -> dict[str, Value]:
+    def _values(self, frame: Frame, source: str) -> dict[str, Value]:
         values: dict[str, Value] = {}
         if frame.failure:
             return values
@@ -112,7 +127,13 @@ class Deliverer:
             if visit.result_bytes:
                 area = self._ring.result(frame.slot, visit.stage)
                 values |= codec.decode(area, self._route.exports[visit.stage])
+        info = frame.filled.info
+        facts = FrameFacts(
+            source if self._route.several_sources else "", info.height, info.width, info.stream_ms
+        )
         for node, wires in self._route.joins:
+            if isinstance(node, InOrderNode):
+                node.frame = facts
             if all(key in values for key in wires.values()):
                 values |= _joined(node, {port: values[key] for port, key in wires.items()})
         return values

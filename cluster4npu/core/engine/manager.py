@@ -165,7 +165,7 @@ class Manager:
     def close_sinks(self) -> None:
         """Let every sink write what it still has; raises its error, RunFailed when it does not come to an end."""
         for sink in self._sinks:
-            if not sink.close(SINK_CLOSE_S) and sink.error is None:
+            if not sink.close(SINK_CLOSE_S) and sink.error is None and not sink.node.lossy:
                 raise RunFailed(
                     Problem(
                         "the output did not take all results in time",
@@ -324,7 +324,7 @@ class Manager:
             self._ring,
             self._inlets(feeds),
             lanes,
-            Deliverer(self._hub, self._pool, self._ring, self._route, self._preview, collect),
+            Deliverer(self._hub, self._pool, self._ring, self._route.begun(), self._preview, collect),
             meter,
             StreamOptions(segment.seconds, segment.window, bounded_end=not self._options.hold),
         )
@@ -419,7 +419,9 @@ class Manager:
         assert self._pool is not None and self._ring is not None
         self._host.update([os.getpid(), *self._pids()])
         slots = self._ring.layout.slots
-        self._hub.tell(MetricsUpdated(snapshot(stream, self._pool, self._host, state, slots, self._goal())))
+        found = snapshot(stream, self._pool, self._host, state, slots, self._goal())
+        found = replace(found, sinks=tuple(sink.snapshot() for sink in self._sinks))
+        self._hub.tell(MetricsUpdated(found))
         log = stream.meter.traces
         if self._options.live_traces and log is not None:
             self._hub.tell(FramesTraced(log.since(self._traced, MOST_TRACED)))
@@ -453,4 +455,7 @@ class Manager:
         """Return the figures of the last segment."""
         calibration = self._rating.last() if self._rating else {}
         found = summarize(self._plan, self.stream, self._pool, calibration)
-        return replace(found, host_peak_bytes=self._host.peak_bytes)
+        outputs = tuple(sink.snapshot() for sink in self._sinks)
+        lost = tuple(output.lost for output in outputs if output.lost)
+        warnings = (*found.warnings, *lost)
+        return replace(found, outputs=outputs, warnings=warnings, host_peak_bytes=self._host.peak_bytes)

@@ -52,6 +52,7 @@ def outlet_of(graph: Graph, sink: SinkThread, names: Names) -> Outlet:
     """Return where a sink takes what from."""
     shown = wired_to_sinks(graph)
     wires = {port: f"{node}.{out}" for port, (node, out) in graph.wires[sink.node.id].items()}
+    pixels = next((port for port, key in wires.items() if key not in shown), "")
     wires = {port: key for port, key in wires.items() if key in shown}
     return Outlet(
         sink,
@@ -59,6 +60,7 @@ def outlet_of(graph: Graph, sink: SinkThread, names: Names) -> Outlet:
         graph.cut.sources[sink.node.id],
         next((found for key in wires.values() if (found := names.of(key))), ()),
         next((found for key in wires.values() if (found := names.of_crops(key))), ()),
+        pixels if sink.node.takes_pixels else "",
     )
 
 

@@ -49,6 +49,29 @@ class SourceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkSnapshot:
+    """One output since the run began, in results. `waiting` of at most `room`; `trouble` says why one failed last."""
+
+    id: str
+    delivered: int
+    dropped: int
+    failed: int
+    waiting: int
+    room: int
+    trouble: str = ""
+
+    @property
+    def lost(self) -> str:
+        """Say in words what did not arrive; "" when nothing was lost."""
+        parts = []
+        if self.failed:
+            parts.append(f"{self.failed} results did not arrive ({self.trouble})")
+        if self.dropped:
+            parts.append(f"{self.dropped} were dropped, since the receiver is slower than the run")
+        return f"{self.id}: {' and '.join(parts)}" if parts else ""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSnapshot:
     """One node of a run in one process, over the last seconds; `cpu_ms` is the mean cost of one computation."""
 
@@ -87,3 +110,4 @@ class MetricsSnapshot:
     nodes: tuple[NodeSnapshot, ...] = ()  # of runs in one process
     stages: tuple[StageSnapshot, ...] = ()
     sources: tuple[SourceSnapshot, ...] = ()
+    sinks: tuple[SinkSnapshot, ...] = ()

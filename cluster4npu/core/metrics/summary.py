@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster4npu.core.metrics.snapshot import SinkSnapshot
 from cluster4npu.core.metrics.statistics import LatencyStats
 
 
@@ -122,6 +123,7 @@ class RunSummary:
     reconnects: int = 0  # of a live source that was lost and came back
     stages: tuple[StageSummary, ...] = ()
     sources: tuple[SourceSummary, ...] = ()
+    outputs: tuple[SinkSnapshot, ...] = ()
     failures: tuple[str, ...] = ()  # the first few frame errors, in words
     execution: str = "push"
     frames_not_asked: int = (
@@ -166,6 +168,7 @@ class RunSummary:
             ],
             "stages": [{**asdict(stage), "devices": list(stage.devices)} for stage in self.stages],
             "sources": [asdict(source) for source in self.sources],
+            "outputs": [asdict(output) for output in self.outputs],
             "buffer_full_waits": self.buffer_full_waits,
             "restarts": self.restarts,
             "reconnects": self.reconnects,

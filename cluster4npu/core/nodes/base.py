@@ -27,6 +27,7 @@ class PortType(Enum):
     TENSOR = "tensor"  # values.Tensor
     OUTPUTS = "outputs"  # values.Outputs
     DETECTIONS = "detections"  # values.Detections
+    TRACKS = "tracks"  # values.Tracks
     CLASSES = "classes"  # values.Classes
     POINTS = "points"  # values.Points
     NUMBER = "number"  # values.Number
@@ -40,6 +41,7 @@ class PortType(Enum):
 
 RESULTS = (
     PortType.DETECTIONS,
+    PortType.TRACKS,
     PortType.CLASSES,
     PortType.OUTPUTS,
     PortType.POINTS,
@@ -293,11 +295,39 @@ class JoinNode(WorkerNode):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class FrameFacts:
+    """Which frame a node that remembers is looking at. `source` is "" where there is one only."""
+
+    source: str
+    height: int
+    width: int
+    stream_ms: float | None
+
+
+class InOrderNode(WorkerNode):
+    """A worker node that remembers earlier frames: it sees every frame that did not fail, in the order of its source.
+
+    Runs in the manager process, so only such nodes and sinks can stand behind it. `frame` is set before `process`.
+    """
+
+    frame: FrameFacts
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget every frame: another run, or another segment of one, begins."""
+
+
+class NotDelivered(Exception):
+    """One frame's results did not reach their receiver; why, in words without secrets. The run goes on."""
+
+
 @dataclass(slots=True)
 class Delivery:
     """One frame's results as a sink gets them, in order of frame id.
 
-    `inputs` holds, by input port, the values (never the frame's pixels); `latency_ms` is end to end; `labels` are
+    `inputs` holds, by input port, the values, and of sinks that take pixels a copy of the frame that is theirs
+    (H x W x 3 uint8, BGR); `latency_ms` is end to end; `labels` are
     the class names behind class indices (empty where the model names none), `crop_labels` those behind what was found
     in the crops. `error` says why a frame failed. `source` is the node that the frame is from where there are
     several: each of them has an order and frame ids of its own.
@@ -317,15 +347,25 @@ class Delivery:
 
 
 class SinkNode(Node):
-    """A node at the end: gets every delivered frame's results in order, on a thread of its own."""
+    """A node at the end: gets every delivered frame's results in order, on a thread of its own.
+
+    At most `most_waiting` frames wait for it. Then it holds the run back, or, where it is `lossy`, the oldest of them
+    is dropped and counted. Only a sink that `takes_pixels` gets the frame at a port for frames.
+    """
 
     place = Place.SINK
+    most_waiting: ClassVar[int] = 256
+    lossy: ClassVar[bool] = False
+    takes_pixels: ClassVar[bool] = False
 
     def setup(self) -> None:
         """Open files or connections; raises InputError naming this node."""
 
     def append(self, delivery: Delivery) -> None:
-        """Take one frame's results; raises RunFailed (naming this node) when they cannot be kept."""
+        """Take one frame's results; raises RunFailed (naming this node) when they cannot be kept.
+
+        NotDelivered says that only this frame was lost.
+        """
 
     def close(self) -> None:
         """Flush and close; called once, also after an error."""

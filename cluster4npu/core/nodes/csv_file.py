@@ -12,7 +12,7 @@ from cluster4npu.core.nodes.jsonl import line_of
 from cluster4npu.core.nodes.result_file import ResultFile
 
 _FRAME = ("frame", "device", "latency_ms", "stream_ms", "width", "height", "kind", "error")
-_FOUND = ("class", "label", "score")
+_FOUND = ("class", "label", "score", "track")
 _BOX = ("x1", "y1", "x2", "y2")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

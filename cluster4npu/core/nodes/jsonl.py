@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, param
+from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, param
 from cluster4npu.core.nodes.demand import DemandParams
 from cluster4npu.core.nodes.result_file import ResultFile
 
@@ -17,7 +17,7 @@ class JsonLines(ResultFile):
     title = "JSON lines"
     category = "Outputs"
     description = "Writes each frame's results as one line of JSON; the file is replaced at each run."
-    inputs = (Port("result", RESULTS),)
+    inputs = (Port("result", RESULTS), Port("count", (PortType.NUMBER, PortType.FLAG), required=False))
 
     class Params(DemandParams):
         path: str = param(
@@ -50,6 +50,9 @@ def line_of(delivery: Delivery) -> dict[str, Any]:
     value = delivery.inputs.get("result")
     if value is None:
         return {**line, "kind": None, "results": []}
+    count = delivery.inputs.get("count")
+    if count is not None:
+        line["count"] = count.value
     results = [_finite(entry) for entry in value.as_json()]
     for entry in results:
         index = entry.get("class")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,6 +107,29 @@ class Detections:
 
 
 @dataclass(slots=True)
+class Tracks(Detections):
+    """Boxes that are followed from frame to frame: `ids` is n int64, one number for one thing; -1: not sure yet."""
+
+    kind: ClassVar[str] = "tracks"
+    ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def to_arrays(self) -> list[np.ndarray]:
+        crops = np.zeros((0, 2), np.float32) if self.crops is None else self.crops
+        return [self.rows, crops, self.ids]
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray]) -> Tracks:
+        rows, crops, ids = arrays
+        return cls(rows, crops if len(crops) == len(rows) and len(rows) else None, ids)
+
+    def as_json(self) -> Any:
+        found = Detections.as_json(self)
+        for entry, number in zip(found, self.ids.tolist(), strict=True):
+            entry["track"] = number if number >= 0 else None
+        return found
+
+
+@dataclass(slots=True)
 class Classes:
     """Classification of one frame: `rows` is k x 2 float32, class index and probability, best first."""
 
@@ -180,7 +203,7 @@ class Flag:
         return [{"flag": self.value}]
 
 
-Value = Outputs | Detections | Classes | Points | Number | Flag
+Value = Outputs | Detections | Classes | Points | Number | Flag | Tracks
 VALUE_KINDS: dict[str, type[Value]] = {
-    cls.kind: cls for cls in (Outputs, Detections, Classes, Points, Number, Flag)
+    cls.kind: cls for cls in (Outputs, Detections, Classes, Points, Number, Flag, Tracks)
 }

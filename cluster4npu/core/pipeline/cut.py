@@ -2,7 +2,8 @@
 
 Each inference node is a stage. A node whose output can be kept beside the frame (boxes, classes) runs once, in the
 last stage that it depends on; anything else (crops, tensors) is made anew in the worker that needs it, where the
-frame's pixels are. What depends on models that do not depend on each other is joined by the manager.
+frame's pixels are. What depends on models that do not depend on each other is joined by the manager, and so is what
+remembers earlier frames, with all that stands behind it: only there the frames are in order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cluster4npu.core.errors import Problem
-from cluster4npu.core.nodes.base import FanInNode, FanOutNode, JoinNode, Node, Place
+from cluster4npu.core.nodes.base import FanInNode, FanOutNode, InOrderNode, JoinNode, Node, Place, SinkNode
 
 Wires = Mapping[str, Mapping[str, tuple[str, str]]]
 
@@ -45,6 +46,7 @@ class Cut:
     fans: dict[str, str] = field(
         default_factory=dict
     )  # the fan-out node behind which a node runs once per crop
+    ordered: dict[str, str] = field(default_factory=dict)  # the node that remembers, of all that is behind it
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,6 +56,9 @@ class Cut:
             self.models[node.id] = frozenset(own.union(*(self.models[b] for b in before)))
             self._note_sources(node, before)
             self._note_fan(node)
+            first = next((self.ordered[b] for b in sorted(before) if b in self.ordered), "")
+            if first or isinstance(node, InOrderNode):
+                self.ordered[node.id] = first or node.id
         self.needed = {
             upper
             for node in self.nodes.values()
@@ -65,7 +70,9 @@ class Cut:
 
     def home(self, node_id: str) -> str | None:
         """Return the stage in which a node can run at the earliest: None when it depends on no model, or on several
-        of which none is the last."""
+        of which none is the last, and where frames must come in order."""
+        if node_id in self.ordered:
+            return None
         models = self.models[node_id]
         return next((m for m in models if self.models[m] >= models), None)
 
@@ -118,11 +125,41 @@ class Cut:
                         hint="Connect it (by way of a 'Several sources' node where there are more), or remove it.",
                     )
                 )
+            elif node.id in self.ordered and node.place is not Place.SINK:
+                found += self._order_problems(node)
             elif node.place is Place.WORKER and node.id in self.needed:
                 found += self._join_problems(node)
             elif node.place is Place.SINK:
                 found += self._sink_problems(node)
         return found
+
+    def _order_problems(self, node: Node) -> Iterator[Problem]:
+        first = self.ordered[node.id]
+        if not isinstance(node, InOrderNode | JoinNode):
+            yield Problem(
+                "behind a node that remembers earlier frames nothing is computed by workers",
+                node=node.id,
+                found=f"{type(node).title} behind '{first}'",
+                allowed="output nodes, and nodes that take frames in their order",
+                hint=f"Connect it before '{first}'.",
+            )
+        elif not self.models[node.id]:
+            yield Problem(
+                "this node takes results, and there is no model before it",
+                node=node.id,
+                allowed="what comes after an inference node",
+                hint="Connect it behind the inference node.",
+            )
+        for port, (source, _) in self.wires[node.id].items():
+            if source in self.fans:
+                yield Problem(
+                    "results of single crops cannot go into this node",
+                    node=node.id,
+                    field=port,
+                    found=f"{source}, once for each crop of '{self.fans[source]}'",
+                    allowed="one result for each frame",
+                    hint="Put an 'Attach classes' node between them: it joins the crops to their boxes.",
+                )
 
     def _join_problems(self, node: Node) -> Iterator[Problem]:
         if self.models[node.id] and self.home(node.id) is None and not isinstance(node, JoinNode):
@@ -150,7 +187,8 @@ class Cut:
     def one_process_problems(self) -> Iterator[Problem]:
         """Return what cannot be run in one process, where nothing is cut into stages."""
         for node in self.nodes.values():
-            if isinstance(node, FanOutNode | FanInNode) or node.place is Place.MUX:
+            pixels = isinstance(node, SinkNode) and node.takes_pixels
+            if isinstance(node, FanOutNode | FanInNode | InOrderNode) or node.place is Place.MUX or pixels:
                 yield Problem(
                     "this node works only where every frame is computed",
                     node=node.id,

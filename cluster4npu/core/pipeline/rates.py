@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
-from cluster4npu.core.nodes.base import FanInNode, FanOutNode, Node, Place
+from cluster4npu.core.nodes.base import FanInNode, FanOutNode, InOrderNode, Node, Place
 from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
 from cluster4npu.core.nodes.switch_mode import SwitchMode
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -66,7 +66,7 @@ def _modes(config: PipelineConfig, nodes: Mapping[str, Node]) -> Iterator[Proble
 
 def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
     for node in nodes.values():
-        if node.place is Place.MUX or isinstance(node, FanOutNode | FanInNode):
+        if node.place is Place.MUX or isinstance(node, FanOutNode | FanInNode | InOrderNode):
             hint = 'Set "execution" of the pipeline to "push", or take this node out.'
             yield Problem("this node needs every frame, so it cannot be asked", node.id, hint=hint)
         opaque = isinstance(node, ComputeNode) and node.opaque

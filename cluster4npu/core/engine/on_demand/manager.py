@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 
 from cluster4npu.core.demand import VirtualClock
 from cluster4npu.core.engine.hub import Hub
@@ -32,6 +33,7 @@ from cluster4npu.core.engine.opening import open_source
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.metrics.snapshot import SinkSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes.base import Delivery, SinkNode, SourceNode
 from cluster4npu.core.nodes.values import Value
@@ -100,7 +102,7 @@ class OnDemandManager:
     def close_sinks(self) -> None:
         """Let the sinks finish; raises the first that failed."""
         for sink in self._sinks.values():
-            if not sink.close(SINK_CLOSE_S):
+            if not sink.close(SINK_CLOSE_S) and not sink.node.lossy:
                 raise RunFailed(
                     Problem(f"the output did not finish within {SINK_CLOSE_S:g} s", node=sink.node.id)
                 )
@@ -126,7 +128,13 @@ class OnDemandManager:
         """Return the figures of the run."""
         if self._reporter is None:
             return Reporter.nothing(self._plan)
-        return self._reporter.summary()
+        outputs = self._outputs()
+        lost = tuple(output.lost for output in outputs if output.lost)
+        found = self._reporter.summary()
+        return replace(found, outputs=outputs, warnings=(*found.warnings, *lost))
+
+    def _outputs(self) -> tuple[SinkSnapshot, ...]:
+        return tuple(sink.snapshot() for sink in self._sinks.values())
 
     # ---- the thread that computes
 
@@ -181,12 +189,12 @@ class OnDemandManager:
                 self._flush()
                 for notice in running.reader.news():
                     self._hub.tell(SourceChanged(self._plan.source, notice.state, notice.detail))
-                self._hub.tell(MetricsUpdated(reporter.snapshot("running")))
+                self._hub.tell(MetricsUpdated(replace(reporter.snapshot("running"), sinks=self._outputs())))
             elif self._hub.preview_wish is not None and until is None:
                 self._show(running)
         reporter.end()
         self._flush()
-        self._hub.tell(MetricsUpdated(reporter.snapshot("stopped")))
+        self._hub.tell(MetricsUpdated(replace(reporter.snapshot("stopped"), sinks=self._outputs())))
         live = self._reader.error if isinstance(self._reader, LiveReader) else None
         failed = next((sink.error for sink in self._sinks.values() if sink.error is not None), None)
         error = failed or self._error or live
