@@ -63,6 +63,11 @@ class PipelineTemplates:
         return list(_files())
 
     @staticmethod
+    def outline(key: str) -> PipelineConfig:
+        """Return the template's pipeline as it is drawn, whatever devices are here; raises KeyError."""
+        return _files()[key].pipeline
+
+    @staticmethod
     def catalogue() -> list[TemplateInfo]:
         """Return what there is to choose from."""
         return [

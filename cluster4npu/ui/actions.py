@@ -21,7 +21,10 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "save_as": ("Save &as…", "", "Ctrl+Shift+S", "Save the pipeline under another name"),
     "save_template": ("Save as &template…", "", "", "Keep the pipeline as a template of your own"),
     "import_template": ("&Import template…", "", "", "Take over a template file of somebody else's"),
-    "quit": ("&Quit", "", "Ctrl+Q", "Close the window"),
+    "new_window": ("New wi&ndow", "mdi6.dock-window", "Ctrl+Alt+N", "One more window, for another pipeline"),
+    "next_window": ("Ne&xt window", "", "Ctrl+F6", "Go to the next open window"),
+    "close_window": ("&Close window", "", "Ctrl+W", "Close this window; a run in it is stopped"),
+    "quit": ("&Quit", "", "Ctrl+Q", "Close every window"),
     "run": ("&Run", "mdi6.play", "F5", "Run the pipeline"),
     "stop": ("&Stop", "mdi6.stop", "Shift+F5", "Stop the run"),
     "benchmark": ("&Benchmark…", "mdi6.speedometer", "F6", "Measure all devices together against each alone"),
@@ -82,6 +85,7 @@ class Actions(QObject):
         self.recent_menu = QMenu("Open &recent", window)
         self.theme_menu = QMenu("&Theme", window)
         self.edit_menu = QMenu("&Edit", window)
+        self.window_menu = QMenu("&Window", window)
         theme.changes().changed.connect(self.dress)
         self.dress()
 
@@ -106,13 +110,17 @@ class Actions(QObject):
         file = bar.addMenu("&File")
         self._add(file, "new", "wizard", "open")
         file.addMenu(self.recent_menu)
-        self._add(file, "", "save", "save_as", "", "save_template", "import_template", "", "quit")
+        self._add(
+            file, "", "save", "save_as", "", "save_template", "import_template", "", "close_window", "quit"
+        )
         bar.addMenu(self.edit_menu)
         self._add(view, "start_page", "designer", "history", "")
         self._add(view, "layout_design", "layout_run", "layout_analyse", "reset_layout")
         view.addMenu(self.theme_menu)
         bar.addMenu(view)
         self._add(bar.addMenu("&Run"), "run", "stop", "", "benchmark")
+        self._add(self.window_menu, "new_window", "next_window", "")
+        bar.addMenu(self.window_menu)
         self._add(bar.addMenu("&Help"), "help", "tour", "shortcuts", "command_palette", "", "about")
 
     def fill_edit_menu(self, canvas: Mapping[str, QAction]) -> None:

@@ -34,21 +34,22 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
 
         hush_offscreen()
         return render_pictures(pipeline, store, render)
-    from cluster4npu.ui.main_window import IntegratedPipelineDashboard
+    from cluster4npu.ui.preferences import Preferences
+    from cluster4npu.ui.windows import Windows
 
-    window = IntegratedPipelineDashboard(store)
-    theme.apply_theme(app, window.preferences.theme)
+    theme.apply_theme(app, Preferences().theme)
+    windows = Windows(store)
+    window = windows.open()
     keep_log()
-    reporter = CrashReporter(window)
+    reporter = CrashReporter()
     reporter.install()
-    window.show()
     if pipeline is not None:
         QTimer.singleShot(0, window, lambda: window.files.open(pipeline))
     elif not window.preferences.tour_seen:
         QTimer.singleShot(0, window, window.show_tour)
     from cluster4npu.ui.signals import SignalWatch
 
-    watch = SignalWatch(window.close_unasked, window)
+    watch = SignalWatch(windows.close_unasked, windows)
     code = app.exec()
     watch.end()
     return watch.code or code
@@ -77,11 +78,11 @@ def keep_log() -> None:
 
 
 class CrashReporter(QObject):
-    """Shows unforeseen errors in a dialog; the window and the document stay."""
+    """Shows unforeseen errors in a dialog over the active window; the windows and their documents stay."""
 
     _raised = Signal(str)
 
-    def __init__(self, window: QMainWindow) -> None:
+    def __init__(self, window: QMainWindow | None = None) -> None:
         super().__init__(window)
         self._window = window
         self.box: QMessageBox | None = None
@@ -99,7 +100,7 @@ class CrashReporter(QObject):
     ) -> None:
         """Log the error and show it; Ctrl-C closes the window."""
         if issubclass(kind, KeyboardInterrupt):
-            QTimer.singleShot(0, self._window, self._window.close)
+            QTimer.singleShot(0, QApplication.closeAllWindows)
             return
         _log.error("unforeseen error", exc_info=(kind, error, traceback))
         self._raised.emit(f"{kind.__name__}: {error}"[:1000])
@@ -107,7 +108,7 @@ class CrashReporter(QObject):
     def _show(self, text: str) -> None:
         if self.box is not None and self.box.isVisible():
             return  # one at a time; all of them are in the log
-        self.box = QMessageBox(self._window)
+        self.box = QMessageBox(self._window or QApplication.activeWindow())
         self.box.setIcon(QMessageBox.Icon.Warning)
         self.box.setWindowTitle("Something went wrong")
         self.box.setTextFormat(Qt.TextFormat.PlainText)

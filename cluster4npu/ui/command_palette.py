@@ -77,6 +77,7 @@ class ShortcutList(QDialog):
         self.search.setAccessibleName("Search actions and keys")
         rows = [c for c in listed if c.keys] + list(_GESTURES)
         self.table = QTableWidget(len(rows), 3)
+        self.table.setAccessibleName("Keyboard shortcuts")
         self.table.setHorizontalHeaderLabels(["Action", "Keys", "Where"])
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from cluster4npu.core.errors import InputError
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
@@ -29,8 +30,15 @@ class FileControl(QObject):
     saved = Signal()
     failed = Signal(object)
 
-    def __init__(self, window: QWidget, document: Document, preferences: Preferences) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        document: Document,
+        preferences: Preferences,
+        opened_elsewhere: Callable[[Path], bool] = lambda path: False,
+    ) -> None:
         super().__init__(window)
+        self._opened_elsewhere = opened_elsewhere
         self._window = window
         self._document = document
         self._preferences = preferences
@@ -83,7 +91,9 @@ class FileControl(QObject):
         try:
             config = PipelineConfig.open(path)
             if path.resolve().parent == assets_dir().resolve():
-                return self.new(config)
+                return self.new(config.replace(base=None))
+            if self._opened_elsewhere(path):
+                return False
             if not self.may_lose_edits():
                 return False
             self._document.open(path)
@@ -120,6 +130,14 @@ class FileControl(QObject):
 
     def _save(self, path: Path) -> bool:
         try:
+            if self._opened_elsewhere(path):
+                raise InputError(
+                    Problem(
+                        "this file is open in another window",
+                        found=str(path),
+                        hint="Choose another name, or close the other window first.",
+                    )
+                )
             self._document.save(path)
         except InputError as error:
             self.failed.emit(error)

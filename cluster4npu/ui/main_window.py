@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import (
     QApplication,
@@ -55,17 +56,25 @@ _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
 
 
 class MainWindow(QMainWindow):
-    """One pipeline, its run, and the stored results. The designer is made when it is first needed."""
+    """One pipeline, its run, and the stored results. The designer is made when it is first needed.
 
-    def __init__(self, store: Path | None = None) -> None:
+    `recover`: what a lost program has left is offered here. `others` gives the other open windows.
+    """
+
+    window_wanted = Signal()
+    next_wanted = Signal()
+    closed = Signal()
+
+    def __init__(self, store: Path | None = None, *, recover: bool = True) -> None:
         super().__init__()
+        self.others: Callable[[], list[MainWindow]] = list
         self.store = store or default_store_path()
         self.preferences = Preferences()
         self.document = Document(parent=self)
         self.messages = MessageBar()
         self.recovery = RecoveryBar()
         self.autosave = Autosave(self.document, self)
-        self.files = FileControl(self, self.document, self.preferences)
+        self.files = FileControl(self, self.document, self.preferences, self._opened_elsewhere)
         self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
         self.templates = TemplateControl(self, self.document, self.messages)
         self.start_page = StartPage()
@@ -85,7 +94,8 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         self.restoreGeometry(self.preferences.layout("window"))
         self.show_start_page()
-        self.recovery.offer(find_lost())
+        if recover:
+            self.recovery.offer(find_lost())
 
     # --- pages ---
 
@@ -95,7 +105,7 @@ class MainWindow(QMainWindow):
         if self._workspace is None:
             from cluster4npu.ui.workspace import Workspace  # canvas and charts: half a second
 
-            self._workspace = Workspace(self.document, self.preferences, self.store)
+            self._workspace = Workspace(self.document, self.preferences)
             self._workspace.preview.wanted.connect(self.runs.bridge.show_preview)
             self._workspace.editor.pipeline_dropped.connect(self.files.open)
             self.last_benchmark.found.connect(self._workspace.dashboard.compare.show_comparison)
@@ -125,6 +135,12 @@ class MainWindow(QMainWindow):
         else:
             self._history.refresh()
         self._show_page(self._history, "history")
+
+    def come_forward(self) -> None:
+        """Bring the window before all others."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.raise_()
+        self.activateWindow()
 
     def show_layout(self, name: str) -> None:
         """Show the designer with its panels arranged for "design", "run" or "analyse"."""
@@ -210,7 +226,8 @@ class MainWindow(QMainWindow):
 
     def close_unasked(self) -> None:
         """Close without a question, and whatever question is open: the program is asked to end from outside."""
-        self._unasked = True
+        for window in (self, *self.others()):  # `quit` closes them too
+            window._unasked = True
         while (box := QApplication.activeModalWidget()) is not None and isinstance(
             box, QMessageBox | QFileDialog
         ):
@@ -235,6 +252,7 @@ class MainWindow(QMainWindow):
         self._end_autosave()
         self.runs.shutdown()
         event.accept()
+        self.closed.emit()
 
     # --- inside ---
 
@@ -259,7 +277,10 @@ class MainWindow(QMainWindow):
                 "save_as": self.files.ask_save_as,
                 "save_template": self.templates.ask_save,
                 "import_template": self.templates.ask_take,
-                "quit": self.close,
+                "new_window": self.window_wanted.emit,
+                "next_window": self.next_wanted.emit,
+                "close_window": self.close,
+                "quit": QApplication.closeAllWindows,
                 "run": self.run,
                 "stop": self.runs.stop,
                 "benchmark": self.show_benchmark,
@@ -290,6 +311,7 @@ class MainWindow(QMainWindow):
         self._fill_edit_menu()
         self.actions_by_name.edit_menu.aboutToShow.connect(self._fill_edit_menu)
         self.actions_by_name.recent_menu.aboutToShow.connect(self._fill_recent)
+        self.actions_by_name.window_menu.aboutToShow.connect(self._fill_windows)
 
     def _fill_edit_menu(self) -> None:
         shown = self._workspace if self.stack.currentWidget() is self._workspace else None
@@ -375,12 +397,31 @@ class MainWindow(QMainWindow):
     def _refresh_history(self, _run_id: str) -> None:
         if self._history is not None:
             self._history.refresh()
-        if self._workspace is not None:
-            self._workspace.devices.forget_runs()
 
     def _forget(self, path: Path) -> None:
         self.preferences.forget(path)
         self.start_page.show_recent(self.preferences.recent)
+
+    def _opened_elsewhere(self, path: Path) -> bool:
+        """Tell whether another window has this file; it comes forward."""
+        for other in self.others():
+            if other.document.path == path.resolve():
+                other.come_forward()
+                return True
+        return False
+
+    def _fill_windows(self) -> None:
+        menu = self.actions_by_name.window_menu
+        for action in menu.actions():
+            if action.data() == "window":
+                menu.removeAction(action)
+                action.deleteLater()
+        for window in [self, *self.others()]:
+            action = menu.addAction(window.windowTitle().removesuffix(" - Cluster4NPU"))
+            action.setData("window")
+            action.setCheckable(True)
+            action.setChecked(window is self)
+            action.triggered.connect(lambda _=False, window=window: window.come_forward())
 
     def _fill_recent(self) -> None:
         menu = self.actions_by_name.recent_menu

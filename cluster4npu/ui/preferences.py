@@ -74,6 +74,15 @@ class Preferences:
     def tour_seen(self, seen: bool) -> None:
         self._settings.setValue("tour_seen", "yes" if seen else "no")
 
+    @property
+    def advanced(self) -> bool:
+        """Tell whether the property panel shows every setting."""
+        return str(self._settings.value("advanced", "no")) == "yes"
+
+    @advanced.setter
+    def advanced(self, on: bool) -> None:
+        self._settings.setValue("advanced", "yes" if on else "no")
+
     def layout(self, name: str) -> QByteArray:
         """Return what was kept of a window's layout under this name; empty when nothing fits this version."""
         value = self._settings.value(f"layout{_LAYOUT_VERSION}/{name}")

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from cluster4npu.core.engine.messages import PreviewFrame, Started
-from cluster4npu.core.nodes.values import Classes, Detections, Flag, Number, Outputs
+from cluster4npu.core.nodes.values import Classes, Detections, Flag, Number, Outputs, Tracks
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
 
@@ -154,6 +154,7 @@ class Preview(QWidget):
 
     def _draw_boxes(self, painter: QPainter, place: QRectF, zoom: float, key: str, value: Detections) -> None:
         assert self.frame is not None
+        ids = value.ids.tolist() if isinstance(value, Tracks) else []
         for row, (x1, y1, x2, y2, score, index) in enumerate(value.rows.tolist()):
             corner = QPointF(place.x() + x1 * zoom, place.y() + y1 * zoom)
             box = QRectF(corner, QPointF(place.x() + x2 * zoom, place.y() + y2 * zoom))
@@ -162,6 +163,7 @@ class Preview(QWidget):
                 painter.setPen(pen)
                 painter.drawRect(box)
             text = f"{_name(self.frame, key, int(index))} {score:.0%}{_in_crop(self.frame, key, value, row)}"
+            text = f"#{ids[row]} {text}" if ids and ids[row] >= 0 else text
             metrics = QFontMetricsF(painter.font())
             label = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
             label.moveBottomLeft(box.topLeft())
@@ -208,7 +210,9 @@ def _lines(frame: PreviewFrame) -> list[str]:
             case Flag(value=flag):
                 lines.append(f"{key.split('.')[0]}: {'YES' if flag else 'no'}")
             case Number(value=number):
-                lines.append(f"{key.split('.')[0]}: {number:.3g}")
+                node, port = key.split(".")
+                name = f"{node} {port.replace('_', ' ')}" if port.startswith("to_") else node
+                lines.append(f"{name}: {number:.6g}")
             case Outputs(arrays=arrays) if arrays:
                 lines.append(f"{key}: {_shapes(arrays)}")
             case _:

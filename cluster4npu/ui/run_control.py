@@ -26,6 +26,7 @@ from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.message_bar import MessageBar
+from cluster4npu.ui.result_files import placed, written_files
 
 if TYPE_CHECKING:
     from cluster4npu.ui.workspace import Workspace
@@ -57,6 +58,8 @@ class RunControl(QObject):
         self._started: Started | None = None
         self._saving: Background | None = None
         self._stop_asked = False
+        self._files: list[Path] = []  # that the run writes
+        self._losing: set[str] = set()  # outputs whose losses have been told
         self.summary: RunSummary | None = None
         self.bridge = bridge = EngineBridge(self)
         bridge.state_changed.connect(self._show_state)
@@ -85,9 +88,12 @@ class RunControl(QObject):
         self._messages.hide()
         self._config, self._started, self.summary = self._document.config, None, None
         self._stop_asked = False
+        self._losing.clear()
         self._workspace().begin_run(self._config)
         options = options or RunOptions(traces=True)
-        self.bridge.start(self._config, replace(options, live_traces=options.traces))
+        run = placed(self._config)
+        self._files = written_files(run)
+        self.bridge.start(run, replace(options, live_traces=options.traces))
         self.busy_changed.emit(True)
         return True
 
@@ -117,6 +123,10 @@ class RunControl(QObject):
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()
         workspace.show_snapshot(snapshot)
+        for sink in snapshot.sinks:
+            if sink.lost and sink.id not in self._losing:
+                self._losing.add(sink.id)
+                self._messages.show_text(f"{sink.lost}.", "warn", sink.id)
         self.told.emit(
             snapshot.state.capitalize(),
             f"{snapshot.frames_out} frames   {figure(workspace.dashboard.fps)} FPS",
@@ -136,6 +146,9 @@ class RunControl(QObject):
         self._workspace().end_run(summary, how)
         self.told.emit(how.capitalize(), f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
         self._warn(summary)
+        if self._files and not self._messages.text():
+            names = ", ".join(str(path) for path in self._files)
+            self._messages.show_text(f"Results are in {names}", "ok")
         self._keep(summary)
         self.busy_changed.emit(False)
 

@@ -149,11 +149,13 @@ def best(entries: Sequence[Entry], text: str, told: Callable[[Entry], tuple[str,
 def _rank(title: str, words: str, wanted: str) -> int:
     """Return how well a title matches: 0 best, _NO_MATCH not at all."""
     title = title.casefold()
-    if title.startswith(wanted):
+    if title == wanted:
         return 0
-    if any(word.startswith(wanted) for word in title.split()):
+    if title.startswith(wanted):
         return 1
-    if wanted in title:
+    if any(word.startswith(wanted) for word in title.split()):
         return 2
+    if wanted in title:
+        return 3
     everything = f"{title} {words.casefold()}"
-    return 3 if all(word in everything for word in wanted.split()) else _NO_MATCH
+    return 4 if all(word in everything for word in wanted.split()) else _NO_MATCH

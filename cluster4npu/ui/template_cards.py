@@ -6,11 +6,20 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
-from cluster4npu.templates import TemplateInfo
+from cluster4npu.templates import PipelineTemplates, TemplateInfo
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.sketch import PipelineSketch
 from cluster4npu.ui.theme import Colors
 
 _CARD_PX = 290
@@ -32,13 +41,18 @@ class TemplateCard(QPushButton):
         title = words(info.title, "heading")
         text = words(info.description, "muted")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 12, 14, 12)
+        layout.setContentsMargins(14, 10, 14, 10)
+        layout.setSpacing(4)
         layout.addWidget(title)
         layout.addWidget(words(info.use_case, ""))
         layout.addWidget(text)
         layout.addStretch(1)
         word = ("try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
-        layout.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignLeft)
+        foot = QHBoxLayout()
+        foot.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignBottom)
+        foot.addSpacing(8)
+        foot.addWidget(PipelineSketch(PipelineTemplates.outline(info.key)), 1)
+        layout.addLayout(foot)
 
     def sizeHint(self) -> QSize:
         layout = self.layout()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -41,13 +40,7 @@ class Workspace(QMainWindow):
     seen beside the canvas, which nothing ever covers.
     """
 
-    def __init__(
-        self,
-        document: Document,
-        preferences: Preferences,
-        store: Path | None = None,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, document: Document, preferences: Preferences, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowFlags(Qt.WindowType.Widget)
         self._preferences = preferences
@@ -55,10 +48,12 @@ class Workspace(QMainWindow):
         self.editor = EnhancedPipelineEditor(document)
         self.node_palette = NodePalette()
         self.properties = PropertyPanel(document)
+        self.properties.advanced_action.setChecked(preferences.advanced)
+        self.properties.advanced_changed.connect(lambda on: setattr(preferences, "advanced", on))
         self.problems = ProblemsPanel(document)
         self.preview = Preview()
         self.dashboard = PerformanceDashboard()
-        self.devices = DeviceManagementPanel(document, store)
+        self.devices = DeviceManagementPanel(document)
         self.visualizer = ParallelExecutionVisualizer()
         self.overlay = PerformanceOverlayWidget(self.editor.canvas)
         self.live_overlay = LiveOverlay(self.overlay, self.visualizer)
@@ -95,8 +90,8 @@ class Workspace(QMainWindow):
         document.problems_changed.connect(lambda _: self._count_problems())
 
     def view_actions(self) -> list[QAction]:
-        """Return the actions that show and hide the panels."""
-        return [dock.toggleViewAction() for dock in self.docks.values()]
+        """Return the actions that show and hide the panels, and the advanced settings in one of them."""
+        return [*(dock.toggleViewAction() for dock in self.docks.values()), self.properties.advanced_action]
 
     def begin_run(self, config: PipelineConfig) -> None:
         """Show the panels of a run, empty."""

@@ -15,7 +15,6 @@ COMMANDS = [
     "calibrate",
     "parity",
     "inspect",
-    "convert",
     "validate",
     "templates",
     "report",

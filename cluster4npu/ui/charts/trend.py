@@ -33,6 +33,7 @@ class PerformanceTrendChart(QWidget):
         self.changes = plain_label()
         self.changes.setProperty("role", "muted")
         self.plot = pg.PlotWidget(self)
+        self.plot.setAccessibleName("Trend of the rate")
         self.plot.setMenuEnabled(False)
         self.plot.setMinimumHeight(150)
         self._points = pg.ScatterPlotItem(size=_POINT_PX)

@@ -58,9 +58,12 @@ class DeviceListWidget(QTableWidget):
         before = self.current()
         self.devices = list(devices)
         self.blockSignals(True)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # or each cell measures all of them again
         self.setRowCount(len(devices))
         for row, device in enumerate(devices):
             self._fill(row, device)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.blockSignals(False)
         ids = [device.id for device in devices]
         if ids:

@@ -42,6 +42,10 @@ class Canvas(Wiring):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAccessibleName("Canvas")
+        self.setAccessibleDescription(
+            "The nodes of the pipeline; Tab adds one, Ctrl and the arrows go from one to the next"
+        )
         self.accept_connection_types: dict[str, object] = {}
         self.reject_connection_types: dict[str, object] = {}
         self.setCacheMode(QGraphicsView.CacheModeFlag.CacheNone)
@@ -71,6 +75,8 @@ class Canvas(Wiring):
     def show_config(self, config: PipelineConfig) -> None:
         """Bring the picture in line with this config; what has not changed is not touched."""
         self._config = config
+        selected = self.selected_ids()
+        self.scene().blockSignals(True)  # each item that goes would tell a new selection
         signatures = _signatures(config)
         dropped = [n for n, item in self.items_by_id.items() if item.signature != signatures.get(n)]
         for node_id in dropped:
@@ -79,6 +85,9 @@ class Canvas(Wiring):
         if config.edges != self._edges or dropped:
             self._show_wires(config.edges)
         self.boxes.show(config.boxes)
+        self.scene().blockSignals(False)
+        if self.selected_ids() != selected:
+            self._on_selection()
         self._hint.setVisible(not config.nodes and not config.boxes)
         self._extent = self._whole()
         self.minimap.forget()
@@ -242,8 +251,8 @@ class Canvas(Wiring):
     def _show_seen(self) -> None:
         self.minimap.show_seen(self._scene_range, self._extent)
 
-    def _spots(self) -> list[tuple[QRectF, str]]:
-        return [(QRectF(*i.place, *i.size), i.header_color) for i in self.items_by_id.values()]
+    def _spots(self) -> list[tuple[float, float, float, float, str]]:
+        return [(*i.place, *i.size, i.header_color) for i in self.items_by_id.values()]
 
     # --- gestures ---
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic.fields import FieldInfo
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from cluster4npu.core.errors import Problem
@@ -83,7 +83,9 @@ class FormRow(QWidget):
 
 
 class Form(QWidget):
-    """Rows under a heading; advanced ones are folded away."""
+    """Rows under a heading; advanced ones are folded away. `wanted` tells that the user has opened or closed them."""
+
+    wanted = Signal(bool)
 
     def __init__(self, heading: str = "", text: str = "", node_id: str = "") -> None:
         super().__init__()
@@ -98,7 +100,7 @@ class Form(QWidget):
             self._column.addWidget(_text(text, "muted"))
         self._column.addSpacing(8)
         self.advanced = QToolButton()
-        self.advanced.setText("Advanced")
+        self.advanced.setText("Advanced settings")
         self.advanced.setCheckable(True)
         self.advanced.setAutoRaise(True)
         self.advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -109,6 +111,7 @@ class Form(QWidget):
         self._folded.setContentsMargins(0, 0, 0, 0)
         self._fold.hide()
         self.advanced.toggled.connect(self._unfold)
+        self.advanced.clicked.connect(self.wanted)
         self._column.addWidget(self.advanced)
         self._column.addWidget(self._fold)
         self._column.addStretch(1)

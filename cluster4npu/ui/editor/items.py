@@ -25,10 +25,15 @@ INPUT = PortTypeEnum.IN.value
 RADIUS = 6.0
 _WIRE_WIDTH = 2.5
 _TURN = 70.0  # pixels in which a long wire changes height
+_BACK_MOST = 160.0  # how far a wire that leads back reaches beyond its ends
 _WIRE_REACH = 14.0  # how near to a wire a click must be
 _FAR = 0.35  # below this zoom a wire is a plain line
 _DOT = QRectF(0.0, 0.0, 26.0, 22.0)
+_MIDDLE = _DOT.center()
 _NO_CACHE = QGraphicsItem.CacheMode.NoCache
+_NO_PEN = QPen(Qt.PenStyle.NoPen)
+_SMOOTH = QPainter.RenderHint.Antialiasing
+_SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
 
 
 class PortDot(PortItem):
@@ -40,15 +45,13 @@ class PortDot(PortItem):
     def __init__(self, parent: QGraphicsItem, name: str, side: str, port: Port | None) -> None:
         super().__init__(parent)
         self.setCacheMode(_NO_CACHE)
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
+        self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)  # its node tells it that it has moved
         self.port = port
         self.fits = True  # for the wire that is being drawn
         self.name = name
         self.port_type = side
-        self.multi_connection = side == OUTPUT
-        kinds = " or ".join(t.value for t in port.types) if port else "unknown"
-        verb = "gives" if side == OUTPUT else "takes" if port is None or port.required else "may take"
-        self.setToolTip(f"{name}: {verb} {kinds}")
+        self._multi_connection = side == OUTPUT  # not by the setter, which writes a tool tip
+        self._middle = QPointF()  # in the node's coordinates
 
     @property
     def kind(self) -> str:
@@ -63,7 +66,19 @@ class PortDot(PortItem):
     @property
     def center(self) -> QPointF:
         """Return the middle of the dot in the scene."""
-        return QPointF(self.node.pos() + self.pos() + _DOT.center())
+        return QPointF(self.node.pos() + self._middle)
+
+    def put(self, x: float, y: float) -> None:
+        """Put the middle of the dot at this place of the node."""
+        if (self._middle.x(), self._middle.y()) != (x, y):
+            self._middle = QPointF(x, y)
+            self.setPos(self._middle - _MIDDLE)
+            self.lead_wires()
+
+    def lead_wires(self) -> None:
+        """Lead the wires to where the dot is now."""
+        for wire in self._pipes:
+            wire.follow()
 
     @property
     def hovered(self) -> bool:
@@ -76,6 +91,10 @@ class PortDot(PortItem):
 
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
         self.hovered = True
+        kinds = " or ".join(t.value for t in self.port.types) if self.port else "unknown"
+        may = self.port is not None and not self.port.required
+        verb = "gives" if self.port_type == OUTPUT else "may take" if may else "takes"
+        self.setToolTip(f"{self.name}: {verb} {kinds}")
 
     def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
         self.hovered = False
@@ -84,13 +103,6 @@ class PortDot(PortItem):
         return _DOT
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        # The canvas moves many nodes at once, and then draws each wire once.
-        if (
-            change == QGraphicsItem.GraphicsItemChange.ItemScenePositionHasChanged
-            and not self.node.moves_in_batch
-        ):
-            for wire in self.connected_pipes:
-                wire.follow()
         return value
 
     def draw(self, painter: QPainter) -> None:
@@ -104,14 +116,15 @@ class PortDot(PortItem):
         optional = self.port is not None and not self.port.required
         filled = bool(self.connected_pipes) or self.port_type == OUTPUT or not optional
         painter.setBrush(color if filled else QColor(c.raised))
-        painter.drawEllipse(self.pos() + _DOT.center(), radius, radius)
+        painter.drawEllipse(self._middle, radius, radius)
 
 
 class Wire(PipeItem):
     """One wire on the canvas, in the colour of what flows through it.
 
     NodeGraphQt's own keeps a pixmap of its whole bounding rectangle, an arrow, and a pen whose every change
-    makes the scene sort it in again; with thousands of wires these are what holds the window up.
+    makes the scene sort it in again; with thousands of wires these are what holds the window up. Qt is told the
+    bounding rectangle only: the curve is made when it is looked at, which it never is from far away.
     """
 
     def __init__(self, edge: EdgeConfig, kind: str) -> None:
@@ -122,11 +135,12 @@ class Wire(PipeItem):
         self._input_port: PortDot | None = None
         self._output_port: PortDot | None = None
         self._ends = QLineF()
+        self._curve: QPainterPath | None = None
         self._outline: QPainterPath | None = None
         self.setZValue(Z_VAL_PIPE)
         self.setAcceptHoverEvents(True)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
-        self.setPen(QPen(Qt.GlobalColor.black, _WIRE_WIDTH + 1.5))  # for the bounding rectangle only
+        self.setPen(_NO_PEN)  # with a pen Qt would ask for the outline to find the bounding rectangle
 
     def set_pipe_styling(self, color: Any = None, width: float = 2, style: int = 0) -> None:
         self.update()
@@ -140,17 +154,31 @@ class Wire(PipeItem):
         source, target = self._output_port, self._input_port
         if source is None or target is None:
             return
-        first, last = source.center, target.center
-        run = last.x() - first.x()
-        # A long wire changes height beside its source and then runs level, not slantwise behind other nodes.
-        turn = QPointF(first.x() + _TURN, last.y()) if run > 2 * _TURN else last
-        reach = (turn.x() - first.x()) / 2 if run > 0 else min(-run / 2 + 40.0, 160.0)
-        curve = QPainterPath(first)
-        curve.cubicTo(first + QPointF(reach, 0.0), turn - QPointF(reach, 0.0), turn)
-        curve.lineTo(last)
-        self._ends = QLineF(first, last)
-        self._outline = None
-        self.setPath(curve)
+        ends = QLineF(source.center, target.center)
+        if ends == self._ends:
+            return
+        self._ends = ends
+        self._curve = self._outline = None
+        (x1, y1), (x2, y2) = ends.p1().toTuple(), ends.p2().toTuple()
+        beside = _WIRE_WIDTH + (_BACK_MOST if x2 <= x1 else 0.0)
+        around = QPainterPath()
+        around.addRect(
+            min(x1, x2) - beside, min(y1, y2) - _WIRE_WIDTH, abs(x2 - x1) + 2 * beside, abs(y2 - y1) + 5.0
+        )
+        self.setPath(around)
+
+    def path(self) -> QPainterPath:
+        """Return the curve, in the coordinates of the scene."""
+        if self._curve is None:
+            first, last = self._ends.p1(), self._ends.p2()
+            run = last.x() - first.x()
+            # A long wire changes height beside its source and then runs level, not slantwise behind other nodes.
+            turn = QPointF(first.x() + _TURN, last.y()) if run > 2 * _TURN else last
+            reach = (turn.x() - first.x()) / 2 if run > 0 else min(-run / 2 + 40.0, _BACK_MOST)
+            self._curve = QPainterPath(first)
+            self._curve.cubicTo(first + QPointF(reach, 0.0), turn - QPointF(reach, 0.0), turn)
+            self._curve.lineTo(last)
+        return self._curve
 
     def draw_path(self, start_port: Any, end_port: Any = None, cursor_pos: QPointF | None = None) -> None:
         self.follow()
@@ -162,7 +190,7 @@ class Wire(PipeItem):
         lit = chosen or self._active or self._highlight
         if painter.worldTransform().m11() < _FAR:
             painter.setPen(_far_pen(theme.colors().accent if chosen else theme.colors().port(self.kind), lit))
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setRenderHint(_SMOOTH, False)
             painter.drawLine(self._ends)
             return
         c = theme.colors()
@@ -174,7 +202,7 @@ class Wire(PipeItem):
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.setRenderHint(_SMOOTH, True)
         painter.drawPath(self.path())
 
     def shape(self) -> QPainterPath:
@@ -186,7 +214,7 @@ class Wire(PipeItem):
         return self._outline
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
+        if change == _SELECTED:
             self.update()
         return value
 

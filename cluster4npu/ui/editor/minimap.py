@@ -12,7 +12,9 @@ from cluster4npu.ui import theme
 
 _WIDTH, _HEIGHT, _MARGIN, _PAD = 190, 130, 12, 6
 
-Spots = Sequence[tuple[QRectF, str]]  # where each node stands, and its colour
+Spots = Sequence[
+    tuple[float, float, float, float, str]
+]  # left, top, width, height of each node, and its colour
 
 
 class Minimap(QWidget):
@@ -96,10 +98,17 @@ class Minimap(QWidget):
         picture.fill(back)
         painter = QPainter(picture)
         scale, left, top = self._scale()
-        for place, color in self._spots():
-            width, height = max(place.width() * scale, 2.0), max(place.height() * scale, 2.0)
-            spot = QRectF(place.x() * scale + left, place.y() * scale + top, width, height)
-            painter.fillRect(spot, QColor(color))
+        by_color: dict[str, list[QRectF]] = {}
+        for x, y, width, height, color in self._spots():
+            spot = QRectF(
+                x * scale + left, y * scale + top, max(width * scale, 2.0), max(height * scale, 2.0)
+            )
+            by_color.setdefault(color, []).append(spot)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for color, spots in by_color.items():
+            painter.setBrush(QColor(color))
+            painter.drawRects(spots)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QColor(c.border))
         painter.drawRect(0, 0, _WIDTH - 1, _HEIGHT - 1)
         painter.end()

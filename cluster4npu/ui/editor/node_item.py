@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -12,6 +13,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, 
 from PySide6.QtWidgets import (
     QApplication,
     QGraphicsItem,
+    QGraphicsSceneHoverEvent,
     QGraphicsSceneMouseEvent,
     QStyleOptionGraphicsItem,
     QWidget,
@@ -35,6 +37,11 @@ _RADIUS = 8.0
 FAR = 0.35  # below this zoom no text could be read
 _MAX_DEVICES = 4  # lines; the rest is counted
 
+_SEEN = ("type", "title", "params", "bypassed")  # what of an entry is seen, apart from its place
+_SMOOTH = QPainter.RenderHint.Antialiasing
+_SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
+_MOVED = QGraphicsItem.GraphicsItemChange.ItemPositionHasChanged
+
 Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
@@ -44,8 +51,11 @@ class NodeItem(AbstractNodeItem):
     def __init__(self, entry: NodeConfig, signature: Signature) -> None:
         super().__init__(entry.id)
         self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemSendsGeometryChanges)
+        self.setAcceptHoverEvents(True)
         self.id = entry.id
         self.moves_in_batch = False  # the canvas leads the wires when all nodes are at their places
+        self._entry: NodeConfig | None = None
         self.faint = False
         self._rect = QRectF()
         self.cls: type[Node] | None = node_types().get(entry.type)
@@ -75,7 +85,14 @@ class NodeItem(AbstractNodeItem):
 
     def show_entry(self, entry: NodeConfig) -> None:
         """Show this state of the node; it must have the same id and the same ports."""
-        self.name = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
+        before, self._entry = self._entry, entry
+        if before is None or any(getattr(before, f) != getattr(entry, f) for f in _SEEN):
+            self._take(entry)
+        if self.place != entry.position:
+            self.setPos(QPointF(*entry.position))
+
+    def _take(self, entry: NodeConfig) -> None:
+        self._properties["name"] = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
         self._lines = summary(entry, self.cls)
         self._devices = frozenset(line for line in self._lines if is_device(line))
         self._bypassed = meaning(entry) if entry.bypassed else ""
@@ -86,8 +103,6 @@ class NodeItem(AbstractNodeItem):
                 for wire in dot.connected_pipes:
                     wire.update()
         self._lay_out()
-        if self.place != entry.position:
-            self.setPos(QPointF(*entry.position))
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         """Outline the node, and say in a word what kind of problems it has."""
@@ -114,31 +129,36 @@ class NodeItem(AbstractNodeItem):
 
     def _lay_out(self) -> None:
         self.prepareGeometryChange()
-        bold, plain = _fonts()
-        title_w = QFontMetricsF(bold).horizontalAdvance(self.name)
-        plain_m = QFontMetricsF(plain)
+        family = QApplication.font().key()
+        title_w = _text_width(self.name, family, bold=True)
         rows = max(len(self.inputs), len(self.outputs))
-        lefts = [plain_m.horizontalAdvance(d.name) for d in self.inputs]
-        rights = [plain_m.horizontalAdvance(d.name) for d in self.outputs]
+        lefts = [_text_width(d.name, family) for d in self.inputs]
+        rights = [_text_width(d.name, family) for d in self.outputs]
         ports_w = max(lefts, default=0.0) + max(rights, default=0.0) + 20.0
         texts = [self.id, *self._lines, self._figure, self.footer[0]]
-        text_w = max(plain_m.horizontalAdvance(t) for t in texts)
+        text_w = max(_text_width(t, family) for t in texts if t)
         wanted = max(title_w, ports_w, text_w) + 2 * _PAD + 2.0
         foot = sum(1 for t in (self._figure, self.footer[0]) if t)
         self._width = min(max(wanted, _MIN_WIDTH), _MAX_WIDTH)
         self._height = _HEADER + rows * _ROW + (len(self._lines) + foot) * _LINE + 14.0
         for dots, x in ((self.inputs, 0.0), (self.outputs, self._width)):
             for row, dot in enumerate(dots):
-                middle = dot.boundingRect().center()
-                dot.setPos(x - middle.x(), _HEADER + 6.0 + row * _ROW + _ROW / 2 - middle.y())
+                dot.put(x, _HEADER + 6.0 + row * _ROW + _ROW / 2)
+        side = RADIUS + 3.0  # the dots stand out at both sides
+        self._rect = QRectF(-side, -2.0, self._width + 2 * side, self._height + 4.0)
+        self.update()
+
+    def toolTip(self) -> str:  # noqa: N802 (Qt's name)
+        """Return what is told where the pointer rests: everything that does not fit onto the node."""
         told = [f"<b>{html.escape(self.name)}</b> ({html.escape(self.id)})"]
         told += [html.escape(line) for line in self._lines]
         told += [f"Bypassed. {html.escape(self._bypassed)}"] if self._bypassed else []
         told += [html.escape(f"{p.severity.capitalize()}: {p.message}. {p.hint}") for p in self._problems]
-        self.setToolTip("<p>" + "<br>".join(told) + "</p>")
-        side = RADIUS + 3.0  # the dots stand out at both sides
-        self._rect = QRectF(-side, -2.0, self._width + 2 * side, self._height + 4.0)
-        self.update()
+        return "<p>" + "<br>".join(told) + "</p>"
+
+    def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        self.setToolTip(self.toolTip())
+        super().hoverEnterEvent(event)
 
     def boundingRect(self) -> QRectF:
         return self._rect
@@ -196,7 +216,7 @@ class NodeItem(AbstractNodeItem):
         c = theme.colors()
         status = self.footer[1]
         box = QRectF(0.0, 0.0, self._width, self._height)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setRenderHint(_SMOOTH, False)
         painter.fillRect(box, QColor(c.raised))
         painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self.header_color))
         chosen = self.isSelected()
@@ -230,7 +250,11 @@ class NodeItem(AbstractNodeItem):
         super().mouseDoubleClickEvent(event)
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        if change == QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged:
+        if change == _MOVED:
+            if not self.moves_in_batch:
+                for dot in self.dots.values():
+                    dot.lead_wires()
+        elif change == _SELECTED:
             for dot in self.dots.values():
                 for wire in dot.connected_pipes:
                     wire.highlight() if value else wire.reset()
@@ -253,6 +277,12 @@ def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
             elif not value:
                 lines.append("all real devices")
     return lines
+
+
+@lru_cache(maxsize=20_000)
+def _text_width(text: str, _font: str, bold: bool = False) -> float:
+    """Return the width in pixels; `_font` is the application's, of which the remembered widths are."""
+    return QFontMetricsF(_fonts()[0 if bold else 1]).horizontalAdvance(text)
 
 
 def _fonts() -> tuple[QFont, QFont]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from cluster4npu.core.errors import Problem
@@ -34,18 +35,27 @@ _MODE = "The mode in which a run begins, where rates of nodes depend on modes; e
 
 
 class PropertyPanel(QScrollArea):
-    """Edits what `show_node` names; "" is the pipeline itself. It follows every change of the document."""
+    """Edits what `show_node` names; "" is the pipeline itself. It follows every change of the document.
+
+    The simple view holds what most pipelines need, the advanced one (`advanced_action`) everything: for all nodes.
+    """
+
+    advanced_changed = Signal(bool)
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document = document
         self.finder = DeviceFinder(self)
+        self.setAccessibleName("Properties")
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.node_id = ""
         self._type = ""
         self._base = document.config.base
+        self.advanced_action = QAction("Ad&vanced settings", self, checkable=True)
+        self.advanced_action.setShortcut(QKeySequence("Ctrl+Shift+A"))
+        self.advanced_action.toggled.connect(self._show_advanced)
         self.form = Form()
         document.config_changed.connect(self._on_change)
         document.problems_changed.connect(self._show_problems)
@@ -58,6 +68,8 @@ class PropertyPanel(QScrollArea):
         self._type = entry.type if entry else ""
         self._base = self.document.config.base
         self.form = self._node_form(entry) if entry else self._pipeline_form()
+        self.form.advanced.setChecked(self.advanced_action.isChecked())
+        self.form.wanted.connect(self.advanced_action.setChecked)
         self.setWidget(self.form)  # deletes the one before
         self._fill()
 
@@ -68,6 +80,10 @@ class PropertyPanel(QScrollArea):
             self.form.unfold(row)
             self.ensureWidgetVisible(row)
             row.editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _show_advanced(self, on: bool) -> None:
+        self.form.advanced.setChecked(on)
+        self.advanced_changed.emit(on)
 
     def _entry(self, node_id: str) -> NodeConfig | None:
         return next((n for n in self.document.config.nodes if n.id == node_id), None)
@@ -122,7 +138,7 @@ class PropertyPanel(QScrollArea):
         for name, title, text, editor in rows:
             info = (PipelineConfig.model_fields | Targets.model_fields)[name]
             row = FormRow(name, title, text, editor, info)
-            form.add(row)
+            form.add(row, advanced=name in ("execution", "mode"))
             row.editor.edited.connect(
                 lambda value, row=row: row.show_problem(self.document.describe(**{row.name: value}))
             )

@@ -64,6 +64,10 @@ def figures_of(
         nodes[node] = _inference(devices, snapshot)
         for behind in flow.behind(node):
             nodes[behind] = NodeFigures(fps, _mean_ms(rows, "inferred_ns", "finished_ns"))
+    for sink in snapshot.sinks:
+        lost = sink.dropped + sink.failed
+        fill = sink.waiting / sink.room if sink.waiting else None
+        nodes[sink.id] = NodeFigures(fps, None, fill, f"{lost} lost" if lost else "")
     alarmed = _alarmed(flow, bottleneck)
     if alarmed in nodes:
         old = nodes[alarmed]

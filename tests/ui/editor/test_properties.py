@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.ui.document import Document
@@ -293,3 +294,30 @@ def test_nothing_is_cut_at_the_width_of_the_panel(panel: PropertyPanel) -> None:
         panel.form.advanced.setChecked(True)
         QApplication.processEvents()
         assert panel.form.minimumSizeHint().width() <= 320, node.id
+
+
+def test_the_advanced_view_holds_for_every_node_until_it_is_closed(panel: PropertyPanel) -> None:
+    panel.show_node("video")
+    assert not panel.form.rows["target_fps"].isVisible()
+    panel.form.advanced.click()
+    assert panel.form.rows["target_fps"].isVisible()
+    panel.show_node("detections")
+    assert panel.form.rows["labels"].isVisible()
+    panel.show_node("")
+    assert panel.form.rows["mode"].isVisible()
+    panel.advanced_action.trigger()
+    assert not panel.form.rows["mode"].isVisible()
+    panel.show_node("video")
+    assert not panel.form.rows["target_fps"].isVisible()
+    assert panel.form.rows["path"].isVisible()
+
+
+def test_a_folded_setting_that_is_wrong_is_shown_without_opening_the_others_for_good(
+    panel: PropertyPanel,
+) -> None:
+    panel.document.set_param("video", "target_fps", 5.0)
+    panel.show_node("video")
+    panel.form.show_problems([Problem("wrong", "video", "target_fps")])
+    assert panel.form.rows["target_fps"].isVisible()
+    panel.show_node("detections")
+    assert not panel.form.rows["labels"].isVisible()
