@@ -32,7 +32,7 @@ class Action:
 
 
 def _info(args: argparse.Namespace, console: Console) -> int:
-    keeper = _keeper(args, console)
+    keeper = _keeper(args)
     info = keeper.store.info()
     console.object(info)
     for name, value in info.items():
@@ -51,7 +51,7 @@ def _query_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _query(args: argparse.Namespace, console: Console) -> int:
-    answer = _keeper(args, console).store.query(args.sql)
+    answer = _keeper(args).store.query(args.sql)
     console.object({"columns": answer.columns, "rows": answer.as_dicts(), "truncated": answer.truncated})
     if args.csv:
         text = io.StringIO()
@@ -67,7 +67,7 @@ def _query(args: argparse.Namespace, console: Console) -> int:
 
 
 def _check(args: argparse.Namespace, console: Console) -> int:
-    found = _keeper(args, console).check()
+    found = _keeper(args).check()
     console.object({**found, "ok": not found["wrong"]})
     for item in found["wrong"]:
         where = item.get("run") or item.get("file") or item.get("table")
@@ -80,7 +80,7 @@ def _check(args: argparse.Namespace, console: Console) -> int:
 
 
 def _compact(args: argparse.Namespace, console: Console) -> int:
-    before, after = _keeper(args, console).compact()
+    before, after = _keeper(args).compact()
     console.object({"bytes_before": before, "bytes_after": after})
     console.out(f"{before} bytes before, {after} after")
     return SUCCESS
@@ -113,7 +113,7 @@ def _prune(args: argparse.Namespace, console: Console) -> int:
                 hint="Nothing was deleted.",
             )
         )
-    found = _keeper(args, console).prune(rule, really=args.yes)
+    found = _keeper(args).prune(rule, really=args.yes)
     told = {kind: [{"id": key, "name": name} for key, name in found[kind]] for kind in ("runs", "imports")}
     console.object({**found, **told})
     for key, name in [*found["runs"], *found["imports"]]:
@@ -133,7 +133,7 @@ def _snapshot_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _snapshot(args: argparse.Namespace, console: Console) -> int:
-    target, rows = _keeper(args, console).snapshot(args.file)
+    target, rows = _keeper(args).snapshot(args.file)
     console.object({"path": str(target), "rows": rows})
     console.out(f"{target}: {sum(rows.values())} rows in {len(rows)} tables")
     return SUCCESS
@@ -144,7 +144,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(args: argparse.Namespace, console: Console) -> int:
-    rows = _keeper(args, console).export(args.folder)
+    rows = _keeper(args).export(args.folder)
     console.object({"path": str(args.folder), "rows": rows})
     console.out(f"{args.folder}: {sum(rows.values())} rows in {len(rows)} Parquet files")
     return SUCCESS
@@ -186,7 +186,7 @@ def _baseline_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _baseline(args: argparse.Namespace, console: Console) -> int:
-    store = _keeper(args, console).store
+    store = _keeper(args).store
     record = store.run(newest(store) if args.run_id == LAST else args.run_id)
     if not record.valid:
         raise InputError(
@@ -203,18 +203,16 @@ def _baseline(args: argparse.Namespace, console: Console) -> int:
     return SUCCESS
 
 
-def _keeper(args: argparse.Namespace, console: Console, *, reads: bool = True) -> Keeper:
+def _keeper(args: argparse.Namespace, *, reads: bool = True) -> Keeper:
     from cluster4npu.core.store.keeper import Keeper
     from cluster4npu.core.store.store import Store
 
     with Store(store_to_read(args) if reads else args.store or default_store_path()) as store:
-        for notice in store.notices:
-            console.note(notice)
-        return Keeper(store)
+        return Keeper(store)  # its notices are logged, and so told already
 
 
 def _import(args: argparse.Namespace, console: Console) -> int:
-    return run_import(_keeper(args, console, reads=False), args, console)
+    return run_import(_keeper(args, reads=False), args, console)
 
 
 def _nothing(parser: argparse.ArgumentParser) -> None:

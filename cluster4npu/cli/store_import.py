@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +38,9 @@ def run_import(keeper: Keeper, args: argparse.Namespace, console: Console) -> in
     reports = keeper.import_paths(args.paths)
     kept = keeper.remove_imported(reports) if args.remove_files else {}
     usable = [report for report in reports if report.outcome in ("imported", "already imported")]
-    total = summary(reports)
+    from cluster4npu.core.store.importing.importer import summarize
+
+    total = summarize(reports)
     console.object(
         {**total, "kept_files": kept, "files": [report.as_dict() for report in reports], "ok": bool(usable)}
     )
@@ -48,25 +48,6 @@ def run_import(keeper: Keeper, args: argparse.Namespace, console: Console) -> in
         _print_file(report, kept.get(str(report.path), ""), console)
     _print_total(total, console)
     return SUCCESS if usable else WRONG_INPUT
-
-
-def summary(reports: Sequence[FileReport]) -> dict[str, Any]:
-    """Return the sums over all files."""
-    skipped: Counter[str] = Counter()
-    provenance: Counter[str] = Counter()
-    for report in reports:
-        skipped.update(report.skipped)
-        provenance.update(report.provenance)
-    return {
-        "outcomes": dict(Counter(report.outcome for report in reports)),
-        "numbers": sum(report.numbers for report in reports),
-        "measurements": sum(report.measurements for report in reports),
-        "failures": sum(report.failures for report in reports),
-        "provenance": dict(provenance),
-        "skipped": dict(skipped),
-        "unknown_model_rows": sum(report.unknown_models for report in reports),
-        "unknown_device_rows": sum(report.unknown_devices for report in reports),
-    }
 
 
 def _print_file(report: FileReport, kept: str, console: Console) -> None:

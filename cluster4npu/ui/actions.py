@@ -31,6 +31,12 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "start_page": ("Start &page", "mdi6.home-outline", "Ctrl+1", "Recent files and templates"),
     "designer": ("&Designer", "mdi6.sitemap-outline", "Ctrl+2", "The pipeline and its run"),
     "history": ("&History", "mdi6.history", "Ctrl+3", "Stored runs and benchmarks"),
+    "database": (
+        "&Store",
+        "mdi6.database-outline",
+        "Ctrl+4",
+        "What is stored, questions to it, and its upkeep",
+    ),
     "layout_design": (LAYOUTS["design"].title, "", "Ctrl+Alt+1", LAYOUTS["design"].tip),
     "layout_run": (LAYOUTS["run"].title, "", "Ctrl+Alt+2", LAYOUTS["run"].tip),
     "layout_analyse": (LAYOUTS["analyse"].title, "", "Ctrl+Alt+3", LAYOUTS["analyse"].tip),
@@ -53,6 +59,7 @@ CANVAS_EDITS = (
     "spread_columns", "spread_rows", "",
 )  # fmt: skip
 PAGES = ("start_page", "designer", "history")
+_MENU_PAGES = (*PAGES, "database")
 
 
 class Actions(QObject):
@@ -79,7 +86,7 @@ class Actions(QObject):
             action.setShortcuts(QKeySequence.keyBindings(key))
             self.by_name[name] = action
         pages = QActionGroup(window)
-        for name in PAGES:
+        for name in _MENU_PAGES:
             self.by_name[name].setCheckable(True)
             pages.addAction(self.by_name[name])
         self.recent_menu = QMenu("Open &recent", window)
@@ -114,7 +121,7 @@ class Actions(QObject):
             file, "", "save", "save_as", "", "save_template", "import_template", "", "close_window", "quit"
         )
         bar.addMenu(self.edit_menu)
-        self._add(view, "start_page", "designer", "history", "")
+        self._add(view, *_MENU_PAGES, "")
         self._add(view, "layout_design", "layout_run", "layout_analyse", "reset_layout")
         view.addMenu(self.theme_menu)
         bar.addMenu(view)

@@ -27,7 +27,7 @@ from cluster4npu.core.errors import InputError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import default_store_path
 from cluster4npu.ui import theme
-from cluster4npu.ui.actions import PAGES, Actions
+from cluster4npu.ui.actions import Actions
 from cluster4npu.ui.autosave import Autosave
 from cluster4npu.ui.command_palette import CommandPalette, ShortcutList, commands
 from cluster4npu.ui.dialogs.comparison import Comparison
@@ -46,6 +46,7 @@ from cluster4npu.ui.tour_steps import tour_steps
 if TYPE_CHECKING:
     from cluster4npu.core.bench import BenchmarkResult, Profile
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
+    from cluster4npu.ui.database.page import DatabasePage
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
     from cluster4npu.ui.history.history import HistoryPage
     from cluster4npu.ui.tour import Tour
@@ -81,6 +82,7 @@ class MainWindow(QMainWindow):
         self.last_benchmark = LastBenchmark(self.store, self)
         self._workspace: Workspace | None = None
         self._history: HistoryPage | None = None
+        self._database: DatabasePage | None = None
         self.dialog: QDialog | None = None
         self.tour: Tour | None = None
         self._unasked = False
@@ -141,6 +143,18 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
         self.raise_()
         self.activateWindow()
+
+    def show_database(self) -> None:
+        """Show what is in the store, and its upkeep."""
+        if self._database is None:
+            from cluster4npu.ui.database.page import DatabasePage
+
+            self._database = DatabasePage(self.store)
+            self._database.changed.connect(self._refresh_history)
+            self.stack.addWidget(self._database)
+        else:
+            self._database.refresh()
+        self._show_page(self._database, "database")
 
     def show_layout(self, name: str) -> None:
         """Show the designer with its panels arranged for "design", "run" or "analyse"."""
@@ -287,6 +301,7 @@ class MainWindow(QMainWindow):
                 "start_page": self.show_start_page,
                 "designer": self.show_designer,
                 "history": self.show_history,
+                "database": self.show_database,
                 "layout_design": lambda: self.show_layout("design"),
                 "layout_run": lambda: self.show_layout("run"),
                 "layout_analyse": lambda: self.show_layout("analyse"),
@@ -359,7 +374,6 @@ class MainWindow(QMainWindow):
         self.actions_by_name["stop"].setEnabled(busy)
 
     def _show_page(self, page: QWidget, name: str) -> None:
-        assert name in PAGES
         self.stack.setCurrentWidget(page)
         self.actions_by_name[name].setChecked(True)
 
@@ -394,7 +408,7 @@ class MainWindow(QMainWindow):
         self.state_label.setText(state)
         self.figures_label.setText(figures)
 
-    def _refresh_history(self, _run_id: str) -> None:
+    def _refresh_history(self, _run_id: str = "") -> None:
         if self._history is not None:
             self._history.refresh()
 

@@ -19,7 +19,7 @@ from cluster4npu.core.store import maintenance, manifest, schema
 from cluster4npu.core.store.database import DamagedError, connection, guard
 from cluster4npu.core.store.importing.importer import FileReport, import_paths, verify
 from cluster4npu.core.store.maintenance import Prune
-from cluster4npu.core.store.readers import copy_path
+from cluster4npu.core.store.readers import copy_path, drop
 from cluster4npu.core.store.store import Store
 
 
@@ -64,7 +64,7 @@ class Keeper:
             rows = maintenance.delete(opened, [r[0] for r in runs], [i[0] for i in imports]) if really else 0
             return {"runs": runs, "imports": imports, "deleted_rows": rows, "deleted": really}
 
-        return self.store.writing(find, changed=()) if really else self.store.reading(find)
+        return self.store.writing(find) if really else self.store.reading(find)
 
     def compact(self) -> tuple[int, int]:
         """Write the file anew without the room that deleted rows left; return its size before and after, in bytes."""
@@ -128,6 +128,7 @@ class Keeper:
                 rows = made.reading(maintenance.counts)
             if found["wrong"]:
                 raise _damaged(source, str(found["wrong"][0]))
+            drop(self.path)
             aside = self._set_aside()
             part.rename(self.path)
             copy_path(part).unlink(missing_ok=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import schema
-from cluster4npu.core.store.database import BLOCK_BYTES
+from cluster4npu.core.store.database import BLOCK_BYTES, DamagedError, connection
 from cluster4npu.core.store.rows import ROWS, CompatibilityRow, PredictionRow, RunsRow, SampleRow
 
 _NAME = "copy_for_readers"
@@ -27,13 +29,43 @@ def copy_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.readers{path.suffix}")
 
 
+def drop(path: Path) -> None:
+    """Remove the copy, before something is done after which it would tell of runs that were rightly deleted."""
+    with contextlib.suppress(OSError):  # on Windows a reader may have it open
+        copy_path(path).unlink(missing_ok=True)
+
+
+def missing_runs(path: Path) -> list[str]:
+    """Return the ids of runs that the copy has and the store has not: they were acknowledged, and are lost.
+
+    Raises what `connection` does for the store; a copy that cannot be read knows of nothing.
+    """
+    copy = copy_path(path)
+    if not copy.exists():
+        return []
+    with connection(path, read_only=True) as opened:
+        kept = {row[0] for row in opened.execute("SELECT id FROM runs").fetchall()}
+    try:
+        with connection(copy, read_only=True, wait_s=0.0) as opened:
+            known = [
+                row[0] for row in opened.execute("SELECT id FROM runs ORDER BY created_at, id").fetchall()
+            ]
+    except (DamagedError, StoreError):
+        return []
+    return [run_id for run_id in known if run_id not in kept]
+
+
+def set_copy_aside(path: Path) -> Path:
+    """Keep the copy under another name, as the last that is known of what was lost; return it."""
+    copy, stamp = copy_path(path), datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return copy.rename(path.with_name(f"{path.stem}.lost-{stamp}{path.suffix}"))
+
+
 def follow(opened: duckdb.DuckDBPyConnection, path: Path, changed: Collection[str] | None) -> None:
     """Bring the copy up to date. Runs and imports that came or went are found; `changed` names tables in which other
     rows were changed, None: any.
     """
     target = copy_path(path)
-    if changed is None:
-        target.unlink(missing_ok=True)
     try:
         with _attached(opened, target):
             opened.execute("BEGIN")

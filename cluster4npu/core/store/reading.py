@@ -98,6 +98,15 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
     devices = _rows(opened, "SELECT * FROM devices WHERE run_id = ? ORDER BY position", [run_id])
     results = _rows(opened, "SELECT * FROM results WHERE run_id = ? ORDER BY position", [run_id])
     stages = _rows(opened, "SELECT * FROM stages WHERE run_id = ? ORDER BY position", [run_id])
+    if len(results) != row["result_rows"]:
+        raise StoreError(
+            Problem(
+                f"the figures of run {run_id} are not as they were saved",
+                found=f"{len(results)} rows",
+                allowed=f"{row['result_rows']} rows",
+                hint="The file was damaged; `cluster4npu db check` tells what else is. Measure this one again.",
+            )
+        )
     return RunRecord(
         kind=row["kind"],
         pipeline=PipelineRecord(

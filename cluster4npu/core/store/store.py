@@ -27,6 +27,7 @@ from cluster4npu.core.store.records import RunRecord, RunRow, SegmentRecord, Tab
 from cluster4npu.core.store.rows import Row
 from cluster4npu.core.store.table import TableAccess
 
+_NAMED = 10  # of lost runs
 _BEFORE_COPY_S = 0.25  # how long a reader waits before it takes the copy
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -141,6 +142,8 @@ class Store:
         any, and the copy for readers is made anew.
         """
         self._prepare()
+        if changed is None:
+            readers.drop(self.path)
         try:
             with connection(self.path, read_only=False) as opened:
                 answer = do(opened)
@@ -214,7 +217,18 @@ class Store:
                     "and a new, empty one was started."
                 )
                 self._bring_up_to_date()
+            self._tell_losses()
         self._ready = True
+
+    def _tell_losses(self) -> None:
+        """Name runs that are not there any more: DuckDB opens some damaged files silently short."""
+        if lost := readers.missing_runs(self.path):
+            kept = readers.set_copy_aside(self.path)
+            more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+            self._notice(
+                f"{len(lost)} runs are lost from {self.path}: {', '.join(lost[-_NAMED:])}{more}. Their figures "
+                f"are kept in {kept.name}, which --store opens."
+            )
 
     def _bring_up_to_date(self, wait_s: float | None = None) -> None:
         if self.path.exists():

@@ -83,9 +83,9 @@ class HistoryPage(QWidget):
 
         def work(_report: Report) -> object:
             if not store.exists():  # looking must not make a file
-                return []
+                return [], ()
             with Store(store) as opened:
-                return opened.runs(limit=LIMIT)
+                return opened.runs(limit=LIMIT), tuple(opened.notices)
 
         self.refresh_button.setEnabled(False)
         self.retry_button.setEnabled(False)
@@ -103,13 +103,16 @@ class HistoryPage(QWidget):
         self.refresh()
 
     @Slot(object)
-    def _listed(self, rows: list[RunRow]) -> None:
+    def _listed(self, found: tuple[list[RunRow], tuple[str, ...]]) -> None:
+        rows, notices = found
         self._listing = None
         if self._stale:  # something was stored while this list was read
             self.refresh()
             return
         self.refresh_button.setEnabled(True)
         self.retry_button.setEnabled(True)
+        self.notice.setText("\n".join(notices))
+        self.notice.setVisible(bool(notices))
         self.filters.offer(rows)
         self.model.show_rows(rows)
         self._pages.setCurrentWidget(self._content if rows else self._empty)
@@ -239,6 +242,9 @@ class HistoryPage(QWidget):
         layout.setContentsMargins(14, 12, 14, 12)
         layout.setSpacing(10)
         layout.addLayout(top)
+        self.notice = plain_label(name="Notice")
+        self.notice.hide()
+        layout.addWidget(self.notice)
         layout.addWidget(self.filters)
         layout.addWidget(self._pages, 1)
 
@@ -282,4 +288,5 @@ def _centred(text: str) -> QWidget:
 
 
 def _sheet(c: Colors) -> str:
-    return f"QFrame#ProblemBox {{ border: 1px solid {c.fail}; border-radius: 6px; background: {c.surface}; }}"
+    notice = f"QLabel#Notice {{ color: {c.warn}; }}"
+    return f"{notice} QFrame#ProblemBox {{ border: 1px solid {c.fail}; border-radius: 6px; background: {c.surface}; }}"

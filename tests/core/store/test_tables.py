@@ -110,10 +110,9 @@ def test_each_table_adds_finds_changes_and_removes(store: Store) -> None:
 
 
 def test_questions_equal_plain_sql(store: Store) -> None:
-    for fps in range(20):
-        done = record(0)
-        results = tuple(type(r)(r.side, f"d{fps % 3}", fps=float(fps)) for r in done.results)
-        store.save(record(0, results=results, segments=()))
+    done = record(0).results
+    results = tuple(type(r)(r.side, f"d{n % 3}", fps=float(n)) for n in range(20) for r in done)
+    store.save(record(0, results=results, segments=()))
     table = store.table(ResultRow)
     sql = "SELECT fps FROM results WHERE device = 'd1' AND fps > 4 ORDER BY fps DESC LIMIT 5"
     found = table.find(Where("fps", ">", 4.0), device="d1", order="-fps", limit=5)

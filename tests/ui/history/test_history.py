@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.store import DeviceRecord, PipelineRecord, ResultRecord, RunRecord, Store
+from cluster4npu.core.store.readers import copy_path
 from cluster4npu.ui.history.history import EMPTY, HistoryPage
 from cluster4npu.ui.history.rows import together
 from tests.ui.dialogs.test_comparison import result
@@ -177,6 +178,7 @@ def held_by_another_process(path: Path) -> Iterator[int]:
 def test_a_store_in_use_is_told_and_can_be_tried_again(qtbot: QtBot, store_path: Path) -> None:
     with Store(store_path) as store:
         store.save(run_record("First"))
+    copy_path(store_path).unlink()
     with held_by_another_process(store_path) as pid:
         page = open_page(qtbot, store_path)
         assert "in use" in page.list_problems.text()
@@ -188,12 +190,24 @@ def test_a_store_in_use_is_told_and_can_be_tried_again(qtbot: QtBot, store_path:
     assert page.table.isVisible()
 
 
+def test_a_held_store_is_shown_from_its_copy(qtbot: QtBot, store_path: Path) -> None:
+    with Store(store_path) as store:
+        store.save(run_record("First"))
+    with held_by_another_process(store_path):
+        page = open_page(qtbot, store_path)
+        shown_run(qtbot, page)
+        assert "copy" in page.notice.text() and page.notice.isVisible()
+    page.refresh_button.click()
+    qtbot.waitUntil(lambda: not page.loading and not page.notice.isVisible())
+
+
 def test_a_run_that_cannot_be_read_is_told_beside_the_list(qtbot: QtBot, store_path: Path) -> None:
     with Store(store_path) as store:
         store.save(run_record("First"))
         store.save(run_record("Second", 1))
     page = open_page(qtbot, store_path)
     shown_run(qtbot, page)
+    copy_path(store_path).unlink()
     with held_by_another_process(store_path):
         page.table.choose(1)
         qtbot.waitUntil(lambda: "in use" in page.run_problems.text(), timeout=20_000)
@@ -233,7 +247,7 @@ def test_the_id_is_copied_and_a_report_written(qtbot: QtBot, store_path: Path, t
 
 def test_a_thousand_runs_do_not_hold_up_the_window(qtbot: QtBot, store_path: Path) -> None:
     with Store(store_path) as store:
-        store.save(run_record("First"))
+        store.save(replace(run_record("First"), results=()))
     with duckdb.connect(str(store_path)) as opened:
         names = [row[1] for row in opened.execute("PRAGMA table_info('runs')").fetchall()]
         others = [name for name in names if name not in {"id", "created_at"}]

@@ -20,7 +20,10 @@ _MODEL_FIELDS = ("model_name", "model", "model_id", "model_path", "test_model", 
                  "model_key", "model_type")  # fmt: skip
 _DEVICE_FIELDS = ("actual_device", "device_used", "executed_on", "hardware", "hardware_type", "hardware_key",
                   "device", "device_type", "hardware_platform", "accelerator", "execution_provider", "provider",
-                  "platform", "backend", "target_device", "device_name")  # fmt: skip
+                  "platform", "backend", "target_device", "device_name", "backend_type", "accelerator_type",
+                  "hardware_name", "compute_device", "inference_device", "target", "ep", "provider_name",
+                  "hw")  # fmt: skip
+_WEAK_FIELDS = ("backend", "backend_type", "target", "ep", "provider_name", "provider")  # also name programs
 _TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
 _PRECISIONS = {
     "float32": "fp32", "fp32": "fp32", "f32": "fp32", "float16": "fp16", "fp16": "fp16", "f16": "fp16", "half": "fp16",
@@ -93,7 +96,10 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
     """Return the context below a key: batch, device, precision and model that its name tells."""
     parts = words(key)
     lowered = key.lower().strip()
-    config = {name[0]: int(count) for name, count in _CONFIG_KEY.findall(lowered)}
+    told = _CONFIG_KEY.findall(lowered)
+    if family_of(key):  # the b0 of efficientnet_b0 is no batch
+        told = [(name, count) for name, count in told if name != "b"]
+    config = {name[0]: int(count) for name, count in told}
     changes: dict[str, Any] = {}
     if config:
         rest = _CONFIG_KEY.sub("", lowered).strip("_- ")
@@ -123,12 +129,31 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
 def by_fields(outer: Context, node: Mapping[str, Any]) -> Context:
     """Return the context inside an object: what its own fields say, and those of its `metadata` and the like."""
     inner = outer
+    describing = [
+        name for name, value in node.items() if name.lower() not in LENDERS and _describes_all(value)
+    ]
     for name, value in node.items():
-        if isinstance(value, dict) and name.lower() in LENDERS:
+        if isinstance(value, dict) and (name.lower() in LENDERS or describing == [name]):
             inner = _said(inner, value, lent=True)
     inner = _said(inner, node, lent=False)
     names = {inner.model.lower(), inner.device.lower()}
     return inner.but(label=tuple(part for part in inner.label if part.lower() not in names))
+
+
+def _describes_all(value: Any) -> bool:
+    """Tell whether an object only says which model or device was used, so that it speaks for what stands beside it."""
+    if (
+        not isinstance(value, dict)
+        or not value
+        or any(isinstance(item, dict | list) for item in value.values())
+    ):
+        return False
+    names = {"_".join(words(str(name))) for name in value}
+    is_measured = any(
+        meaning(str(name)).kind == MEASURE and isinstance(item, int | float) and not isinstance(item, bool)
+        for name, item in value.items()
+    )
+    return bool(names & {*_MODEL_FIELDS, "device", "device_id", "hardware"}) and not is_measured
 
 
 def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
@@ -137,12 +162,21 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     model = _first(lowered, _MODEL_FIELDS)
     if model and not (lent and outer.model and outer.model_rank < 99):
         changes |= {"model": masked(model), "model_rank": 1}
-    device = _first(lowered, _DEVICE_FIELDS)
+    named = {
+        name: value for name, value in lowered.items()
+        if name not in _WEAK_FIELDS or (isinstance(value, str) and base_device(value) in DEVICES)
+    }  # fmt: skip
+    device = _first(named, _DEVICE_FIELDS)
     if device and not _OS.search(device) and not (lent and outer.device):
         changes |= {"device": masked(device), "device_rank": 1}
     for names, field in ((("batch_size", "batch", "bs", "batchsize"), "batch"),
                          (("sequence_length", "seq_length", "seq_len", "seq"), "sequence")):  # fmt: skip
         count = next((c for name in names if (c := whole(lowered.get(name))) is not None), None)
+        if count is None and field == "batch":  # infer_batch_size, eval_batch_size
+            ending = (
+                c for name, value in lowered.items() if name.endswith("_batch_size") and (c := whole(value))
+            )
+            count = next(ending, None)
         if count is not None:
             changes[field] = count
     precision = _first(lowered, ("precision", "dtype", "data_type", "quantization", "torch_dtype"))

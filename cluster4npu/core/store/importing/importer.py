@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,3 +171,22 @@ def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
     elsewhere = tables.known_digests(opened, {row.digest for row in found.rows} - digests)
     expected = [row for row in tables.rows_of(found) if row[-1] not in elsewhere or row[-1] in digests]
     return "" if expected == stored else "its rows are not those of the store"
+
+
+def summarize(reports: Collection[FileReport]) -> dict[str, Any]:
+    """Return the sums over all files."""
+    skipped: Counter[str] = Counter()
+    provenance: Counter[str] = Counter()
+    for report in reports:
+        skipped.update(report.skipped)
+        provenance.update(report.provenance)
+    return {
+        "outcomes": dict(Counter(report.outcome for report in reports)),
+        "numbers": sum(report.numbers for report in reports),
+        "measurements": sum(report.measurements for report in reports),
+        "failures": sum(report.failures for report in reports),
+        "provenance": dict(provenance),
+        "skipped": dict(skipped),
+        "unknown_model_rows": sum(report.unknown_models for report in reports),
+        "unknown_device_rows": sum(report.unknown_devices for report in reports),
+    }

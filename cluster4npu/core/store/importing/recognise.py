@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from cluster4npu.core.store.importing.batches import prove
 from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import (
     FAILED,
@@ -22,6 +23,7 @@ from cluster4npu.core.store.importing.repeats import drop_repeats
 from cluster4npu.core.store.importing.units import settle
 from cluster4npu.core.store.importing.walking import Walker
 
+ZERO = "a failure's zero"
 REPEATED = "said twice in this file"
 
 
@@ -33,7 +35,9 @@ def recognise(data: Any) -> Recognised:
     """
     walker = Walker()
     walker.walk(data)
+    _leave_zeros(walker)
     settle(walker.records)
+    prove(walker.records)
     mark(walker.records)
     records, repeated = drop_repeats(walker.records)
     found = Recognised(
@@ -46,6 +50,15 @@ def recognise(data: Any) -> Recognised:
     assumed = Counter(row.unit_rule for row in found.rows if row.unit_rule.startswith("assumed"))
     found.notes = [f"unit of {count} figures {rule}" for rule, count in sorted(assumed.items())]
     return found
+
+
+def _leave_zeros(walker: Walker) -> None:
+    """Leave out the zeros that a failure carries in place of figures; the failure stays."""
+    for record in walker.records:
+        values = [value for figure in record.figures for value in figure.values]
+        if record.context.status == FAILED and values and not any(values):
+            walker.skipped[ZERO] += len(values)
+            record.figures.clear()
 
 
 def _rows(record: Record) -> list[Row]:

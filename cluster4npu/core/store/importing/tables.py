@@ -12,7 +12,7 @@ import duckdb
 
 from cluster4npu.core.store.importing.model import Recognised
 
-IMPORTER_VERSION = 1
+IMPORTER_VERSION = 2
 COLUMNS = (
     "path", "model", "device", "batch_size", "sequence_length", "precision", "variant", "recorded_at", "metric",
     "statistic", "sample", "value", "unit", "source_value", "source_unit", "unit_rule", "provenance", "status", "error",

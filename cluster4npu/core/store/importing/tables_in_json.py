@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from cluster4npu.core.store.importing.words import MEASURE, meaning, words
@@ -15,6 +16,7 @@ _LABELS = (
     {"precision", "precisions"},
 )
 _NAMES = ("model", "hardware", "batch_size", "precision")
+_HEADS, _BODIES = ("columns", "headers", "header", "fields", "schema"), ("data", "rows", "values", "records")
 _RAW = {"latencies", "samples", "raw", "data"}
 
 
@@ -27,23 +29,29 @@ class ColumnTable:
     shared: dict[str, Any] = field(default_factory=dict)
 
 
+def rows_below_names(node: list[Any]) -> list[dict[str, Any]] | None:
+    """Return a list of lists as objects where the first row holds the columns' names, one of them a measurement."""
+    names = node[0] if node else None
+    if not isinstance(names, list) or len(node) < 2 or not all(isinstance(n, str) and n for n in names):
+        return None
+    if not any(meaning(name).kind == MEASURE for name in names) or len(set(names)) != len(names):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in node[1:]):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in node[1:]]
+
+
 def rows_of(node: Mapping[str, Any], above: Mapping[str, Any]) -> ColumnTable | None:
     """Return an object's columns as rows, None where it holds none.
 
     Three forms: `columns` with `data` or `rows`; parallel arrays with a column of models, devices or batch
     sizes (which may stand in the enclosing object); columns of numbered objects, as pandas writes them.
     """
-    return _split(node) or _parallel(node, above) or _numbered(node)
+    return _split(node) or _parallel(node, above) or _crossed(node) or _numbered(node)
 
 
 def _split(node: Mapping[str, Any]) -> ColumnTable | None:
-    for heads, body in (
-        ("columns", "data"),
-        ("columns", "rows"),
-        ("headers", "rows"),
-        ("header", "rows"),
-        ("fields", "values"),
-    ):
+    for heads, body in product(_HEADS, _BODIES):
         names, rows = node.get(heads), node.get(body)
         if (
             not isinstance(names, list)
@@ -98,6 +106,40 @@ def _labels(node: Mapping[str, Any], length: int, *, own: bool) -> dict[str, lis
             if parts & kinds and all(isinstance(item, kind) for item in value):
                 found.setdefault(field_name, value)
     return found if own else {k: v for k, v in found.items() if k == "model"}
+
+
+def _crossed(node: Mapping[str, Any]) -> ColumnTable | None:
+    """Devices in a list, and a metric's object with a list of as many figures for each model; or the other way."""
+    lists = {
+        name: value for name, value in node.items()
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value)
+    }  # fmt: skip
+    table = ColumnTable()
+    for name, rows in node.items():
+        if (
+            not isinstance(rows, dict)
+            or not rows
+            or meaning(str(name)).family not in ("time", "rate", "size")
+        ):
+            continue
+        for listed, labels in lists.items():
+            own = (
+                "hardware"
+                if set(words(listed)) & _LABELS[1]
+                else "model"
+                if set(words(listed)) & _LABELS[0]
+                else ""
+            )
+            if own and all(isinstance(row, list) and len(row) == len(labels) for row in rows.values()):
+                other = "model" if own == "hardware" else "hardware"
+                table.columns |= {name, listed}
+                table.rows += [
+                    ({name: value, own: label, other: str(key)}, (str(name), str(key), f"[{at}]"), 0)
+                    for key, row in rows.items()
+                    for at, (value, label) in enumerate(zip(row, labels, strict=True))
+                ]
+                break
+    return table if table.rows else None
 
 
 def _numbered(node: Mapping[str, Any]) -> ColumnTable | None:

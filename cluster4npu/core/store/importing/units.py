@@ -6,18 +6,23 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import Figure, Path, Record
-from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS
-from cluster4npu.core.store.importing.words import scale
+from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS, WORK
+from cluster4npu.core.store.importing.words import scale, words
 
-NAME, BESIDE, RATE, SAMPLES, TOTAL, RELATIVES, CLOCK, SIZE_RULE = (
-    "name", "unit beside it", "throughput x latency", "mean of its samples", "total / iterations",
+NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, SIZE_RULE = (
+    "name", "unit beside it", "throughput x latency", "count / throughput", "mean of its samples", "total / iterations",
     "same field elsewhere in the file", "assumed: a clock's difference is in seconds", "assumed: by its size",
 )  # fmt: skip
 _CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6}
+_WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total"}
+_CLOSE = 1.05
+_LONG = 100.0
+_SPREADS = ("std", "variance", "iqr", "mad")
 _NEAR = 3.0  # a factor: candidates are a thousand apart
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
@@ -65,15 +70,37 @@ def _by_evidence(figures: list[Figure], batch: int | None) -> None:
         0,
     )
     for figure in open_times:
-        if figure.meaning.metric == "latency" and rate:
+        if (
+            figure.meaning.metric in ("latency", "step_time")
+            and rate
+            and not set(words(figure.name)) & _WHOLE
+        ):
             unit = _by_rate(figure, rate, batch)
             if unit:
                 _set(figure, unit, RATE)
+    _by_counts(figures, [f for f in open_times if not f.unit_rule])
     _by_each_other(figures, [f for f in open_times if not f.unit_rule])
 
 
+def _by_counts(figures: list[Figure], pending: list[Figure]) -> None:
+    """Settle the time of a whole run: what was counted in it, over the time, is one of the rates."""
+    counts = [f.values[0] for f in figures if f.meaning.family == "count" and f.values[0] > 0]
+    rates = [f.values[0] for f in figures if f.meaning.family == "rate" and f.values[0] > 0 and not f.samples]
+    for figure in pending:
+        if figure.samples or figure.values[0] <= 0 or not set(words(figure.name)) & _WHOLE:
+            continue
+        for unit, per_s in _CANDIDATES.items():
+            if any(
+                abs(math.log(figure.values[0] / per_s * rate / count)) < math.log(_CLOSE)
+                for rate in rates
+                for count in counts
+            ):
+                _set(figure, unit, COUNTED)
+                figure.meaning = replace(figure.meaning, metric="total_time")
+
+
 def _by_rate(figure: Figure, rate: float, batch: int | None) -> str:
-    if figure.meaning.statistic in ("std", "variance", "iqr", "mad"):
+    if figure.meaning.statistic in _SPREADS:
         return ""
     typical = statistics.fmean(figure.values)
     if typical <= 0:
@@ -94,6 +121,9 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
             f for f in figures if f.unit_rule and f.meaning.family == "time" and f.meaning.metric == metric
         ]
         mine = statistics.fmean(figure.values)
+        if known and figure.meaning.statistic in _SPREADS:
+            _set(figure, known[0].unit, RELATIVES)
+            continue
         for other in known:
             theirs = statistics.fmean(other.settled)
             for unit in ("s", "ms", "us"):
@@ -149,6 +179,8 @@ def _assume(figure: Figure) -> None:
     elif figure.meaning.metric.startswith(_PER_ITEM) or "time" not in figure.meaning.metric:
         clock = "time" in figure.name.lower() and typical < 30
         _set(figure, "s" if clock or typical < 1 else "ms", CLOCK if clock else SIZE_RULE)
+    elif typical >= _LONG and set(words(figure.name)) & WORK:
+        _set(figure, "ms", SIZE_RULE)  # loading, compiling ... for minutes is rarer than a browser's clock
     else:
         _set(figure, "s", CLOCK)
 
@@ -156,6 +188,8 @@ def _assume(figure: Figure) -> None:
 def _set(figure: Figure, unit: str, rule: str) -> None:
     figure.unit, figure.unit_rule = unit, rule
     figure.factor, figure.target = scale(unit)
+    if figure.meaning.statistic == "variance" and figure.meaning.family == "time":
+        figure.factor, figure.target = figure.factor**2, f"{figure.target}\u00b2"
 
 
 def _each(records: list[Record]) -> Iterable[tuple[Figure, Path]]:

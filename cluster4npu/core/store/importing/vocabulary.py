@@ -18,7 +18,8 @@ SIZE_UNITS = {
 STATISTICS = {
     "avg": "mean", "mean": "mean", "average": "mean", "median": "p50", "min": "min", "minimum": "min",
     "fastest": "min", "max": "max", "maximum": "max", "slowest": "max", "std": "std", "stdev": "std",
-    "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad",
+    "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad", "q1": "p25",
+    "q3": "p75",
 }  # fmt: skip
 SETTINGS = {
     "allowed", "budget", "configured", "deadline", "goal", "id", "index", "limit", "port", "requested",
@@ -41,6 +42,7 @@ COUNT_HINTS = {
 }  # fmt: skip
 RATES = {
     "bandwidth", "fps", "ips", "ops", "qps", "rps", "samplespersecond", "throughput", "throughputs", "tps",
+    "tput",
 }  # fmt: skip
 RATE_UNITS = {
     "fps": "frames/s", "frames": "frames/s", "frame": "frames/s", "tokens": "tokens/s", "token": "tokens/s",
@@ -93,4 +95,9 @@ NOISE = {
 }  # fmt: skip
 FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",
+}  # fmt: skip
+WORK = {
+    "compile", "decode", "decoding", "encode", "encoding", "first", "forward", "generation", "inference", "init",
+    "load", "loading", "postprocess", "postprocessing", "prediction", "prefill", "preprocess", "preprocessing",
+    "startup", "step", "tokenization", "tokenize",
 }  # fmt: skip

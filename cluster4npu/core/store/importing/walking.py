@@ -22,8 +22,9 @@ from cluster4npu.core.store.importing.model import (
     Path,
     Record,
 )
-from cluster4npu.core.store.importing.tables_in_json import rows_of
+from cluster4npu.core.store.importing.tables_in_json import rows_below_names, rows_of
 from cluster4npu.core.store.importing.text import records_in_text
+from cluster4npu.core.store.importing.vocabulary import TIME_UNITS
 from cluster4npu.core.store.importing.words import (
     HOST,
     MEASURE,
@@ -31,7 +32,9 @@ from cluster4npu.core.store.importing.words import (
     SETTING,
     UNKNOWN,
     Meaning,
+    by_unit,
     meaning,
+    statistic_of,
     words,
 )
 
@@ -42,9 +45,11 @@ _HOST_KEYS = {
     "cpu_info", "gpu_info", "versions", "host", "platform_info", "system_information", "software",
 }  # fmt: skip
 _SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyperparameters", "generation_config",
-                 "settings", "options", "benchmark_config", "test_config"}  # fmt: skip
+                 "settings", "options", "benchmark_config", "test_config", "target", "targets", "goals", "limits",
+                 "thresholds", "sla", "requirements"}  # fmt: skip
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
 _QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*")
+_STATISTIC_FIELDS = ("stat", "statistic", "aggregation", "aggregate", "agg", "percentile", "quantile")
 _BATCH_NAMES = {"batch_size", "batch", "batch_sizes", "bs", "sequence_length", "seq_length", "seq_len", "batchsize",
                 "sequence_lengths", "seq"}  # fmt: skip
 
@@ -94,7 +99,10 @@ class Walker:
                 rest = {name: value for name, value in node.items() if name not in table.columns}
                 self._object(rest, by_fields(outer, rest), path, parent, above, inside)
         elif isinstance(node, list):
-            for position, item in enumerate(node):
+            table_rows = rows_below_names(node)
+            for position, item in enumerate(
+                node if table_rows is None else table_rows, table_rows is not None
+            ):
                 if isinstance(item, dict | list):
                     self._visit(item, outer, (*path, f"[{position}]"), parent, above, inside)
                 elif _is_number(item):
@@ -148,7 +156,7 @@ class Walker:
             ]
         elif isinstance(value, dict | list) and lowered in _SETTING_KEYS:
             self._leave(value, SETTING)
-        elif isinstance(value, dict | list) and lowered in _OUTPUT_KEYS and not _numbers(value):
+        elif isinstance(value, dict | list) and lowered in _OUTPUT_KEYS and _is_output(value):
             self._leave(value, "a model's output")
         elif _is_number(value) or _numbers(value) or isinstance(value, str):
             self._figures(name, value, node, here, place, inside, own)
@@ -194,18 +202,15 @@ class Walker:
         unit = ""
         if isinstance(value, str):
             quantity = _QUANTITY.fullmatch(value[:60])
-            if (
-                not quantity
-                or meaning(name, inside).kind != MEASURE
-                or meaning(name, inside).family == "count"
-            ):
+            told = by_unit(name, quantity[2], inside) if quantity else Meaning(UNKNOWN)
+            if not quantity or told.kind != MEASURE or told.family == "count":
                 self._text(name, value, here, place)
                 return
             value, unit = float(quantity[1]), quantity[2]
         values = value if isinstance(value, list) else [value]
         self.numbers += len(values)
-        found = meaning(name, inside)
-        device_key = _leading_device(name)
+        found = by_unit(name, unit, inside)
+        device_key = _named_device(name)
         if found.kind == MEASURE and not _fits(found, values):
             self._skip(UNKNOWN if found.family == "count" else MOMENT, name, len(values))
             return
@@ -214,7 +219,7 @@ class Walker:
         elif found.kind == UNKNOWN and (
             found.statistic != "value" or name.lower() in ("data", "raw", "values")
         ):
-            found = _bare(node, found)
+            found = _bare(node, found, here.units)
         elif (
             found.kind == UNKNOWN
             and inside is not None
@@ -287,10 +292,16 @@ class Walker:
                 self.skipped[reason] += 1
 
 
-def _leading_device(name: str) -> str:
-    """Return the device that a field's name begins with ("cuda" of `cuda_load_time`), "" for none."""
-    first = words(name)[:1]
-    return first[0] if first and first[0] in DEVICES and name.lower() != "cpu_time" else ""
+def _named_device(name: str) -> str:
+    """Return the device that a field's name begins with, or a time or rate ends with; "" for none.
+
+    `cuda_load_time`, `latency_ms_cuda`; but `memory_gpu` is about a part of the machine.
+    """
+    parts = words(name)
+    if parts and parts[0] in DEVICES and name.lower() != "cpu_time":
+        return parts[0]
+    is_last = len(parts) > 1 and parts[-1] in DEVICES and meaning(name).family in ("time", "rate")
+    return parts[-1] if is_last else ""
 
 
 def _is_variant(name: str, values: Sequence[Any]) -> bool:
@@ -317,7 +328,8 @@ def _named_metric(node: Mapping[str, Any]) -> Meaning | None:
     for name in ("metric", "metric_name", "measure", "name", "key"):
         told = node.get(name)
         if isinstance(told, str) and "value" in node and meaning(told).kind == MEASURE:
-            return meaning(told)
+            said = [statistic_of(words(s)) for n in _STATISTIC_FIELDS if isinstance(s := node.get(n), str)]
+            return replace(meaning(told), statistic=next(filter(None, said), meaning(told).statistic))
     return None
 
 
@@ -333,12 +345,23 @@ def _describes(name: str, value: Any) -> bool:
     )
 
 
+def _is_output(value: Any) -> bool:
+    """Tell whether what is called predictions, boxes ... is a model's output, and no list of predicted figures."""
+    items = value if isinstance(value, list) else list(value.values())
+    told = [meaning(str(key)) for item in items[:20] if isinstance(item, dict) for key in item]
+    return not _numbers(value) and not any(
+        known.formula or known.family in ("time", "rate") for known in told
+    )
+
+
 def _names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
 
 
-def _bare(node: Mapping[str, Any], found: Meaning) -> Meaning:
-    """Take a lone `mean` for a time where a rate (mean x rate = 1) or samples beside it say so."""
+def _bare(node: Mapping[str, Any], found: Meaning, units: str) -> Meaning:
+    """Take a lone `mean` for a time where its unit, a rate (mean x rate = 1) or samples beside it say so."""
+    if found.statistic != "value" and units.lower() in TIME_UNITS:
+        return Meaning(MEASURE, "latency", found.statistic, "", "time")
     mean = node.get("mean", node.get("avg"))
     for name, rate in node.items():
         if (

@@ -27,6 +27,7 @@ from cluster4npu.core.store.importing.vocabulary import (
     TIME_UNITS,
     TIMES,
     UTILISATION,
+    WORK,
 )
 
 MEASURE = "measure"
@@ -52,7 +53,8 @@ class Meaning:
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: `avgLatencyMs`, `avg_latency_ms`, `Avg latency (ms)` alike."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name[:200])
+    name = re.sub(r"/\s*s(?:ec(?:ond)?)?s?(?![A-Za-z])", " per second", name[:200], flags=re.IGNORECASE)
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name)
     return tuple(part.lower() for part in re.split(r"[^A-Za-z0-9%µ.]+|\.(?!\d)", parted) if part)
 
 
@@ -63,10 +65,16 @@ def statistic_of(parts: tuple[str, ...]) -> str:
             return STATISTICS[part]
         rank = re.fullmatch(r"p(\d{1,2}(?:\.\d+)?|999|9999)|(\d{1,2})th", part)
         if rank:
-            return f"p{rank[1] or rank[2]}"
+            return f"p{_plain_rank(rank[1] or rank[2])}"
     if "percentile" in parts or "percentiles" in parts:
-        return next((f"p{part}" for part in parts if re.fullmatch(r"\d{1,2}(\.\d+)?", part)), "")
+        ranks = (part for part in parts if re.fullmatch(r"\d{1,2}(\.\d+)?", part))
+        return next((f"p{_plain_rank(part)}" for part in ranks), "")
     return ""
+
+
+def _plain_rank(text: str) -> str:
+    """Return "90" of "90.00", and "99.9" as it is."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @lru_cache(maxsize=20_000)
@@ -125,6 +133,8 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
 
 
 def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
+    if parts in (("test", "times"), ("repeat", "times"), ("loop", "times")):
+        return Meaning(MEASURE, "_".join(parts), "value", "count", "count")
     formula = bool(found & FORMULA)
     statistic = statistic_of(parts) or "value"
     per_second = ("per" in found and parts[-1] in ("second", "sec", "s")) or "persecond" in found
@@ -132,7 +142,7 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
         return Meaning(MEASURE, _rest(parts, PERCENT, "utilisation", keep=True), statistic, "%")
     if found & RATES or per_second or (parts[-1:] in (("sec",), ("s",)) and found & set(RATE_UNITS)):
         unit = next((RATE_UNITS[part] for part in reversed(parts) if part in RATE_UNITS), "items/s")
-        noise = RATES | set(RATE_UNITS) | {"per", "second", "sec", "s", "items", "minute"}
+        noise = RATES | set(RATE_UNITS) | {"per", "second", "sec", "s", "items", "minute", "completed"}
         prefix = _rest(parts, noise, "", keep=False)
         unit = unit.replace("/s", "/min") if "minute" in found else unit
         if "bandwidth" in found:
@@ -158,12 +168,13 @@ def _time(parts: tuple[str, ...], found: set[str], statistic: str, formula: bool
     if {"real", "factor"} <= found:
         return Meaning(MEASURE, "real_time_factor", statistic, "ratio", "", formula)
     if found & LATENCY:
-        metric = _rest(parts, LATENCY, "latency") if not found & {"ttft", "tpot", "itl", "rtt"} else parts[0]
+        own = next((part for part in parts if part in ("ttft", "tpot", "itl", "rtt")), "")
+        metric = own or _rest(parts, LATENCY, "latency")
         return Meaning(MEASURE, metric, statistic, unit, "time", formula)
     if found & TIMES or {"time", "first"} <= found:
         rest = _rest(parts, TIMES, "time") if "elapsed" not in found else "elapsed_time"
         return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, unit, "time", formula)
-    if unit and len(parts) > 1 and (unit != "s" or statistic != "value"):
+    if unit and (len(parts) > 1 or unit in ("ms", "us", "ns")) and (unit != "s" or statistic != "value"):
         rest = _rest(parts, set(), "time")
         return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, unit, "time", formula)
     return None
@@ -176,7 +187,7 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
             unit = "%" if found & PERCENT else {"mw": "mW", "kwh": "kWh", "mj": "mJ"}.get(parts[-1], unit)
             return Meaning(
                 MEASURE,
-                _rest(parts, {part, "watts", "joules", "mw", "mj", "kwh", "celsius"}, metric),
+                _rest(parts, {part, "c", "watts", "joules", "mw", "mj", "kwh", "celsius"}, metric),
                 statistic,
                 unit,
                 "",
@@ -209,6 +220,18 @@ def _rest(parts: tuple[str, ...], family: set[str], default: str, *, keep: bool 
     if not rest:
         return default
     return "_".join(rest) if default == "" or keep else "_".join([*rest, default])
+
+
+def by_unit(name: str, unit: str, inside: Meaning | None = None) -> Meaning:
+    """Return what a field holds whose value says its unit: `"inference": "215.4 ms"` is a time."""
+    found, lowered = meaning(name, inside), unit.lower().replace(" ", "")
+    if found.kind != UNKNOWN or not lowered or not set(words(name)) & WORK:
+        return found
+    if lowered in TIME_UNITS:
+        return meaning(f"{name}_time")
+    if lowered.endswith(("/s", "/sec")) or lowered in ("fps", "qps"):
+        return meaning(f"{name}_throughput")
+    return found
 
 
 def scale(unit: str) -> tuple[float, str]:

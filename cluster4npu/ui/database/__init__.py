@@ -1,0 +1,1 @@
+"""The store's page: what is in it, questions in SQL, and its upkeep."""
