@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,8 +12,15 @@ from pydantic import Field
 from cluster4npu.backends import onnx_precision, onnx_providers
 from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, provider_of
 from cluster4npu.core.devices import precision
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import cpu_name, share_of_cores
+from cluster4npu.core.devices.backend import (
+    Backend,
+    Calibration,
+    DeviceInfo,
+    DeviceOptions,
+    Preparation,
+    Session,
+)
+from cluster4npu.core.devices.detect import cpu_name, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import (
@@ -25,9 +31,10 @@ from cluster4npu.core.devices.model_file import (
     read_model_file,
 )
 from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import CPU as CPU_UNIT
 from cluster4npu.core.devices.truth import UNKNOWN
-from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
+from cluster4npu.core.errors import Problem, RunFailed, one_line
 
 _NUMBERS = re.compile(r"tensor\((?!string).*\)")  # not texts, sequences or maps
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -70,44 +77,36 @@ class OnnxBackend(Backend):
         return [info for provider in PROVIDERS for info in onnx_providers.describe(provider, runtime)]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
-        if device.unit != "cpu" or "threads" in dict(device.options):
-            return device
-        return device.with_option("threads", str(share_of_cores(pool)))
+        return with_share_of_cores(device, pool)
 
     def why_not(self, device: DeviceId, precision: str) -> str:
         if precision == "fp16" and device.unit == "cpu":
             return "its fp16 would be converted to fp32 and back, which is slower and no other result"
         return ""
 
-    def prepares(self, device: DeviceId) -> bool:
+    def preparation(self, device: DeviceId, model: Path) -> Preparation:
         found, wanted = provider_of(device), precision.asked(device)
         native = found is not None and wanted == "fp16" and found[0].native_fp16
-        return wanted in ("fp16", "int8") and not native
+        if wanted not in ("fp16", "int8") or native:
+            return Preparation.NONE
+        frames = wanted == "int8" and _method(device) == "static"
+        return Preparation.CALIBRATE if frames else Preparation.CONVERT
 
-    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
-        method = dict(device.options).get("quantization", "static")
-        return onnx_precision.prepare(model, precision.asked(device), batches, info.input_name, method)
+    def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
+        return onnx_precision.prepare(model, precision.asked(device), calibration, _method(device))
 
     def load(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
-        known = {info.id: info for info in self.devices()}
-        info = known.get(device.device)
-        if info is None or not info.available:
-            raise DeviceUnavailable(
-                Problem(
-                    f"'{device}' cannot be used",
-                    field="devices",
-                    found=info.reason if info else device.device,
-                    allowed=", ".join(name for name, item in known.items() if item.available),
-                    hint="`cluster4npu devices` lists what is here.",
-                )
-            )
-        precision.require(self, device, info)
+        require_offered(self, device)
         if model is None:
             return NullSession()
         session = OnnxSession(model, device, options)
-        if self.prepares(device):
+        if self.preparation(device, model) is not Preparation.NONE:
             precision.require_prepared(session.origin, device, model)
         return session
+
+
+def _method(device: DeviceId) -> str:
+    return dict(device.options).get("quantization", "static")
 
 
 def _runtime() -> Any:
@@ -160,7 +159,7 @@ class OnnxSession(Session):
                 Problem(
                     "the model could not be computed",
                     field="model",
-                    found=" ".join(str(error).split())[:400],
+                    found=one_line(error),
                     hint="Check that the preprocessing fits the model.",
                 )
             ) from error

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from cluster4npu.core.devices.backend import Calibration
 from cluster4npu.core.devices.model_file import model_error, read_model_file
-from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, Batches, prepared_path
+from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, prepared_path
 from cluster4npu.core.errors import DeviceUnavailable, Problem
 
 EXTRA = "cluster4npu[quantize]"
@@ -23,15 +24,15 @@ _RECIPE = "1"  # goes up when the same input shall give another file
 _QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
 
 
-def prepare(model: Path, precision: str, batches: Batches, input_name: str, method: str = "static") -> Path:
+def prepare(model: Path, precision: str, calibration: Calibration | None, method: str = "static") -> Path:
     """Return the file of `model` in "int8" or "fp16", made now or by an earlier call with equal input.
 
-    `batches` (each 1 x 3 x H x W, the model's dtype) are what int8 is calibrated with. Raises InputError for a model
-    that cannot be converted, DeviceUnavailable where the tools are not installed.
+    `calibration` is what static int8 is made with. Raises InputError for a model that cannot be converted,
+    DeviceUnavailable where the tools are not installed.
     """
     sha256 = read_model_file(model)
     digest = hashlib.sha256(f"{sha256} {_RECIPE} {precision} {method} {version('onnxruntime')}".encode())
-    for batch in batches if precision == "int8" and method == "static" else ():
+    for batch in calibration.batches if calibration is not None else ():
         digest.update(np.ascontiguousarray(batch).data)
     target = prepared_path(model, precision, digest.hexdigest())
     if not target.exists():
@@ -42,7 +43,7 @@ def prepare(model: Path, precision: str, batches: Batches, input_name: str, meth
                 if precision == "fp16":
                     _halve(onnx, model, made)
                 else:
-                    _quantize(onnx, model, made, batches, input_name, method)
+                    _quantize(onnx, model, made, calibration, method)
             except DeviceUnavailable:
                 raise
             except (
@@ -78,7 +79,7 @@ def _refused(model: Path, precision: str, reason: str) -> Exception:
     )
 
 
-def _quantize(onnx: Any, model: Path, made: Path, batches: Batches, input_name: str, method: str) -> None:
+def _quantize(onnx: Any, model: Path, made: Path, calibration: Calibration | None, method: str) -> None:
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -94,12 +95,12 @@ def _quantize(onnx: Any, model: Path, made: Path, batches: Batches, input_name: 
             weight_type=quantization.QuantType.QUInt8,
         )
         return
-    if not batches:
+    if calibration is None or not calibration.batches:
         raise _refused(model, "int8", "the source gave no frame to calibrate with")
     quantization.quantize_static(
         str(cleaned),
         str(made),
-        _reader(quantization, batches, input_name),
+        _reader(quantization, calibration),
         quant_format=quantization.QuantFormat.QDQ,
         op_types_to_quantize=_QUANTIZED,
         per_channel=True,
@@ -109,16 +110,16 @@ def _quantize(onnx: Any, model: Path, made: Path, batches: Batches, input_name: 
     )
 
 
-def _reader(quantization: Any, batches: Batches, input_name: str) -> Any:
+def _reader(quantization: Any, calibration: Calibration) -> Any:
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, unused-ignore]
         """Hands the batches out one after the other."""
 
         def __init__(self) -> None:
-            self._left: Iterator[np.ndarray] = iter(batches)
+            self._left: Iterator[np.ndarray] = iter(calibration.batches)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self._left, None)
-            return None if batch is None else {input_name: batch}
+            return None if batch is None else {calibration.input_name: batch}
 
     return Reader()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -12,8 +11,15 @@ from pydantic import Field
 
 from cluster4npu.backends import onnx_precision
 from cluster4npu.core.devices import precision
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import memory_bytes, share_of_cores
+from cluster4npu.core.devices.backend import (
+    Backend,
+    Calibration,
+    DeviceInfo,
+    DeviceOptions,
+    Preparation,
+    Session,
+)
+from cluster4npu.core.devices.detect import memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import (
@@ -24,8 +30,9 @@ from cluster4npu.core.devices.model_file import (
     read_model_file,
 )
 from cluster4npu.core.devices.null import NullSession
+from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import UNKNOWN
-from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
+from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed, one_line
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
@@ -60,39 +67,24 @@ class OpenVinoBackend(Backend):
         except ModuleNotFoundError:
             return [self._missing(f"not installed; install {self.extra}")]
         except (ImportError, OSError, RuntimeError) as error:
-            return [self._missing(f"OpenVINO does not start: {_line(error)}")]
+            return [self._missing(f"OpenVINO does not start: {one_line(error)}")]
         return [self._describe(core, name) for name in names]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
-        if device.unit != "cpu" or "threads" in dict(device.options):
-            return device
-        return device.with_option("threads", str(share_of_cores(pool)))
+        return with_share_of_cores(device, pool)
 
-    def prepares(self, device: DeviceId) -> bool:
-        return precision.asked(device) == "int8"
+    def preparation(self, device: DeviceId, model: Path) -> Preparation:
+        return Preparation.CALIBRATE if precision.asked(device) == "int8" else Preparation.NONE
 
-    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
-        return onnx_precision.prepare(model, "int8", batches, info.input_name)
+    def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
+        return onnx_precision.prepare(model, "int8", calibration)
 
     def load(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
-        known = {info.id: info for info in self.devices()}
-        info = known.get(device.device)
-        if info is None or not info.available:
-            missing = not any(item.available for item in known.values())
-            raise DeviceUnavailable(
-                Problem(
-                    f"'{device}' cannot be used",
-                    field="devices",
-                    found=next(iter(known.values())).reason if missing else f"no {device.device}",
-                    allowed=", ".join(name for name, item in known.items() if item.available),
-                    hint=f"Install {self.extra}." if missing else "`cluster4npu devices` lists what is here.",
-                )
-            )
-        precision.require(self, device, info)
+        require_offered(self, device)
         if model is None:
             return NullSession()
         session = OpenVinoSession(model, device, options)
-        if self.prepares(device):
+        if self.preparation(device, model) is not Preparation.NONE:
             precision.require_prepared(session.origin, device, model)
         return session
 
@@ -108,7 +100,7 @@ class OpenVinoBackend(Backend):
             title = str(core.get_property(name, "FULL_DEVICE_NAME"))
         except RuntimeError as error:  # a driver that is there and broken
             return DeviceInfo(
-                f"openvino:{unit}", name, kind, self.key, available=False, reason=f"driver: {_line(error)}"
+                f"openvino:{unit}", name, kind, self.key, available=False, reason=f"driver: {one_line(error)}"
             )
         return DeviceInfo(
             id=f"openvino:{unit}",
@@ -137,7 +129,7 @@ class OpenVinoSession(Session):
         try:
             network = core.read_model(str(model))
         except RuntimeError as error:
-            raise cannot_load(model, device.device, _line(error)) from error
+            raise cannot_load(model, device.device, one_line(error)) from error
         self.origin = precision.Origin.of(_metadata(network))
         self.info = _model_info(network, model, self.origin.sha256 or sha256)
         target = device.unit.upper().replace(":", ".")
@@ -158,7 +150,7 @@ class OpenVinoSession(Session):
                 Problem(
                     f"'{device}' cannot run this model",
                     field="devices",
-                    found=f"{model.name}: {_line(error)}",
+                    found=f"{model.name}: {one_line(error)}",
                     hint="Choose another device, for example onnx:cpu.",
                 )
             ) from error
@@ -176,7 +168,7 @@ class OpenVinoSession(Session):
                 Problem(
                     "the model could not be computed",
                     field="model",
-                    found=_line(error),
+                    found=one_line(error),
                     hint="Check that the preprocessing fits the model.",
                 )
             ) from error
@@ -224,7 +216,3 @@ def _name(item: Any, index: int) -> str:
 def _shape(item: Any) -> tuple[int | None, ...]:
     shape = item.get_partial_shape()
     return tuple(size.get_length() if size.is_static else None for size in shape)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]

@@ -1,19 +1,25 @@
-"""PyTorch: TorchScript archives and torch.export programs on the processor, CUDA and ROCm GPUs, and Apple's GPU."""
+"""PyTorch: its programs and named networks, on the processor and on GPUs (CUDA, ROCm, Intel's XPU, Apple's)."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from cluster4npu.backends.torch_programs import load_program, tensors_in
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
-from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores
+from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.null import NullSession
-from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed
+from cluster4npu.core.devices.offered import require_offered
+from cluster4npu.core.errors import Problem, RunFailed, one_line
+
+_AMPERE = 8  # the first generation of NVIDIA's cards that computes in bfloat16
 
 
 class TorchOptions(DeviceOptions):
@@ -22,79 +28,126 @@ class TorchOptions(DeviceOptions):
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads of one inference; by default the cores are shared."
     )
+    precision: Literal["fp32", "fp16", "bf16"] | None = Field(
+        default=None,
+        description="What to compute in; by default what the model is made of. fp16 and bf16 by PyTorch's autocast.",
+    )
 
 
 class TorchBackend(Backend):
-    """Runs PyTorch's own files in fp32 (or what the model itself is made of), one frame at a time."""
+    """Runs PyTorch's own files, one frame at a time."""
 
     key = "torch"
     title = "PyTorch"
     extra = "cluster4npu[torch]"
-    suffixes = (".pt", ".pth", ".torchscript", ".pt2")
+    suffixes = (".pt", ".pth", ".torchscript", ".pt2", ".safetensors")
     Options: ClassVar[type[DeviceOptions]] = TorchOptions
 
     def devices(self) -> list[DeviceInfo]:
         try:
             torch = _torch()
-            gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-            found = [self._cpu(), *(self._gpu(torch, index) for index in range(gpus))]
-            if torch.backends.mps.is_available():
-                found.append(DeviceInfo("torch:mps", "Apple GPU", "gpu", self.key, precisions=("fp32",)))
+            return [self._cpu(torch), *self._cuda(torch), *self._xpu(torch), self._mps(torch)]
         except ModuleNotFoundError:
-            return [self._missing(f"not installed; install {self.extra}")]
+            reason = f"not installed; install {self.extra}"
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
-            return [self._missing(f"PyTorch does not start: {_line(error)}")]
-        return found
+            reason = f"PyTorch does not start: {one_line(error)}"
+        return [self._absent("cpu", "PyTorch", reason, "cpu")]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
-        if device.unit != "cpu" or "threads" in dict(device.options):
-            return device
-        return device.with_option("threads", str(share_of_cores(pool)))
+        return with_share_of_cores(device, pool)
+
+    def why_not(self, device: DeviceId, precision: str) -> str:
+        if device.unit == "cpu" and precision in ("fp16", "bf16"):
+            return "its processor has no such instructions: it would compute in fp32 and round"
+        return ""
 
     def load(self, model: Path | None, device: DeviceId, options: TorchOptions) -> Session:
-        known = {info.id: info for info in self.devices()}
-        info = known.get(device.device)
-        if info is None or not info.available:
-            missing = not any(item.available for item in known.values())
-            raise DeviceUnavailable(
-                Problem(
-                    f"'{device}' cannot be used",
-                    field="devices",
-                    found=next(iter(known.values())).reason if missing else f"no {device.device}",
-                    allowed=", ".join(name for name, item in known.items() if item.available),
-                    hint=f"Install {self.extra}." if missing else "`cluster4npu devices` lists what is here.",
-                )
-            )
+        require_offered(self, device)
         if model is None:
             return NullSession()
         return TorchSession(model, device, options)
 
-    def _missing(self, reason: str) -> DeviceInfo:
-        return DeviceInfo("torch:cpu", "PyTorch", "cpu", self.key, available=False, reason=reason)
-
-    def _cpu(self) -> DeviceInfo:
+    def _cpu(self, torch: Any) -> DeviceInfo:
         return DeviceInfo(
-            "torch:cpu", cpu_name(), "cpu", self.key, memory_bytes=memory_bytes(), precisions=("fp32",)
+            "torch:cpu",
+            cpu_name(),
+            "cpu",
+            self.key,
+            memory_bytes=memory_bytes(),
+            precisions=_of_processor(torch),
         )
 
-    def _gpu(self, torch: Any, index: int) -> DeviceInfo:
-        facts = torch.cuda.get_device_properties(index)
-        uuid = str(getattr(facts, "uuid", ""))
-        return DeviceInfo(
-            id=f"torch:cuda:{index}",
-            name=str(facts.name) + (" (ROCm)" if torch.version.hip else ""),
-            kind="gpu",
-            backend=self.key,
-            memory_bytes=int(facts.total_memory),
-            precisions=("fp32",),
-            hardware_id=f"GPU-{uuid}" if uuid and not torch.version.hip else "",
-        )
+    def _cuda(self, torch: Any) -> Iterator[DeviceInfo]:
+        rocm = bool(torch.version.hip)
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        for index in range(count):
+            facts = torch.cuda.get_device_properties(index)
+            uuid = str(getattr(facts, "uuid", ""))
+            yield DeviceInfo(
+                id=f"torch:cuda:{index}",
+                name=str(facts.name) + (" (ROCm)" if rocm else ""),
+                kind="gpu",
+                backend=self.key,
+                memory_bytes=int(facts.total_memory),
+                precisions=("fp32", "fp16", "bf16") if rocm or facts.major >= _AMPERE else ("fp32", "fp16"),
+                hardware_id=f"GPU-{uuid}" if uuid and not rocm else "",
+            )
+        if not count:
+            yield self._absent("cuda:0", "NVIDIA or AMD GPU", _why_no_cuda(torch))
+
+    def _xpu(self, torch: Any) -> Iterator[DeviceInfo]:
+        count = torch.xpu.device_count() if torch.xpu.is_available() else 0
+        for index in range(count):
+            facts = torch.xpu.get_device_properties(index)
+            yield DeviceInfo(
+                id=f"torch:xpu:{index}",
+                name=str(facts.name),
+                kind="gpu",
+                backend=self.key,
+                memory_bytes=int(facts.total_memory),
+                precisions=("fp32", *_optional(facts, has_fp16="fp16", has_bfloat16_conversions="bf16")),
+            )
+        if not count:
+            built = "this PyTorch finds no card: see its driver" if torch.xpu._is_compiled() else ""
+            yield self._absent("xpu:0", "Intel GPU", built or "the installed PyTorch is built without XPU")
+
+    def _mps(self, torch: Any) -> DeviceInfo:
+        if torch.backends.mps.is_available():
+            return DeviceInfo("torch:mps", "Apple GPU", "gpu", self.key, precisions=("fp32", "fp16"))
+        reason = "needs macOS 14 or later and a GPU" if sys.platform == "darwin" else "only on macOS"
+        return self._absent("mps", "Apple GPU", reason)
+
+    def _absent(self, unit: str, name: str, reason: str, kind: str = "gpu") -> DeviceInfo:
+        return DeviceInfo(f"torch:{unit}", name, kind, self.key, available=False, reason=reason)
 
 
 def _torch() -> Any:
     import torch
 
     return torch
+
+
+def _of_processor(torch: Any) -> tuple[str, ...]:
+    """Return what the processor itself computes in; what oneDNN would only emulate does not count."""
+    found = ["fp32"]
+    with contextlib.suppress(AttributeError, RuntimeError):  # a build without oneDNN
+        found += ["fp16"] if torch.ops.mkldnn._is_mkldnn_fp16_supported() else []
+        found += ["bf16"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else []
+    return tuple(found)
+
+
+def _optional(facts: Any, **named: str) -> tuple[str, ...]:
+    return tuple(precision for fact, precision in named.items() if getattr(facts, fact, False))
+
+
+def _why_no_cuda(torch: Any) -> str:
+    if sys.platform == "darwin":
+        return "only on Linux and Windows"
+    if torch.version.hip:
+        return f"this PyTorch is built for ROCm {torch.version.hip} and finds no card: see whether rocminfo lists one"
+    if torch.version.cuda:
+        return f"this PyTorch is built for CUDA {torch.version.cuda} and finds no card: see whether nvidia-smi works"
+    return "the installed PyTorch is built for the processor only; install its build for CUDA or ROCm in its place"
 
 
 class TorchSession(Session):
@@ -108,6 +161,8 @@ class TorchSession(Session):
         else:  # TensorFloat-32 gives other results than every other device of the pool
             self._torch.backends.cuda.matmul.allow_tf32 = False
             self._torch.backends.cudnn.allow_tf32 = False
+        halves = {"fp16": self._torch.float16, "bf16": self._torch.bfloat16}
+        self._half: Any = halves.get(options.precision or "")
         self._program: Any = load_program(model, self._torch, device.unit)
         self.info = self._program.info
         self.unit = device.unit  # PyTorch runs a program where it was put, or raises
@@ -116,15 +171,30 @@ class TorchSession(Session):
         if not self._fits(batch):
             raise self._failed(f"a batch of {batch.shape} {batch.dtype}")
         try:
-            with self._torch.inference_mode():
+            with self._torch.inference_mode(), self._lower():
                 frame = self._torch.from_numpy(np.require(batch, requirements=("C", "W"))).to(self._device)
-                return [tensor.detach().cpu().numpy() for tensor in tensors_in(self._program.run(frame))]
+                return [self._array(tensor) for tensor in tensors_in(self._program.run(frame))]
         except (RuntimeError, ValueError, TypeError) as error:
-            raise self._failed(_line(error)) from error
+            raise self._failed(one_line(error)) from error
 
     def close(self) -> None:
         """Let go of the model."""
         self._program = None
+
+    def _lower(self) -> contextlib.AbstractContextManager[Any]:
+        """Let heavy operators compute in the precision that was asked for; autocast keeps the delicate ones in fp32."""
+        if self._half is None:
+            return contextlib.nullcontext()
+        lowered: contextlib.AbstractContextManager[Any] = self._torch.autocast(
+            self._device.partition(":")[0], self._half, cache_enabled=True
+        )
+        return lowered
+
+    def _array(self, tensor: Any) -> np.ndarray:
+        if tensor.dtype == self._torch.bfloat16 or (self._half is not None and tensor.dtype == self._half):
+            tensor = tensor.float()  # NumPy has no bfloat16, and outputs look as they do without the option
+        array: np.ndarray = tensor.detach().cpu().numpy()
+        return array
 
     def _fits(self, batch: np.ndarray) -> bool:
         shape = self.info.input_shape
@@ -143,7 +213,3 @@ class TorchSession(Session):
                 hint="Check that the preprocessing fits the model.",
             )
         )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]

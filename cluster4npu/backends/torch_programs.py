@@ -1,4 +1,4 @@
-"""Reading PyTorch's files: TorchScript archives, torch.export programs, and why pickles are refused.
+"""Reading PyTorch's files: TorchScript, torch.export programs, safetensors, and why pickles are refused.
 
 TorchScript is read by PyTorch's own C++ reader, which runs no Python; its operators that touch files are refused.
 `torch.export.load` unpickles and may even load native code (so its documentation): it is called for trusted files only.
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster4npu.backends import torch_weights
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import (
     check_input,
@@ -56,7 +57,7 @@ def load_program(path: Path, torch: Any, device: str) -> Program:
         raise model_error(
             "this file is a Python pickle, and loading it could run any code",
             found=path.name,
-            allowed="TorchScript (torch.jit.save) or torch.export (.pt2)",
+            allowed="TorchScript (torch.jit.save), torch.export (.pt2) or safetensors",
             hint=_SAFE,
         )
     try:
@@ -65,6 +66,9 @@ def load_program(path: Path, torch: Any, device: str) -> Program:
             if kind == "export":
                 require_trust(path, sha256, "torch.export.load unpickles what is in it")
                 run, shapes, dtype, extra = _load_export(path, torch, device)
+            elif kind == "weights":
+                sha256 = torch_weights.told_digest(path, sha256)
+                run, shapes, dtype, extra = _load_weights(path, torch, device)
             else:
                 run, shapes, dtype, extra = _load_script(path, torch, device)
     except Cluster4NPUError:
@@ -98,7 +102,9 @@ def tensors_in(outputs: Any) -> list[Any]:
 
 
 def _kind_of(path: Path) -> str:
-    """Return "script", "export" or "pickle" by what is in the file; raises InputError when it is none of them."""
+    """Return "script", "export", "weights" or "pickle" by what is in the file; raises InputError for none of them."""
+    if path.suffix.lower() == torch_weights.SUFFIX:
+        return "weights"
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             start = file.read(2)
@@ -157,6 +163,12 @@ def _load_export(path: Path, torch: Any, device: str) -> Loaded:
     dtype = _dtype(next(iter(values.values())).dtype) if shapes else "float32"
     module = program.module().to(device)
     return module, shapes, dtype, {key: _text(value) for key, value in extra.items()}
+
+
+def _load_weights(path: Path, torch: Any, device: str) -> Loaded:
+    network, shape, told = torch_weights.load_weights(path, torch, device)
+    kinds = [value.dtype for value in network.parameters() if value.is_floating_point()]
+    return network, {"image": shape}, _dtype(kinds[0] if kinds else None), told
 
 
 def _shapes_of_outputs(

@@ -47,6 +47,11 @@ class Problem:
         return f"{line}. {self.hint}" if self.hint else line
 
 
+def one_line(error: BaseException | str) -> str:
+    """Return what a runtime says as one line of bearable length."""
+    return " ".join(str(error).split())[:400]
+
+
 class Cluster4NPUError(Exception):
     """Base of every error that a user may meet. `exit_code` is what the command line returns for it."""
 

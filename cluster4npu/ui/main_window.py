@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         if self._workspace is None:
             from cluster4npu.ui.workspace import Workspace  # canvas and charts: half a second
 
-            self._workspace = Workspace(self.document, self.preferences)
+            self._workspace = Workspace(self.document, self.preferences, self.store)
             self._workspace.preview.wanted.connect(self.runs.bridge.show_preview)
             self._workspace.editor.pipeline_dropped.connect(self.files.open)
             self.last_benchmark.found.connect(self._workspace.dashboard.compare.show_comparison)
@@ -411,6 +411,8 @@ class MainWindow(QMainWindow):
     def _refresh_history(self, _run_id: str = "") -> None:
         if self._history is not None:
             self._history.refresh()
+        if self._workspace is not None:
+            self._workspace.devices.forget_runs()
 
     def _forget(self, path: Path) -> None:
         self.preferences.forget(path)

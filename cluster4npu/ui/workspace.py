@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -40,7 +41,13 @@ class Workspace(QMainWindow):
     seen beside the canvas, which nothing ever covers.
     """
 
-    def __init__(self, document: Document, preferences: Preferences, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        preferences: Preferences,
+        store: Path | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowFlags(Qt.WindowType.Widget)
         self._preferences = preferences
@@ -53,7 +60,7 @@ class Workspace(QMainWindow):
         self.problems = ProblemsPanel(document)
         self.preview = Preview()
         self.dashboard = PerformanceDashboard()
-        self.devices = DeviceManagementPanel(document)
+        self.devices = DeviceManagementPanel(document, store)
         self.visualizer = ParallelExecutionVisualizer()
         self.overlay = PerformanceOverlayWidget(self.editor.canvas)
         self.live_overlay = LiveOverlay(self.overlay, self.visualizer)

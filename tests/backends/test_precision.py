@@ -11,7 +11,7 @@ import pytest
 from cluster4npu import Engine, RunOptions
 from cluster4npu.backends import onnx_precision
 from cluster4npu.core.devices import registry
-from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.backend import Calibration, Preparation, Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import DeviceUnavailable, InputError
 from cluster4npu.templates import PipelineTemplates
@@ -34,6 +34,10 @@ def batches(count: int = 4, seed: int = 0) -> list[np.ndarray]:
     return list(np.random.default_rng(seed).random((count, 1, 3, 32, 32), np.float32))
 
 
+def frames_of(name: str, seed: int = 0) -> Calibration:
+    return Calibration(name, batches(seed=seed))
+
+
 def load(text: str, model: Path) -> Session:
     device = DeviceId.parse(text)
     return registry.backend(device.backend).load(model, device, registry.device_options(device))
@@ -51,8 +55,10 @@ def test_int8_is_another_file_with_nearly_the_same_answers(text: str, tmp_path: 
     model = models.network(tmp_path / "net.onnx")
     plain = load(device.device, model)
     backend = registry.backend(device.backend)
-    assert backend.prepares(device) and not backend.prepares(DeviceId.parse(device.device))
-    made = backend.prepare(model, plain.info, device, batches())
+    frames = Preparation.CONVERT if "dynamic" in text else Preparation.CALIBRATE
+    assert backend.preparation(device, model) is frames
+    assert backend.preparation(DeviceId.parse(device.device), model) is Preparation.NONE
+    made = backend.prepare(model, device, None if "dynamic" in text else frames_of("image"))
     assert made.parent == tmp_path / "data" / "models"
     kinds = {node.op_type for node in onnx.load(made).graph.node}
     assert kinds & {"QuantizeLinear", "DynamicQuantizeLinear"}
@@ -65,18 +71,18 @@ def test_int8_is_another_file_with_nearly_the_same_answers(text: str, tmp_path: 
 
 def test_what_was_made_is_kept_and_made_anew_for_other_frames(tmp_path: Path) -> None:
     model = models.network(tmp_path / "net.onnx")
-    first = onnx_precision.prepare(model, "int8", batches(), "image")
+    first = onnx_precision.prepare(model, "int8", frames_of("image"))
     stamp = first.stat().st_mtime_ns
-    assert onnx_precision.prepare(model, "int8", batches(), "image") == first
+    assert onnx_precision.prepare(model, "int8", frames_of("image")) == first
     assert first.stat().st_mtime_ns == stamp
-    assert onnx_precision.prepare(model, "int8", batches(seed=1), "image") != first
-    assert onnx_precision.prepare(model, "int8", [], "image", "dynamic") != first
+    assert onnx_precision.prepare(model, "int8", frames_of("image", seed=1)) != first
+    assert onnx_precision.prepare(model, "int8", None, "dynamic") != first
     assert {p.suffix for p in first.parent.iterdir()} == {".onnx"}
 
 
 def test_fp16_keeps_its_inputs_and_outputs(tmp_path: Path) -> None:
     model = models.network(tmp_path / "net.onnx")
-    made = onnx_precision.prepare(model, "fp16", [], "image")
+    made = onnx_precision.prepare(model, "fp16", None)
     assert onnx.load(made).graph.initializer[0].data_type == onnx.TensorProto.FLOAT16
     (frame,) = batches(1)
     ours, reference = load("onnx:cpu", made).infer(frame)[0], load("onnx:cpu", model).infer(frame)[0]
@@ -111,15 +117,15 @@ def test_what_cannot_be_int8_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(InputError, match="int8 version"):
         load("onnx:cpu?precision=int8", model)  # never the fp32 file in its place
     with pytest.raises(InputError, match="no frame to calibrate"):
-        onnx_precision.prepare(model, "int8", [], "image")
-    made = onnx_precision.prepare(model, "int8", batches(), "image")
+        onnx_precision.prepare(model, "int8", None)
+    made = onnx_precision.prepare(model, "int8", frames_of("image"))
     with pytest.raises(InputError, match="quantised already"):
-        onnx_precision.prepare(made, "int8", batches(), "image")
+        onnx_precision.prepare(made, "int8", frames_of("image"))
     with pytest.raises(InputError, match="cannot be converted to int8"):
-        onnx_precision.prepare(model, "int8", [np.zeros((1, 3, 8, 8), np.float32)], "image")
+        onnx_precision.prepare(model, "int8", Calibration("image", [np.zeros((1, 3, 8, 8), np.float32)]))
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(DeviceUnavailable, match="quantize"):
-        onnx_precision.prepare(model, "int8", batches(seed=2), "image")
+        onnx_precision.prepare(model, "int8", frames_of("image", seed=2))
 
 
 def test_a_run_calibrates_with_its_own_source(tmp_path: Path) -> None:

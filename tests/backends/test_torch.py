@@ -9,17 +9,19 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
 from cluster4npu import Engine, PipelineConfig, RunOptions
+from cluster4npu.backends import torch as torch_backend
 from cluster4npu.core.devices import registry
-from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.backend import DeviceInfo, Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.trust import trust_file
-from cluster4npu.core.errors import InputError
+from cluster4npu.core.errors import DeviceUnavailable, InputError
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
 from cluster4npu.core.pipeline.plan import default_devices, make_plan
 from tests.backends import models
@@ -185,3 +187,158 @@ def test_detection_is_quiet() -> None:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bfloat16_is_computed_where_the_processor_has_it(tmp_path: Path) -> None:
+    (here,) = [d for d in registry.detect() if d.id == "torch:cpu"]
+    script = torch_models.detector(tmp_path / "model.pt")
+    for precision in ("bf16", "fp16"):
+        if precision not in here.precisions:
+            with pytest.raises(DeviceUnavailable, match="compute in fp32 and round"):
+                load(script, f"torch:cpu?precision={precision}")
+            continue
+        batch = torch_models.reference_batch()
+        plain = load(script).infer(batch)[0].copy()
+        lowered = load(script, f"torch:cpu?precision={precision}").infer(batch)[0]
+        assert lowered.dtype == np.float32
+        error = np.sqrt(np.mean((lowered - plain) ** 2) / np.mean(plain**2))
+        assert 0 < error < 0.02
+
+
+def fake_torch(**parts: object) -> SimpleNamespace:
+    """Return a mock of PyTorch on a machine with other cards, as far as listing devices asks."""
+    nothing = SimpleNamespace(is_available=lambda: False, device_count=lambda: 0, _is_compiled=lambda: False)
+    plain = {
+        "version": SimpleNamespace(hip=None, cuda=None),
+        "cuda": nothing,
+        "xpu": nothing,
+        "backends": SimpleNamespace(mps=nothing),
+        "ops": torch.ops,
+    }
+    return SimpleNamespace(**{**plain, **parts})
+
+
+def cards(*facts: SimpleNamespace) -> SimpleNamespace:
+    return SimpleNamespace(
+        is_available=lambda: True, device_count=lambda: len(facts), get_device_properties=facts.__getitem__
+    )
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, fake: SimpleNamespace) -> dict[str, DeviceInfo]:
+    monkeypatch.setattr(torch_backend, "_torch", lambda: fake)
+    return {info.id: info for info in registry.backend("torch").devices()}
+
+
+def test_cards_of_every_maker_are_listed_on_a_mock(monkeypatch: pytest.MonkeyPatch) -> None:
+    turing = SimpleNamespace(name="Card T", total_memory=8 << 30, major=7, uuid="1-2")
+    hopper = SimpleNamespace(name="Card H", total_memory=80 << 30, major=9, uuid="3-4")
+    found = listed(monkeypatch, fake_torch(cuda=cards(turing, hopper)))
+    assert found["torch:cuda:0"].precisions == ("fp32", "fp16")
+    assert found["torch:cuda:1"].precisions == ("fp32", "fp16", "bf16")
+    assert found["torch:cuda:1"].hardware_id == "GPU-3-4"
+    amd = SimpleNamespace(name="Instinct", total_memory=1 << 34, major=9, uuid="5")
+    version = SimpleNamespace(hip="6.4", cuda=None)
+    found = listed(monkeypatch, fake_torch(version=version, cuda=cards(amd)))
+    assert found["torch:cuda:0"].name == "Instinct (ROCm)" and not found["torch:cuda:0"].hardware_id
+    arc = SimpleNamespace(name="Arc", total_memory=1 << 34, has_fp16=True, has_bfloat16_conversions=False)
+    found = listed(monkeypatch, fake_torch(xpu=cards(arc)))
+    assert found["torch:xpu:0"].available and found["torch:xpu:0"].precisions == ("fp32", "fp16")
+
+
+def test_cards_that_are_not_here_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = listed(monkeypatch, fake_torch())
+    assert not any(found[unit].available for unit in ("torch:cuda:0", "torch:xpu:0", "torch:mps"))
+    if sys.platform != "darwin":
+        assert "processor only" in found["torch:cuda:0"].reason and "macOS" in found["torch:mps"].reason
+        built = fake_torch(version=SimpleNamespace(hip=None, cuda="13.0"))
+        assert "nvidia-smi" in listed(monkeypatch, built)["torch:cuda:0"].reason
+
+
+@pytest.fixture
+def architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Install a package whose entry point brings a network; return its name."""
+    site = tmp_path / "site"
+    (site / "tiny_nets-1.dist-info").mkdir(parents=True)
+    (site / "tiny_nets-1.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tiny-nets\nVersion: 1\n"
+    )
+    (site / "tiny_nets-1.dist-info/entry_points.txt").write_text(
+        "[cluster4npu.architectures]\ntiny = tiny_nets:tiny\n"
+    )
+    (site / "tiny_nets.py").write_text(
+        "import torch\n\ndef tiny(classes=3):\n"
+        "    return torch.nn.Sequential(torch.nn.Conv2d(3, classes, 8), torch.nn.AdaptiveAvgPool2d(1),"
+        " torch.nn.Flatten())\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    return "tiny"
+
+
+def weights(path: Path, classes: int = 3, **told: object) -> Path:
+    from safetensors.torch import save_file
+
+    rng = torch.Generator().manual_seed(0)
+    made = {
+        "0.weight": torch.randn(classes, 3, 8, 8, generator=rng),
+        "0.bias": torch.randn(classes, generator=rng),
+    }
+    header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()}
+    save_file(made, path, header or None)
+    return path
+
+
+def test_safetensors_run_in_the_network_that_they_name(architecture: str, tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    told = {"architecture": architecture, "arguments": {"classes": 5}, "input_shape": [1, 3, 16, 16]}
+    path = weights(tmp_path / "net.safetensors", 5, **told, names=list("abcde"), task="classify")
+    session = load(path)
+    assert session.info.input_shape == (1, 3, 16, 16) and session.info.output_shapes == ((1, 5),)
+    assert session.info.labels == tuple("abcde") and session.info.task == "classify"
+    beside = weights(tmp_path / "beside.safetensors", 5)
+    (tmp_path / "beside.json").write_text(json.dumps(told), "utf-8")
+    batch = np.random.default_rng(0).random((1, 3, 16, 16), np.float32)
+    np.testing.assert_array_equal(load(beside).infer(batch)[0], session.infer(batch)[0])
+
+
+def test_safetensors_that_cannot_be_run_say_why(architecture: str, tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    path = tmp_path / "net.safetensors"
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({}, "does not name their network"),
+        ({"architecture": "tinny"}, "Did you mean 'tiny'"),
+        ({"architecture": architecture, "arguments": {"classes": 4}}, "do not fit the network"),
+        ({"architecture": architecture, "arguments": {"wings": 2}}, "cannot be made"),
+        ({"architecture": architecture, "arguments": {"weights": "DEFAULT"}}, "would be downloaded"),
+        ({"architecture": architecture, "input_shape": "big"}, "shape of the input"),
+    ]
+    for told, word in wrong:
+        with pytest.raises(InputError, match=word) as caught:
+            load(weights(path, **told))
+        assert caught.value.problems[0].hint
+    path.write_bytes(weights(path, architecture=architecture).read_bytes()[:-20])
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load(path)
+    path.write_bytes(pickle.dumps(Canary(tmp_path / "canary")))
+    with pytest.raises(InputError, match="cannot be loaded"):
+        load(path)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_a_network_of_torchvision(tmp_path: Path) -> None:
+    try:
+        import torchvision
+    except (ImportError, RuntimeError) as error:  # the latter from one that was built for another PyTorch
+        pytest.skip(f"torchvision is not here: {error}")
+    safetensors = pytest.importorskip("safetensors.torch")
+    network = torchvision.models.squeezenet1_1(weights=None, num_classes=4)
+    told = {
+        "architecture": "torchvision:squeezenet1_1",
+        "arguments": '{"num_classes": 4}',
+        "input_shape": "[1, 3, 64, 64]",
+    }
+    path = tmp_path / "net.safetensors"
+    safetensors.save_file(network.state_dict(), path, told)
+    batch = np.zeros((1, 3, 64, 64), np.float32)
+    with torch.inference_mode():
+        wanted = network.eval()(torch.from_numpy(batch)).numpy()
+    np.testing.assert_allclose(load(path).infer(batch)[0], wanted, rtol=1e-3, atol=1e-5)

@@ -15,6 +15,7 @@ COMMANDS = [
     "calibrate",
     "parity",
     "inspect",
+    "convert",
     "validate",
     "templates",
     "report",

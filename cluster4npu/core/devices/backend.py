@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,6 +49,22 @@ class DeviceOptions(BaseModel):
     """Base of a backend's options: what may stand behind the `?` of its device ids (unknown names are refused)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Preparation(Enum):
+    """What has to be done to a model file before a device can load it."""
+
+    NONE = "none"
+    CONVERT = "convert"  # from the file alone
+    CALIBRATE = "calibrate"  # with frames of the user's own source
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the user's own source gives the model: `batches` (each 1 x 3 x H x W, the model's dtype) for its input."""
+
+    input_name: str
+    batches: Sequence[np.ndarray]
 
 
 class Session(ABC):
@@ -98,18 +115,32 @@ class Backend(ABC):
         """Return why this device does not compute in a precision that it does not list; "" where nobody knows."""
         return ""
 
-    def prepares(self, device: DeviceId) -> bool:
-        """Tell whether `prepare` has to be called before `load`, with frames of the user's source."""
-        return False
+    def preparation(self, device: DeviceId, model: Path) -> Preparation:
+        """Tell what `prepare` has to do to `model` before `load` takes it; nothing for most."""
+        return Preparation.NONE
 
-    def prepare(self, model: Path, info: ModelInfo, device: DeviceId, batches: Sequence[np.ndarray]) -> Path:
+    def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
         """Return the file that `load` gets in place of `model`, made now or kept from an earlier time.
 
-        `info` is the model as `load` told it without options; `batches` are inputs of it from the user's own source.
-        Runs in a process of its own. Raises InputError when the model cannot be converted, DeviceUnavailable when a
-        tool is missing.
+        `calibration` is there where `preparation` said so. Runs in a process of its own. Raises InputError when the
+        model cannot be converted, DeviceUnavailable when a tool is missing.
         """
         return model
+
+    def look(self, model: Path) -> ModelInfo | None:
+        """Return what a model file tells, without a frame: by default by loading it on this backend's processor.
+
+        None where this machine lacks what that takes. Raises InputError for a model that is wrong, DeviceUnavailable
+        for one that this processor cannot run.
+        """
+        for info in self.devices():
+            if info.available and info.kind == "cpu":
+                device = DeviceId.parse(info.id)
+                settled = self.settle(device, (device,))
+                session = self.load(model, settled, self.Options.model_validate(dict(settled.options)))
+                session.close()
+                return session.info
+        return None
 
     @abstractmethod
     def load(self, model: Path | None, device: DeviceId, options: Any) -> Session:

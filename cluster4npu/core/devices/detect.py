@@ -49,6 +49,13 @@ def share_of_cores(pool: tuple[DeviceId, ...]) -> int:
     return max(1, usable_cores() // max(1, workers))
 
 
+def with_share_of_cores(device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
+    """Return a device of the processor with its threads written out, as a part of `pool`; any other as it is."""
+    if device.unit != "cpu" or "threads" in dict(device.options):
+        return device
+    return device.with_option("threads", str(share_of_cores(pool)))
+
+
 def _from_cpuinfo() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

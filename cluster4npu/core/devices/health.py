@@ -32,7 +32,7 @@ def health_of(device: DeviceInfo) -> DeviceHealth:
         return DeviceHealth(reason=device.reason)
     if device.kind == "cpu":
         return cpu_health()
-    if device.hardware_id:
+    if device.hardware_id.startswith(nvml.PREFIX):
         return nvml.health(device.hardware_id)
     return DeviceHealth(reason="neither its driver nor the system reports on it")
 

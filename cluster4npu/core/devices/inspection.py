@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 
 from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.backend import Backend
 from cluster4npu.core.devices.flops import onnx_flops
-from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import external_files, model_error
+from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.devices.model_report import ModelReport, TensorShape, guess_task
 from cluster4npu.core.devices.onnx_outline import Outline, read_outline
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
@@ -116,17 +118,13 @@ def _inspect_main(path: Path, connection: Connection) -> None:
 
 
 def _inspect(path: Path) -> ModelReport:
-    device = _reader(path)
-    backend = registry.backend(device.backend)
-    session = backend.load(path, device, registry.device_options(device))
-    info = session.info
-    session.close()
+    backend, info = _look(path)
     onnx = path.suffix.lower() == ".onnx"
     outline = read_outline(path) if onnx else Outline()
     task, layout = guess_task(info.output_shapes, info.labels, info.task)
     return ModelReport(
         path=str(path),
-        bytes=path.stat().st_size,
+        bytes=model_bytes(path),
         sha256=info.sha256,
         format="ONNX" if onnx else backend.title,
         inputs=(TensorShape(info.input_name, info.input_shape, info.input_dtype),),
@@ -146,19 +144,27 @@ def _inspect(path: Path) -> ModelReport:
     )
 
 
-def _reader(path: Path) -> DeviceId:
-    """Return the processor's device of the first backend that reads such a file here; raises DeviceUnavailable."""
-    for info in registry.detect(path):
-        if info.available and not info.simulated and info.kind == "cpu":
-            return DeviceId.parse(info.id)
+def _look(path: Path) -> tuple[Backend, ModelInfo]:
+    """Let the first backend that can do it look at the model; raises DeviceUnavailable where none can."""
     readers = [b for key, b in registry.backends().items() if not b.simulated and registry.reads(key, path)]
+    refused: list[DeviceUnavailable] = []
+    for backend in readers:
+        try:
+            info = backend.look(path)
+        except DeviceUnavailable as error:  # it lacks an operator: another may have it
+            refused.append(error)
+            continue
+        if info is not None:
+            return backend, info
+    if refused:
+        raise refused[0]
     extras = " or ".join(b.extra for b in readers if b.extra)
     raise DeviceUnavailable(
         Problem(
             "nothing here reads such a file",
             field="model",
             found=path.name,
-            allowed=", ".join(s for b in registry.backends().values() for s in b.suffixes),
+            allowed=", ".join(dict.fromkeys(s for b in registry.backends().values() for s in b.suffixes)),
             hint=f"Install {extras}." if extras else "Export the model to ONNX.",
         )
     )

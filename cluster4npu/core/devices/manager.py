@@ -23,25 +23,39 @@ from cluster4npu.core.errors import (
     Problem,
     nearest,
 )
-from cluster4npu.core.settings import resolve_path
+from cluster4npu.core.settings import default_store_path, resolve_path
 
 if TYPE_CHECKING:
     from cluster4npu.core.engine.messages import DeviceCalibration
     from cluster4npu.core.pipeline.config import PipelineConfig
     from cluster4npu.core.pipeline.plan import ExecutionPlan
+    from cluster4npu.core.store.device_runs import DeviceRun, ModelProfile
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMetrics:
-    """What was measured of a device: the last look, and those before it (oldest first, the last included)."""
+    """What was measured of a device.
+
+    `latest` is the last look at its health and `history` those before it (oldest first, the last included). `runs` are
+    its parts in the stored runs (oldest first), `profile` what they say of each model.
+    """
 
     id: str
     latest: Sample
     history: tuple[Sample, ...]
+    runs: tuple[DeviceRun, ...] = ()
+    profile: tuple[ModelProfile, ...] = ()
 
 
 class AdvancedDeviceManager:
-    """Finds devices, tells how they are, and gives them to the stages of a pipeline."""
+    """Finds devices, tells how they are, and gives them to the stages of a pipeline.
+
+    `store` is where the runs are kept whose figures `monitor_device_performance` reads; None: where they are kept by
+    default.
+    """
+
+    def __init__(self, store: Path | None = None) -> None:
+        self._store = store
 
     def detect_all_devices(self) -> list[DeviceInfo]:
         """Return every device, available or not, with its health; real ones come first."""
@@ -52,15 +66,28 @@ class AdvancedDeviceManager:
         return health_of(self._find(device))
 
     def monitor_device_performance(self, device: str) -> DeviceMetrics:
-        """Look at a device once and return it with the looks before, also those before a restart.
+        """Look at a device once and return it with the looks before, and with what it did in the stored runs.
 
-        Raises DeviceUnavailable for a device that no backend lists.
+        Raises DeviceUnavailable for a device that no backend lists, StoreError where the store cannot be read.
         """
+        from cluster4npu.core.store.device_runs import profile
+
+        looks, runs = self.look_at(device), self.stored_runs(device)
+        return DeviceMetrics(DeviceId.parse(device).device, looks[-1], looks, runs, profile(runs))
+
+    def look_at(self, device: str) -> tuple[Sample, ...]:
+        """Look at a device's health once, keep that, and return it after the looks before."""
         info = self._find(device)
         health = asdict(health_of(info))
         health.pop("reason")
-        sample = Sample(at=time.time(), **health)
-        return DeviceMetrics(info.id, sample, history.append(info.id, sample))
+        return history.append(info.id, Sample(at=time.time(), **health))
+
+    def stored_runs(self, device: str) -> tuple[DeviceRun, ...]:
+        """Return what a device did in the stored runs, oldest first; raises StoreError where they cannot be read."""
+        from cluster4npu.core.store.store import Store
+
+        path = self._store or default_store_path()
+        return Store(path).device_runs(DeviceId.parse(device).device) if path.is_file() else ()
 
     def assign_devices_to_stages(
         self, pipeline: PipelineConfig, allocation: DeviceAllocation | Mapping[str, Iterable[str]]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from cluster4npu.core.devices.model_package import is_package, package_digest
 from cluster4npu.core.devices.onnx_outline import External, OutlineError, read_outline
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 
@@ -23,9 +24,11 @@ def read_model_file(path: Path) -> str:
     """Check that the file can be read; return its SHA-256 (hex). Raises InputError.
 
     An ONNX file may keep weights in other files, but only in ordinary ones inside its own folder; their bytes count for
-    the digest too. Nothing else is opened.
+    the digest too. Nothing else is opened. Of a package, which is a folder, all files count.
     """
     try:
+        if is_package(path):
+            return package_digest(path)
         size = _ordinary_size(path)
         digest = _sha256(path)
         external = external_files(path) if path.suffix.lower() == ".onnx" else []

@@ -9,6 +9,8 @@ from typing import Any
 from cluster4npu.core.devices.backend import DeviceHealth
 from cluster4npu.core.devices.limits import Temperature, judge
 
+PREFIX = "GPU-"  # how the driver's names of cards begin
+
 
 def health(uuid: str) -> DeviceHealth:
     """Return the health of the GPU with this UUID ("GPU-..."); what the driver does not tell stays None."""

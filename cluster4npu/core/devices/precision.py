@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from cluster4npu.core.devices.backend import Backend, DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
@@ -65,11 +63,8 @@ def require_prepared(origin: Origin, device: DeviceId, model: Path) -> None:
         )
 
 
-def prepared_path(model: Path, precision: str, digest: str) -> Path:
+def prepared_path(model: Path, precision: str, digest: str, suffix: str = ".onnx") -> Path:
     """Return where the version of a model in another precision is kept; `digest` (hex) is of all that it depends on."""
     folder = data_dir() / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{model.stem[:60]}-{precision}-{digest[:16]}.onnx"
-
-
-Batches = Sequence[np.ndarray]
+    return folder / f"{model.stem[:60]}-{precision}-{digest[:16]}{suffix}"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
 
 GROUP = "cluster4npu.backends"
@@ -154,22 +154,7 @@ def require_available(device: DeviceId) -> None:
     owner = backend(device.backend)
     if owner.simulated:
         return  # any name will do; its options are checked when it is loaded
-    listed = {info.id: info for info in _devices(owner)}
-    info = listed.get(device.device) or listed.get(f"{device.backend}:{_BROKEN_UNIT}")
-    if info is not None and info.available:
-        precision.require(owner, device, info)
-        return
-    raise DeviceUnavailable(
-        Problem(
-            f"the device '{device}' is not available" if info else f"there is no device '{device}' here",
-            field="devices",
-            found=(info.reason if info else "") or str(device),
-            allowed=", ".join(i.id for i in listed.values() if i.available),
-            hint=nearest(device.device, listed)
-            if info is None
-            else (f"Install {owner.extra}." if owner.extra else ""),
-        )
-    )
+    require_offered(owner, device, _devices(owner))
 
 
 def detect(model: Path | None = None) -> list[DeviceInfo]:

@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 MAX_RECORD = 512
 _READ_BYTES = 65536
@@ -29,14 +30,17 @@ _give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
 
 _HEAD = struct.Struct("<Hc")  # length of all that follows it, kind
 _WORK = struct.Struct("<HcIIq")
-_DONE = struct.Struct("<HcIIqqqqIH")
+_DONE = struct.Struct("<HcIIqqqqIH0s")  # an error stands behind it
 _WORK_FIELDS = struct.Struct("<3xIIq")
-_DONE_FIELDS = struct.Struct("<3xIIqqqqIH")
+_DONE_FIELDS = struct.Struct("<3xIIqqqqIH0s")
+_WORK_REST, _DONE_REST = _WORK.size - 2, _DONE.size - 2  # behind the length itself
+_WORK_HEAD, _DONE_HEAD = _HEAD.pack(_WORK_REST, b"W"), _HEAD.pack(_DONE_REST, b"D")
 _W, _D, _LAST = b"WDC"
 _PIECE = MAX_RECORD - _HEAD.size
 
 
-# Both are made once a frame: a named tuple is made in a third of the time that a frozen dataclass takes.
+# Both are made once a frame: a named tuple is made in a third of the time that a frozen dataclass takes, and in less
+# where its fields are there as a tuple (`_new_work`).
 class Work(NamedTuple):
     """The worker now owns this slot."""
 
@@ -46,7 +50,7 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """The manager owns the slot again. `error` is empty when the results are in the slot's result area.
+    """The manager owns the slot again. `error` (UTF-8) is empty when the results are in the slot's result area.
 
     `runs` is how many inputs the model got for this frame: one, or one for each crop.
     """
@@ -59,7 +63,24 @@ class Done(NamedTuple):
     finished_ns: int
     result_bytes: int
     runs: int = 1
-    error: str = ""
+    error: bytes = b""
+
+
+_new_work = partial(tuple.__new__, Work)
+_new_done = partial(tuple.__new__, Done)
+
+
+class Handed(Protocol):
+    """Whatever says which slot a worker gets, with which frame: a `Work`, or a frame in a stage."""
+
+    @property
+    def slot(self) -> int: ...
+
+    @property
+    def generation(self) -> int: ...
+
+    @property
+    def frame_id(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +111,13 @@ class Channel:
 
         Waits only when the pipe is full, which the bound on frames in flight keeps it from ever being.
         """
-        data = b"".join(map(pack, records))
+        self._send(b"".join(map(pack, records)))
+
+    def hand(self, works: Iterable[Handed]) -> None:
+        """Send a `Work` record for each of these, as `send` does."""
+        self._send(b"".join([_WORK.pack(_WORK_REST, b"W", w.slot, w.generation, w.frame_id) for w in works]))
+
+    def _send(self, data: bytes) -> None:
         if sys.platform == "win32":
             self.connection.send_bytes(data)
             return
@@ -118,7 +145,15 @@ class Channel:
             if not data:
                 raise EOFError
         if self._half:
-            data = self._half + data
+            data, self._half = self._half + data, b""
+        if _is_all(data, _DONE_HEAD, _DONE.size):
+            return list(map(_new_done, _DONE_FIELDS.iter_unpack(data)))
+        if _is_all(data, _WORK_HEAD, _WORK.size):
+            return list(map(_new_work, _WORK_FIELDS.iter_unpack(data)))
+        return self._split(data)
+
+    def _split(self, data: bytes) -> list[Record]:
+        """Return the records of all kinds that are whole; the rest is kept for the next time."""
         records: list[Record] = []
         at, end = 0, len(data)
         while end - at >= _HEAD.size:
@@ -127,11 +162,10 @@ class Channel:
                 break
             kind = data[at + 2]
             if kind == _W:
-                records.append(Work._make(_WORK_FIELDS.unpack_from(data, at)))
+                records.append(_new_work(_WORK_FIELDS.unpack_from(data, at)))
             elif kind == _D:
-                fields = _DONE_FIELDS.unpack_from(data, at)
-                error = data[at + _DONE.size : after].decode(errors="replace")
-                records.append(Done._make((*fields, error)))
+                *fields, _ = _DONE_FIELDS.unpack_from(data, at)
+                records.append(_new_done((*fields, data[at + _DONE.size : after])))
             else:
                 self._pieces.append(data[at + _HEAD.size : after])
                 if kind == _LAST:
@@ -148,18 +182,27 @@ class Channel:
 
 def pack(record: Record) -> bytes:
     """Return the record's bytes: at most MAX_RECORD, a long control record as several of those."""
-    if isinstance(record, Work):
-        return _WORK.pack(_WORK.size - 2, b"W", *record)
     if isinstance(record, Done):
-        if not record.error:
-            return _DONE.pack(_DONE.size - 2, b"D", *record[:-1])
-        text = record.error.encode()[: MAX_RECORD - _DONE.size]
-        return _DONE.pack(_DONE.size - 2 + len(text), b"D", *record[:-1]) + text
+        error = record.error[: MAX_RECORD - _DONE.size]
+        return _DONE.pack(_DONE_REST + len(error), b"D", *record) + error
+    if isinstance(record, Work):
+        return _WORK.pack(_WORK_REST, b"W", *record)
     data = json.dumps([record.kind, record.data]).encode()
     starts = range(0, len(data), _PIECE)
     pieces = [data[start : start + _PIECE] for start in starts]
     kinds = [b"c"] * (len(pieces) - 1) + [b"C"]
     return b"".join([_HEAD.pack(1 + len(p), kind) + p for kind, p in zip(kinds, pieces, strict=True)])
+
+
+def _is_all(data: bytes, head: bytes, size: int) -> bool:
+    """Tell whether there are only whole records with this head, each as long as it says."""
+    records, rest = divmod(len(data), size)
+    return (
+        not rest
+        and data[::size] == head[:1] * records
+        and data[1::size] == head[1:2] * records
+        and data[2::size] == head[2:] * records
+    )
 
 
 class Waiter:

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from cluster4npu.core.engine.channel import Channel, Record
+from cluster4npu.core.engine.channel import Channel, Handed, Record
 from cluster4npu.core.engine.worker import WorkerSpec, worker_main
 
 KILL_TIMEOUT_S = 5.0  # a process that a driver holds for longer is given up
@@ -55,6 +55,13 @@ class Generation:
         """Send records, to nobody if the process has just died."""
         with contextlib.suppress(OSError):  # its sentinel tells it in a moment
             self.channel.send(records)
+
+    def hand(self, works: Sequence[Handed]) -> None:
+        """Hand slots over, to nobody if the process has just died."""
+        try:
+            self.channel.hand(works)
+        except OSError:
+            return  # its sentinel tells it in a moment
 
     def end(self, reason: str) -> None:
         """Kill the process and return at once: its sentinel tells when nothing of it writes any more."""

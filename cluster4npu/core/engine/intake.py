@@ -148,6 +148,8 @@ class Intake:
         """Return the frames that the sources have filled, numbered: one of each in turn, and only for so long that
         the workers need not wait for it."""
         until = time.monotonic_ns() + _READ_NS
+        if len(self.inlets) == 1:
+            return self._take_one(self.inlets[0], until)
         identify, taken = self._ring.identify, list[Frame]()
         self._turn = (self._turn + 1) % len(self.inlets)
         turns = (*self.inlets[self._turn :], *self.inlets[: self._turn])
@@ -167,6 +169,20 @@ class Intake:
                 inlet.order.append(frame)
                 taken.append(frame)
                 going = filled.captured_ns < until
+        return taken
+
+    def _take_one(self, inlet: Inlet, until_ns: int) -> list[Frame]:
+        identify, taken = self._ring.identify, list[Frame]()
+        take, stage, index = inlet.feeder.take, inlet.stage, inlet.index
+        frame_id, number = self._next_id, inlet.taken
+        captured_ns = 0
+        while captured_ns < until_ns and (filled := take()) is not None:
+            slot, _, _, captured_ns = filled
+            taken.append(Frame(filled, frame_id, identify(slot, frame_id), stage, index, number))
+            frame_id, number = frame_id + 1, number + 1
+        self._next_id, inlet.taken = frame_id, number
+        inlet.offered -= len(taken)
+        inlet.order.extend(taken)
         return taken
 
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from cluster4npu.core.engine.channel import AWAKE_NS, Done, Work
+from cluster4npu.core.engine.channel import AWAKE_NS, Done
 from cluster4npu.core.engine.frames import NOBODY, Visit
 from cluster4npu.core.engine.pool import Lost, WorkerPool
 from cluster4npu.core.engine.ring import FREE, Ring
@@ -128,9 +128,10 @@ class Lane:
         """Give what waits to the workers; raises RunFailed when none of them is left."""
         if self._pending:
             self._assign()
-        if self._policy.steals:
-            self._steal()
-        self._dispatch()
+        if any(self._backlog.values()):
+            if self._policy.steals:
+                self._steal()
+            self._dispatch()
 
     def _assign(self) -> None:
         while self._pending:
@@ -175,7 +176,7 @@ class Lane:
             for visit in visits:
                 visit.queued_ns = now
                 self._in_flight[visit.slot] = visit
-            self._pool.give(index, [Work(v.slot, v.generation, v.frame_id) for v in visits])
+            self._pool.give(index, visits, now)
 
     # ---- what the pool tells
 
@@ -184,16 +185,18 @@ class Lane:
         key = self._pool.workers[index].member.settled
         ended: list[Visit] = []
         busy_ns, spent = 0, 0
-        for done in dones:
-            visit = self._in_flight.get(done.slot)
-            if visit is None or visit.generation != done.generation:
+        in_flight = self._in_flight
+        for slot, generation, _, started, inferred, finished, result_bytes, runs, error in dones:
+            visit = in_flight.get(slot)
+            if visit is None or visit.generation != generation:
                 continue  # an answer to an earlier use of the slot
-            del self._in_flight[done.slot]
-            _, _, _, started, visit.inferred_ns, finished, visit.result_bytes, runs, visit.error = done
-            visit.started_ns, visit.finished_ns = started, finished
+            del in_flight[slot]
+            visit.started_ns, visit.inferred_ns, visit.finished_ns = started, inferred, finished
+            visit.result_bytes = result_bytes
             self.runs += runs
             ended.append(visit)
-            if visit.error:
+            if error:
+                visit.error = error.decode(errors="replace")
                 self.failed += 1
             spent = max(finished - started, 1)
             busy_ns += spent

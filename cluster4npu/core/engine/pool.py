@@ -16,7 +16,7 @@ from typing import Any
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.engine.channel import Control, Done, Waiter, Work
+from cluster4npu.core.engine.channel import Control, Done, Handed, Waiter
 from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
 from cluster4npu.core.engine.ring import RingLayout
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
@@ -130,6 +130,7 @@ class WorkerPool:
         self._load_timeout_s = load_timeout_s
         self._timeout_ns = int(frame_timeout_s * 1e9)
         self._layout: RingLayout | None = None
+        self.quiet_until_s = 0.0  # monotonic: before, `tick` has nothing to do
         self._numbers = count()
         self._generations: dict[int, tuple[Worker, Generation]] = {}
         places = [(stage, member) for stage in plan.stages for member in stage.pool]
@@ -155,7 +156,7 @@ class WorkerPool:
         for worker in self.workers:
             device = DeviceId.parse(worker.member.settled)
             if not registry.backend(device.backend).exclusive(device):
-                worker.spare_due_s = time.monotonic()
+                worker.spare_due_s = self.quiet_until_s = time.monotonic()
 
     def _spawn(self, worker: Worker) -> Generation:
         member, stage = worker.member, worker.stage.index
@@ -179,14 +180,14 @@ class WorkerPool:
         generation.due_s = time.monotonic() + self._load_timeout_s
         generation.tell([Control("attach", asdict(layout))])
 
-    def give(self, index: int, works: Sequence[Work]) -> None:
+    def give(self, index: int, works: Sequence[Handed], now_ns: int | None = None) -> None:
         """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
         worker = self.workers[index]
-        overdue = time.monotonic_ns() + self._timeout_ns
+        overdue = (now_ns or time.monotonic_ns()) + self._timeout_ns
         for work in works:
             worker.in_flight[work.slot] = overdue
         if worker.now is not None:
-            worker.now.tell(works)
+            worker.now.hand(works)
 
     def handle(self, key: str) -> list[PoolEvent]:
         """Take what one ready source of the waiter ("talk:N" or "exit:N") has to say."""
@@ -198,6 +199,7 @@ class WorkerPool:
         if kind == "talk":
             self._read(worker, generation, events)
         else:
+            self.quiet_until_s = 0.0
             while generation.channel.connection.poll(0) and self._read(worker, generation, events):
                 pass  # what it answered before it died still counts
             generation.process.join(1.0)
@@ -211,18 +213,19 @@ class WorkerPool:
         except (EOFError, OSError):
             self._waiter.remove(f"talk:{generation.number}")
             return False
-        dones = []
+        dones, in_flight = [], worker.in_flight
         for record in records:
             if isinstance(record, Done):
-                if worker.in_flight.pop(record.slot, None) is not None:
+                if in_flight.pop(record.slot, None) is not None:
                     dones.append(record)
             elif isinstance(record, Control):
+                self.quiet_until_s = 0.0
                 events.extend(self._control(worker, generation, record))
         if dones:
             generation.finished += len(dones)
             events.append(Completed(worker.index, dones))
-            if worker.in_flight:  # progress: the next one's time begins now
-                worker.in_flight[next(iter(worker.in_flight))] = time.monotonic_ns() + self._timeout_ns
+            if in_flight:  # progress: the next one's time begins now
+                in_flight[next(iter(in_flight))] = time.monotonic_ns() + self._timeout_ns
         return True
 
     def _control(self, worker: Worker, generation: Generation, record: Control) -> Iterator[PoolEvent]:
@@ -274,6 +277,7 @@ class WorkerPool:
             else:
                 worker.state = "failed" if generation is worker.now else worker.state
                 generation.end(f"did not load within {self._load_timeout_s:g} s")
+        self.quiet_until_s = self._next_due_s()
         return events
 
     def _start_again(self, worker: Worker, events: list[PoolEvent]) -> None:
@@ -347,8 +351,8 @@ class WorkerPool:
         self._generations.pop(generation.number, None)
         generation.close(timeout_s)
 
-    def next_due_s(self) -> float | None:
-        """Return when `tick` has something to do (monotonic seconds), or None."""
+    def _next_due_s(self) -> float:
+        """Return when `tick` has something to do at the earliest, whatever the workers are given until then."""
         times = [w.due_s for w in self.workers]
         times += [w.spare_due_s for w in self.workers if w.alive]
         times += [g.due_s for _, g in self._generations.values()]
@@ -357,7 +361,8 @@ class WorkerPool:
             for w in self.workers
             if w.in_flight and w.now is not None and not w.now.ending
         ]
-        return min((t for t in times if t is not None), default=None)
+        latest = time.monotonic() + self._timeout_ns / 1e9
+        return min([latest, *(t for t in times if t is not None)])
 
     def usable(self, stage: int) -> bool:
         """Tell whether any worker of this stage is there or will be."""

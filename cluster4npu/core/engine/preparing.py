@@ -1,4 +1,4 @@
-"""Making the int8 and fp16 versions of a model that devices ask for, in a process of its own, before workers load."""
+"""Making the versions of a model that devices ask for (int8, fp16, their own format) before workers load it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.backend import Calibration, Preparation
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
-from cluster4npu.core.devices.precision import OPTION, asked
+from cluster4npu.core.devices.precision import asked
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import StateChanged
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.worker import leave_with_parent
-from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, RunFailed
+from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode, WorkerNode
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
@@ -45,7 +46,7 @@ def prepared(plan: ExecutionPlan, sources: Sequence[tuple[SourceNode, Source]], 
     """
     stages = []
     for stage in plan.stages:
-        wanted = [m.settled for m in stage.pool if stage.model is not None and _prepares(m.settled)]
+        wanted = [m.settled for m in stage.pool if _preparation(stage, m.settled) is not Preparation.NONE]
         if wanted:
             source = next(source for node, source in sources if node.id in stage.sources)
             stage = _prepared_stage(plan, stage, tuple(dict.fromkeys(wanted)), source, hub)
@@ -56,8 +57,9 @@ def prepared(plan: ExecutionPlan, sources: Sequence[tuple[SourceNode, Source]], 
 def _prepared_stage(
     plan: ExecutionPlan, stage: StagePlan, wanted: tuple[str, ...], source: Source, hub: Hub
 ) -> StagePlan:
-    names = ", ".join(sorted({asked(DeviceId.parse(settled)) for settled in wanted}))
-    if stage.takes:
+    names = ", ".join(sorted({asked(DeviceId.parse(settled)) or "device's own" for settled in wanted}))
+    calibrate = any(_preparation(stage, settled) is Preparation.CALIBRATE for settled in wanted)
+    if calibrate and stage.takes:
         raise InputError(
             Problem(
                 f"the {names} model of a later stage cannot be made here",
@@ -69,15 +71,18 @@ def _prepared_stage(
                 hint="Leave the precision out, or choose a model file that has it already.",
             )
         )
-    hub.tell(StateChanged("starting", f"making the {names} model from the source's frames"))
-    frames = _in_background(lambda: _sample(source), hub)
+    made_of = "the source's frames" if calibrate else "its file"
+    hub.tell(StateChanged("starting", f"making the {names} model from {made_of}"))
+    frames = _in_background(lambda: _sample(source), hub) if calibrate else []
     found = _in_process(_Task(plan, stage.index, wanted, tuple(frames)), hub)
     return replace(stage, pool=tuple(replace(m, model=found.get(m.settled)) for m in stage.pool))
 
 
-def _prepares(settled: str) -> bool:
+def _preparation(stage: StagePlan, settled: str) -> Preparation:
+    if stage.model is None:
+        return Preparation.NONE
     device = DeviceId.parse(settled)
-    return registry.backend(device.backend).prepares(device)
+    return registry.backend(device.backend).preparation(device, stage.model)
 
 
 def _sample(source: Source) -> list[np.ndarray]:
@@ -178,11 +183,20 @@ def _prepare(task: _Task, device: DeviceId) -> Path:
     model = task.plan.stages[task.stage].model
     assert model is not None
     backend = registry.backend(device.backend)
-    plain = replace(device, options=tuple(o for o in device.options if o[0] not in (OPTION, "quantization")))
-    session = backend.load(model, plain, registry.device_options(plain))
-    batches = _batches(task, session.info)
-    session.close()
-    return backend.prepare(model, session.info, device, batches)
+    calibration = None
+    if backend.preparation(device, model) is Preparation.CALIBRATE:
+        info = backend.look(model)
+        if info is None:
+            raise DeviceUnavailable(
+                Problem(
+                    f"{backend.title} cannot look at the model on this machine's processor",
+                    field="devices",
+                    found=str(device),
+                    hint="Leave the precision out, or choose a model file that has it already.",
+                )
+            )
+        calibration = Calibration(info.input_name, _batches(task, info))
+    return backend.prepare(model, device, calibration)
 
 
 def _batches(task: _Task, model: ModelInfo) -> Sequence[np.ndarray]:

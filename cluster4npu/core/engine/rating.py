@@ -171,5 +171,5 @@ class Rating:
 
     def _copy_slot(self, source: int, target: int) -> None:
         np.copyto(self._ring.frame(target), self._ring.frame(source))
-        for name in ("height", "width", "state"):
+        for name in ("height", "width"):
             self._ring.table[target][name] = self._ring.table[source][name]

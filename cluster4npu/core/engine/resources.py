@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.pipeline.plan import ExecutionPlan
 
@@ -73,7 +74,7 @@ def _check_memory(needed: int) -> None:
 
 
 def _bytes_of(model: Path | None) -> int:
-    return model.stat().st_size if model is not None and model.is_file() else 0
+    return model_bytes(model) if model is not None else 0
 
 
 def exhausted(error: BaseException) -> RunFailed | None:

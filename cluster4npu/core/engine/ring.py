@@ -10,7 +10,7 @@ import numpy as np
 
 from cluster4npu.core.engine import shm
 
-FREE, WRITING, READY, READING, DONE = range(5)
+FREE, READING, DONE = range(3)  # how far a stage is with a slot
 
 # One row per slot, written only by the manager's process (feeder, then stream). A slot is lent to workers by a message
 # through a pipe, whose system call is also the memory barrier.
@@ -18,7 +18,6 @@ SLOT = np.dtype(
     [
         ("frame_id", np.int64),
         ("generation", np.uint32),  # counts the uses of the slot: a late answer to an earlier use is refused
-        ("state", np.uint32),
         ("height", np.int32),
         ("width", np.int32),
     ]
@@ -26,7 +25,7 @@ SLOT = np.dtype(
 
 # The same row in words of 32 bits, for what is written once a frame: a field of a NumPy record takes ten times as long.
 _WORDS = SLOT.itemsize // 4
-_GENERATION, _STATE, _HEIGHT, _WIDTH = range(2, 6)
+_GENERATION, _HEIGHT, _WIDTH = range(2, 5)
 _IDENTITY = struct.Struct("=qI")  # frame_id, generation
 
 _PAGE = 4096
@@ -108,10 +107,6 @@ class Ring:
             self._images[slot] = image
         return image
 
-    def set_state(self, slot: int, state: int) -> None:
-        """Tell what the slot is used for; only its owner may."""
-        self._words[slot * _WORDS + _STATE] = state
-
     def mark(self, slot: int, stage: int, state: int) -> None:
         """Tell how far a stage is with the slot: READING from when a worker took it up, then DONE; else FREE."""
         self._marks[stage * self.layout.slots + slot] = state
@@ -125,7 +120,6 @@ class Ring:
         at = slot * _WORDS
         self._words[at + _HEIGHT] = height
         self._words[at + _WIDTH] = width
-        self._words[at + _STATE] = READY
 
     def identify(self, slot: int, frame_id: int) -> int:
         """Say which frame is in the slot; return the generation of this use of it."""

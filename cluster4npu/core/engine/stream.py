@@ -9,6 +9,7 @@ frames that no worker has yet are dropped for newer ones, and counted.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.messages import WorkerBack, WorkerFailed
 from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
-from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
@@ -70,6 +71,7 @@ class Stream:
         window = options.window or self._window([lane.first_window(slots) for lane in lanes])
         self._intake = Intake(ring, inlets, window)
         self._draining = False
+        self._check_s = 0.0  # monotonic: before, nothing of ours is overdue
         self._patience_ns: int | None = None  # until when a drain waits for what is in flight
         self.failures: list[str] = []
         self.warnings: list[str] = []
@@ -115,9 +117,8 @@ class Stream:
         soon = any(lane.expects_soon for lane in self.lanes)
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
-        for event in self._pool.tick():
-            self._take_event(event)
-        self._check_time()
+        if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
+            self._check()
         self._deliver()
         self._intake.offer(urgent=not all(lane.is_fed for lane in self.lanes))
         self._take_frames()
@@ -129,12 +130,21 @@ class Stream:
 
     def _timeout(self, latest_s: float) -> float:
         due = self._intake.due_s()
-        times = [latest_s] + [t for t in (due, self._pool.next_due_s()) if t is not None]
+        if due == 0.0:
+            return 0.0
+        until = min(latest_s, self._check_s, self._pool.quiet_until_s)
+        return max(0.0, (until if due is None else min(until, due)) - time.monotonic())
+
+    def _check(self) -> None:
+        """Do what is due, and settle when that has to be looked at again."""
+        for event in self._pool.tick():
+            self._take_event(event)
+        self._check_time()
+        self._check_s = math.inf
         if self._options.seconds is not None and not self._draining:
-            times.append(self.meter.start_ns / 1e9 + self._options.seconds)
+            self._check_s = self.meter.start_ns / 1e9 + self._options.seconds
         if self._patience_ns is not None:
-            times.append(self._patience_ns / 1e9)
-        return max(0.0, min(times) - time.monotonic())
+            self._check_s = min(self._check_s, self._patience_ns / 1e9)
 
     def _check_time(self) -> None:
         seconds = self._options.seconds
@@ -152,6 +162,7 @@ class Stream:
         if self._draining:
             return
         self._draining = True
+        self._check_s = 0.0  # from now on with the patience of a drain
         self._intake.finish()
         if self._options.bounded_end:
             needed_ns = sum(lane.needed_ns() for lane in self.lanes)
@@ -201,7 +212,6 @@ class Stream:
         inlet.order.remove(frame)
         inlet.dropped += 1
         self._end(frame, STATUS_DROPPED, time.monotonic_ns())
-        self._ring.set_state(frame.slot, FREE)
         self._intake.free(frame.slot)
 
     def _send(self, frame: Frame, lane: Lane) -> None:
@@ -284,7 +294,6 @@ class Stream:
                     return
                 frame = order.popleft()
                 self._hand_on(inlet, frame)
-                self._ring.set_state(frame.slot, FREE)
                 self._intake.free(frame.slot)
 
     def _hand_on(self, inlet: Inlet, frame: Frame) -> None:
@@ -303,7 +312,11 @@ class Stream:
         else:
             inlet.out += 1
             self.meter.bytes += info.height * info.width * 3
-        self._end(frame, STATUS_FAILED if frame.failure else STATUS_DELIVERED, now)
+        status = STATUS_FAILED if frame.failure else STATUS_DELIVERED
+        if frame.later:
+            self._end(frame, status, now)
+        else:
+            self._note(frame, frame, status, now)
         if self._deliverer.is_wanted:
             self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
 

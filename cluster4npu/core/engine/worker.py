@@ -219,7 +219,7 @@ class LoadedStage:
             error = f"{type(problem).__name__}: {problem}"
         ring.mark(slot, stage.index, DONE)
         finished = time.monotonic_ns()
-        return Done(slot, generation, frame_id, started, inferred, finished, used, runs, error)
+        return Done(slot, generation, frame_id, started, inferred, finished, used, runs, error.encode())
 
     def _imports(self, ring: Ring, slot: int) -> dict[str, Value]:
         """Read what earlier stages have left beside the frame."""

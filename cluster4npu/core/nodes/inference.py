@@ -6,10 +6,11 @@ from pathlib import Path
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model_package import is_model_file
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.nodes.base import Node, NodeParams, Place, Port, PortType, param
 from cluster4npu.core.scheduling import policy_types
-from cluster4npu.core.settings import is_file, resolve_path
+from cluster4npu.core.settings import resolve_path
 
 NO_MODEL = "none"
 
@@ -29,10 +30,10 @@ class Inference(Node):
         model: str = param(
             NO_MODEL,
             title="Model",
-            description="Model file with one image input (.onnx, or TorchScript: .pt); 'none' does nothing, for trying "
-            "devices.",
+            description="Model file with one image input (.onnx; for PyTorch .pt, .pt2 or .safetensors; for Core ML "
+            ".mlpackage); 'none' does nothing, for trying devices.",
             widget="file",
-            file_filter="Models (*.onnx *.pt *.torchscript *.pt2);;All files (*)",
+            file_filter="Models (*.onnx *.pt *.torchscript *.pt2 *.safetensors *.mlpackage *.mlmodel);;All files (*)",
             max_length=4096,
         )
         devices: tuple[str, ...] = param(
@@ -72,7 +73,7 @@ class Inference(Node):
         found = []
         if self.params.model != NO_MODEL:
             path = resolve_path(self.params.model, self.base)
-            if not is_file(path):
+            if not is_model_file(path):
                 found.append(
                     Problem(
                         "the model file is missing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -69,7 +70,7 @@ def model_record(pipeline: PipelineConfig, sha256: str) -> ModelRecord | None:
         model = node.params.get("model")
         if isinstance(model, str) and model:
             path = resolve_path(model, pipeline.base)
-            return ModelRecord(sha256, path.name, path.stat().st_size if path.is_file() else None)
+            return ModelRecord(sha256, path.name, model_bytes(path) or None)
     return ModelRecord(sha256, "")
 
 

@@ -23,6 +23,7 @@ from cluster4npu.core.store.database import (
     guard,
     set_aside,
 )
+from cluster4npu.core.store.device_runs import DeviceRun, device_runs
 from cluster4npu.core.store.records import RunRecord, RunRow, SegmentRecord, Table
 from cluster4npu.core.store.rows import Row
 from cluster4npu.core.store.table import TableAccess
@@ -107,6 +108,10 @@ class Store:
         Raises StoreError when rows are missing or changed since they were saved (row count and checksum).
         """
         return self.reading(lambda opened: reading.samples(opened, self._whole_id(opened, run_id), self.path))
+
+    def device_runs(self, device: str) -> tuple[DeviceRun, ...]:
+        """Return what a device (its id without options) did in the newest runs, oldest first."""
+        return self.reading(lambda opened: device_runs(opened, device))
 
     def mark_baseline(self, run_id: str) -> str:
         """Mark a run as one with which new ones are compared, and return its whole id; raises as `run` does."""

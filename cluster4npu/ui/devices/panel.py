@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
@@ -13,20 +14,22 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from cluster4npu.core.devices import history
 from cluster4npu.core.devices.backend import DeviceInfo
-from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
-from cluster4npu.core.errors import Problem
+from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.store.device_runs import DeviceRun
 from cluster4npu.ui.devices.allocation import give, stages_of, take
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
 from cluster4npu.ui.devices.history import DeviceHistoryChart
 from cluster4npu.ui.devices.parity import ParityDialog
+from cluster4npu.ui.devices.runs import DeviceRunsChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
 
@@ -35,11 +38,11 @@ LOOK_MS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """All devices at one moment, and the chosen one's history."""
+    """All devices at one moment, and what the chosen one did in the stored runs (None: not read this time)."""
 
     devices: list[DeviceInfo]
-    chosen: str
-    samples: tuple[Sample, ...]
+    chosen: str = ""
+    runs: tuple[DeviceRun, ...] | None = None
 
 
 class DeviceManagementPanel(QWidget):
@@ -50,13 +53,16 @@ class DeviceManagementPanel(QWidget):
 
     refused = Signal(object)
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Document, store: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
+        self._store = store
         self._look: Background | None = None
+        self._runs: dict[str, tuple[DeviceRun, ...]] = {}
         self.grid = DeviceListWidget()
         self.details = DeviceDetailsWidget()
         self.history = DeviceHistoryChart()
+        self.runs = DeviceRunsChart()
         self.state = QLabel("Looking for devices ...")
         self.state.setProperty("role", "muted")
         self.state.setWordWrap(True)
@@ -86,17 +92,26 @@ class DeviceManagementPanel(QWidget):
         if self._look is not None and self._look.running:
             return
         chosen = self.grid.current()
-        name = chosen.id if chosen is not None and chosen.available and not chosen.simulated else ""
+        device = chosen if chosen is not None and chosen.available else None
+        name = device.id if device is not None else ""
+        wants_runs = bool(name) and name not in self._runs
+        healthy = device is not None and not device.simulated
 
         def work(_report: Report) -> object:
-            manager = AdvancedDeviceManager()
-            samples = manager.monitor_device_performance(name).history if name else ()
-            return Look(manager.detect_all_devices(), name, samples)
+            manager = AdvancedDeviceManager(self._store)
+            if healthy:
+                manager.look_at(name)
+            runs = _runs_of(manager, name) if wants_runs else None
+            return Look(manager.detect_all_devices(), name, runs)
 
         self._look = Background(work, "look-at-devices")
         self._look.succeeded.connect(self._take_look)
         self._look.failed.connect(lambda error: self.state.setText(f"Devices cannot be looked at: {error}"))
         self._look.start()
+
+    def forget_runs(self) -> None:
+        """Read the stored runs again when they are next shown: there are new ones."""
+        self._runs.clear()
 
     def give_device(self, device: str, stage: str) -> Problem | None:
         """Give a device to a stage (its node's id) as one edit; returns why not, and tells it with `refused`."""
@@ -122,6 +137,8 @@ class DeviceManagementPanel(QWidget):
         self._timer.stop()
 
     def _take_look(self, look: Look) -> None:
+        if look.runs is not None:
+            self._runs[look.chosen] = look.runs
         self.grid.show_devices(look.devices)
         here = sum(device.available and not device.simulated for device in look.devices)
         gone = sum(not device.available for device in look.devices)
@@ -135,6 +152,9 @@ class DeviceManagementPanel(QWidget):
     def _show(self, device: DeviceInfo | None) -> None:
         self.details.show_device(device)
         self.history.show_history(history.load(device.id) if device is not None else ())
+        self.runs.show_runs(self._runs.get(device.id, ()) if device is not None else ())
+        if device is not None and device.available and device.id not in self._runs:
+            self.refresh()  # its runs are read in the background
         stages = stages_of(self._document.config)
         usable = device is not None and device.available
         self.assign_button.setEnabled(usable and bool(stages))
@@ -169,7 +189,11 @@ class DeviceManagementPanel(QWidget):
         right = QWidget()
         column = QVBoxLayout(right)
         column.addWidget(self.details)
-        column.addWidget(self.history, 1)
+        charts = QTabWidget()
+        charts.setDocumentMode(True)
+        charts.addTab(self.history, "Load and temperature")
+        charts.addTab(self.runs, "Stored runs")
+        column.addWidget(charts, 1)
         scroll = QScrollArea()
         scroll.setWidget(right)
         scroll.setWidgetResizable(True)
@@ -187,3 +211,10 @@ class DeviceManagementPanel(QWidget):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(split, 1)
         layout.addLayout(row)
+
+
+def _runs_of(manager: AdvancedDeviceManager, device: str) -> tuple[DeviceRun, ...]:
+    try:
+        return manager.stored_runs(device)
+    except StoreError:  # another process holds the file: the next run, or another look, will show them
+        return ()

@@ -181,7 +181,7 @@ def test_eight_askers_at_once_compute_once() -> None:
             together.wait()
             answers.append(execution.ask("twice").value)
 
-        threads = [threading.Thread(target=ask) for _ in range(8)]
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

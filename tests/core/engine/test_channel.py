@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster4npu.core.engine.channel import AWAKE_NS, MAX_RECORD, Channel, Control, Done, Waiter, Work, pack
+from cluster4npu.core.engine.frames import Visit
 
 NS = st.integers(0, 2**62)
 U32 = st.integers(0, 2**32 - 1)
 WORK = st.builds(Work, U32, U32, st.integers(-1, 2**62))
-DONE = st.builds(Done, U32, U32, NS, NS, NS, NS, U32, st.integers(0, 2**16 - 1), st.text(max_size=50))
+DONE = st.builds(Done, U32, U32, NS, NS, NS, NS, U32, st.integers(0, 2**16 - 1), st.binary(max_size=50))
 CONTROL = st.builds(
     Control, st.sampled_from(["attach", "labels"]), st.dictionaries(st.text(), st.text(max_size=600))
 )
@@ -33,10 +34,26 @@ def test_records_come_as_they_were_sent(records):
     assert through_a_pipe(*records) == records
 
 
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.lists(WORK, min_size=1), st.lists(DONE.map(lambda done: done._replace(error=b"")), min_size=1)
+    )
+)
+def test_records_of_one_kind_come_as_they_were_sent(records):
+    assert through_a_pipe(*records) == records
+
+
+def test_what_is_handed_over_comes_as_work():
+    ours, theirs = map(Channel, Pipe())
+    theirs.hand([Visit(slot, slot + 10, 3, 0) for slot in range(3)])
+    assert ours.receive() == [Work(slot, 3, slot + 10) for slot in range(3)]
+
+
 def test_long_error_is_cut_to_one_record():
-    record = Done(1, 2, 3, 4, 5, 6, 7, 1, "ä" * 10_000)
+    record = Done(1, 2, 3, 4, 5, 6, 7, 1, ("ä" * 10_000).encode())
     assert len(pack(record)) <= MAX_RECORD
-    assert through_a_pipe(record)[0].error.startswith("ää")
+    assert through_a_pipe(record)[0].error.startswith("ää".encode())
 
 
 def test_a_long_control_record_goes_in_pieces_of_bounded_size():

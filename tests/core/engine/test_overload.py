@@ -82,7 +82,7 @@ def test_a_slow_sink_holds_the_run_back_and_loses_no_line(make_pipeline, tmp_pat
                 lines.append(chunk)
                 pause.wait(0.01)
 
-    reader = threading.Thread(target=read_slowly)
+    reader = threading.Thread(target=read_slowly, daemon=True)
     reader.start()
     options = RunOptions(
         frames=900, target_fps=1500, overload=overload, calibration="never", results_file=str(pipe)

@@ -60,7 +60,8 @@ def test_it_connects_again_and_no_frame_has_a_wrong_shape(
     for number in range(times):
         seen, over = source.reconnects, []
         thread = threading.Thread(
-            target=lambda over=over, kind=KINDS[number % 4]: over.append(trouble(camera, kind, draw))
+            target=lambda over=over, kind=KINDS[number % 4]: over.append(trouble(camera, kind, draw)),
+            daemon=True,
         )
         thread.start()
         while source.reconnects == seen or not over:

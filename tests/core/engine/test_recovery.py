@@ -59,8 +59,7 @@ def test_a_worker_stopped_in_the_middle_of_a_message_blocks_nobody(make_pipeline
     turns_s, late_s, given_s = [], [], 0.0
     until = time.monotonic() + 20 + 10 * times
     while len(late_s) < times and time.monotonic() < until:
-        due = pool.next_due_s()
-        keys = waiter.wait(0.2 if due is None else max(0.0, min(0.2, due - time.monotonic())))
+        keys = waiter.wait(max(0.0, min(0.2, pool.quiet_until_s - time.monotonic())))
         begun = time.monotonic()
         for event in [*(e for key in keys for e in pool.handle(key)), *pool.tick()]:
             if isinstance(event, Ready):

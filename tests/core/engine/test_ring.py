@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster4npu.core.engine.ring import READY, Ring, slots_for
+from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.errors import RunFailed
 
 
@@ -16,7 +16,7 @@ def test_slots_are_separate_and_shared():
         for slot in range(5):
             ring.frame(slot)[:] = slot + 1
             ring.result(slot)[:] = bytes([slot + 101]) * 100
-            ring.table[slot] = (slot, 1, READY, 7, 10)
+            ring.table[slot] = (slot, 1, 7, 10)
         for slot in range(5):
             assert (other.frame(slot) == slot + 1).all()
             assert bytes(other.result(slot)) == bytes([slot + 101]) * 100

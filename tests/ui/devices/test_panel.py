@@ -14,6 +14,14 @@ from pytestqt.qtbot import QtBot
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.history import Sample, append
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
+from cluster4npu.core.store.records import (
+    DeviceRecord,
+    ModelRecord,
+    PipelineRecord,
+    ResultRecord,
+    RunRecord,
+)
+from cluster4npu.core.store.store import Store
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import device_color
@@ -52,6 +60,17 @@ def panel(qtbot: QtBot, document: Document, monkeypatch: pytest.MonkeyPatch) -> 
     panel.show()
     qtbot.waitUntil(lambda: panel.grid.rowCount() == len(ALL))
     return panel
+
+
+def device_run(fps: float) -> RunRecord:
+    """Return a run whose one worker was on the processor."""
+    return RunRecord(
+        "run",
+        PipelineRecord("d" * 64, "digits", "{}"),
+        (ResultRecord("run", CPU.id, fps=fps),),
+        (DeviceRecord(CPU.id, f"{CPU.id}?threads=2", unit="cpu"),),
+        ModelRecord("a" * 64, "net.onnx", 1000),
+    )
 
 
 def stage(document: Document) -> str:
@@ -94,7 +113,7 @@ def test_history_is_drawn_from_what_is_kept(panel: DeviceManagementPanel, data_f
 
 def test_a_look_keeps_the_chosen_row(panel: DeviceManagementPanel) -> None:
     panel.grid.setCurrentCell(1, 0)
-    panel._take_look(Look(list(reversed(ALL)), "", ()))
+    panel._take_look(Look(list(reversed(ALL))))
     assert panel.grid.current() is HOT
 
 
@@ -174,3 +193,25 @@ def test_the_badge_has_the_devices_colour(qtbot: QtBot, document: Document) -> N
     colours = {picture.pixelColor(x, y).name() for x in range(3, 9) for y in range(picture.height())}
     assert device_color("sim:ane") in colours
     assert device_color("sim:ane#2") == device_color("sim:ane?ms=3") == device_color("sim:ane")
+
+
+def test_the_chart_of_stored_runs_fills_itself(
+    qtbot: QtBot, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", lambda _self: ALL)
+    store = tmp_path / "runs.duckdb"
+    with Store(store) as opened:
+        for number in range(3):
+            opened.save(device_run(fps=10.0 + number))
+    panel = DeviceManagementPanel(document, store)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: panel.runs.points() == 3)
+    assert "11.0 frames/s" in panel.runs.note.text() and "median of 3 runs" in panel.runs.note.text()
+    with Store(store) as opened:
+        opened.save(device_run(fps=20.0))
+    panel.forget_runs()
+    panel.refresh()
+    qtbot.waitUntil(lambda: panel.runs.points() == 4)
+    panel.grid.setCurrentCell(1, 0)
+    qtbot.waitUntil(lambda: "No stored run" in panel.runs.note.text())
