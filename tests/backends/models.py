@@ -169,3 +169,27 @@ def network(path: Path) -> Path:
         [tensor("image", [1, 3, 32, 32])],
         [tensor("values", [1, 4, 32, 32])],
     )
+
+
+def wide(path: Path, *, size: int = 32, outputs: int = 1024) -> Path:
+    """One large matrix product, its batch axis open: reading the weights takes as long for many inputs as for one."""
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["values"]),
+    ]
+    weights = {"w": _weights(3 * size * size, outputs)}
+    return _save(
+        path, nodes, weights, [tensor("image", ["n", 3, size, size])], [tensor("values", ["n", outputs])]
+    )
+
+
+def fails_on_any_light(path: Path, size: int = 16) -> Path:
+    """As `fails_on_light`, with an open batch axis: one bright image fails all that are with it."""
+    nodes = [
+        helper.make_node("ReduceMax", ["image"], ["light"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["light", "twice"], ["doubled"]),
+        helper.make_node("Cast", ["doubled"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "index"], ["value"]),
+    ]
+    weights = {"table": np.zeros((1, 4), np.float32), "twice": np.float32(1.99)}
+    return _save(path, nodes, weights, [tensor("image", ["n", 3, size, size])], [tensor("value", ["n", 4])])

@@ -35,7 +35,7 @@ def test_calibrate_measures_the_rates(cli, quick: Path) -> None:
     assert done.code == 0, done.err
     devices = done.json["devices"]
     assert [d["id"] for d in devices] == ["sim:a?ms=5", "sim:b?ms=20"]
-    assert all(d.keys() == {"id", "fps_alone", "fps_together", "weight", "stage"} for d in devices)
+    assert all(d.keys() == {"id", "fps_alone", "fps_together", "weight", "batch", "stage"} for d in devices)
     assert sum(d["weight"] for d in devices) == pytest.approx(1)
     assert devices[0]["fps_alone"] > 2 * devices[1]["fps_alone"]
 

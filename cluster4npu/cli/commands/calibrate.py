@@ -42,10 +42,10 @@ class Calibrate(Command):
         devices = [(stage, d) for stage, event in watched.calibrated.items() for d in event.devices]
         console.object({"devices": [{**asdict(device), "stage": stage} for stage, device in devices]})
         rows = [
-            (d.id, stage, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}")
+            (d.id, stage, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}", str(d.batch))
             for stage, d in devices
         ]
-        for line in table(("device", "stage", "frames/s alone", "together", "weight"), rows, left=2):
+        for line in table(("device", "stage", "frames/s alone", "together", "weight", "batch"), rows, left=2):
             console.out(line)
         for stage in sorted(watched.stages - set(watched.calibrated)):
             console.note(f"'{stage}' was not measured: the first frames give it nothing to do")

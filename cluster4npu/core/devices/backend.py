@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
+
+MOST_BATCH = 64  # inputs of a model at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,13 @@ class DeviceOptions(BaseModel):
     """Base of a backend's options: what may stand behind the `?` of its device ids (unknown names are refused)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    batch: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_BATCH,
+        description="Frames (or crops) that go into the model at once; not given: as many as measuring shows to pay.",
+    )
 
 
 class Preparation(Enum):

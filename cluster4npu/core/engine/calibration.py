@@ -16,6 +16,10 @@ TOGETHER_S = 0.5
 LEAST_FRAMES = 5  # per device, unless that takes longer than LONGEST_S
 LONGEST_S = 3.0
 WARM_UP_FRAMES = 2
+BATCH_MS = 200.0  # a batch takes no longer, where the pipeline says nothing of its latency
+BATCH_GAIN = 1.1  # a batch must compute so many times the frames that single ones do: it costs latency
+_STEP_GAIN = 1.05  # and each doubling so many times those of the last one, or it is not gone on
+_LEAST_BATCHES = 4
 
 
 class Calibrator:
@@ -24,7 +28,17 @@ class Calibrator:
     `slots` are slots of the ring with a frame in each; they are lent to the calibrator and free again afterwards.
     """
 
-    def __init__(self, hub: Hub, pool: WorkerPool, ring: Ring, slots: Sequence[int], in_flight: int) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        pool: WorkerPool,
+        ring: Ring,
+        slots: Sequence[int],
+        in_flight: int,
+        batch_ms: float = BATCH_MS,
+    ) -> None:
+        """Take over the slots; `in_flight` frames are given to each worker, and a batch may take `batch_ms`."""
+        self._batch_s = batch_ms / 1e3
         self._hub = hub
         self._pool = pool
         self._ring = ring
@@ -41,7 +55,10 @@ class Calibrator:
             rates = self._measure([index], ALONE_S)
             if rates is None:
                 return None
-            alone |= rates
+            best = self._find_batch(index, rates[index], progress)
+            if best is None:
+                return None
+            alone[index] = best
         together = alone
         if len(active) > 1:
             progress("measuring all devices together")
@@ -56,9 +73,34 @@ class Calibrator:
                 alone[i],
                 together[i],
                 together[i] / total if total else 0.0,
+                self._pool.workers[i].batch,
             )
             for i in active
         )
+
+    def _find_batch(self, index: int, fps: float, progress: Callable[[str], None]) -> float | None:
+        """Settle how many frames go into a worker's model at once; return its frames/s with that, None when stopped.
+
+        `fps` are those of single frames. Doubled as long as it pays and the batch does not take too long.
+        """
+        worker = self._pool.workers[index]
+        best, best_fps = worker.batch, fps
+        size = 2 * best
+        most = min(int(worker.report.get("most_batch", 1)), len(self._slots) // 2, self._in_flight // 2)
+        while fps and size <= most and size / best_fps <= self._batch_s:
+            progress(f"measuring {worker.member.id} with {size} frames at once")
+            self._pool.set_batch(index, size)
+            rates = self._measure([index], ALONE_S)
+            if rates is None:
+                return None
+            if rates[index] < _STEP_GAIN * best_fps:
+                break
+            best, best_fps = size, rates[index]
+            size *= 2
+        if best_fps < BATCH_GAIN * fps:
+            best, best_fps = 1, fps
+        self._pool.set_batch(index, best)
+        return best_fps
 
     def compute(self, active: Sequence[int]) -> int | None:
         """Let the first of these workers that lives compute every slot once.
@@ -68,7 +110,7 @@ class Calibrator:
         left, runs = list(self._slots), 0
         for index in active:
             while left and self._pool.workers[index].alive:
-                self._give(index, left[-1])
+                self._give(index, left[-1:])
                 done = self._wait_for(index)
                 if self._hub.stop_asked:
                     return None
@@ -96,9 +138,9 @@ class Calibrator:
         share = max(1, min(self._in_flight, len(self._slots) // max(1, len(active))))
         lent = {i: self._slots[n * share : (n + 1) * share] for n, i in enumerate(active)}
         begin = time.monotonic()
+        batches = {i: self._pool.workers[i].batch for i in active}
         for index in active:
-            for slot in lent[index]:
-                self._give(index, slot)
+            self._give(index, lent[index])
         busy = sum(len(slots) for slots in lent.values())
         over = False
         while busy:
@@ -109,8 +151,7 @@ class Calibrator:
                     if over or self._hub.stop_asked or not self._pool.workers[event.worker].alive:
                         busy -= len(event.dones)
                     else:
-                        for done in event.dones:
-                            self._give(event.worker, done.slot)
+                        self._give(event.worker, [done.slot for done in event.dones])
                 elif isinstance(event, Lost):
                     busy -= self._lose(event, finished)
             for lost in self._pool.tick():
@@ -119,9 +160,9 @@ class Calibrator:
             if self._hub.stop_asked:
                 return None
             passed = time.monotonic() - begin
-            enough = all(len(f) >= LEAST_FRAMES + WARM_UP_FRAMES for f in finished.values())
+            enough = all(len(f) >= _least_frames(batches[i]) for i, f in finished.items())
             over = over or (passed >= least_s and (enough or passed >= LONGEST_S))
-        return {i: _rate(finished.get(i, [])) for i in asked}
+        return {i: _rate(finished.get(i, []), batches.get(i, 1)) for i in asked}
 
     def _lose(self, lost: Lost, finished: dict[int, list[int]]) -> int:
         """Leave a worker out for the whole run, and say so; return how many slots came back with its death."""
@@ -132,15 +173,23 @@ class Calibrator:
             self._ring.mark(slot, self._pool.workers[lost.worker].stage.index, FREE)
         return len(lost.slots)
 
-    def _give(self, index: int, slot: int) -> None:
-        self._pool.give(index, [Work(slot, self._ring.identify(slot, -1), -1)])
+    def _give(self, index: int, slots: Sequence[int]) -> None:
+        self._pool.give(index, [Work(slot, self._ring.identify(slot, -1), -1) for slot in slots])
 
 
-def _rate(finished_ns: Sequence[int]) -> float:
-    """Return frames/s from the times of completion: the first frames are warm-up where there are enough."""
+def _least_frames(batch: int) -> int:
+    return LEAST_FRAMES + WARM_UP_FRAMES if batch == 1 else _LEAST_BATCHES * batch
+
+
+def _rate(finished_ns: Sequence[int], batch: int = 1) -> float:
+    """Return frames/s from the times of completion: the first frames are warm-up where there are enough.
+
+    Those of one batch come at the same time: the rate counts from the end of the first batch.
+    """
     times = sorted(finished_ns)
-    if len(times) > WARM_UP_FRAMES + 1:
-        times = times[WARM_UP_FRAMES:]
+    first = max(WARM_UP_FRAMES, batch - 1)
+    if len(times) > first + 1:
+        times = times[first:]
     if len(times) < 2 or times[-1] == times[0]:
         return float(len(times))
     return (len(times) - 1) * 1e9 / (times[-1] - times[0])

@@ -8,12 +8,13 @@ The part in brackets is what runs behind a fan-out node; without one, everything
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FanOutNode, WorkerNode
 from cluster4npu.core.nodes.values import Crops, Each, Outputs, Tensor
 from cluster4npu.core.pipeline.graph import Graph
@@ -26,7 +27,8 @@ Step = tuple[WorkerNode, dict[str, str]]  # the node, and by input port the NODE
 class Chain:
     """The nodes of one stage, bound to its model and in their order. Used by one thread."""
 
-    def __init__(self, graph: Graph, stage: StagePlan, session: Session) -> None:
+    def __init__(self, graph: Graph, stage: StagePlan, session: Session, batch: int | None = None) -> None:
+        """Bind the nodes; `batch` of the device overrules the stage's. Raises InputError where it cannot be."""
         self._session = session
         self._model = stage.node_id
         self._outputs = f"{stage.node_id}.outputs"
@@ -45,8 +47,14 @@ class Chain:
         self._each_before = [step for step in before if step[0].id in each]
         self._each_after = [step for step in after if step[0].id in each]
         self._last = [step for step in after if step[0].id not in each]
-        open_batch = bool(session.info.input_shape) and session.info.input_shape[0] is None
-        self._batch = stage.batch if open_batch else 1
+        shape = session.info.input_shape
+        takes_several = session.needs_input and bool(shape) and shape[0] is None
+        if not takes_several and (batch or 1) > 1:
+            raise _takes_one(stage, session, batch)
+        self._batch = (batch or stage.batch or 1) if takes_several else 1  # crops at once
+        self._rows = np.empty(0)
+        open_outputs = all(found and found[0] is None for found in session.info.output_shapes)
+        self.may_batch = takes_several and open_outputs and not self._crops  # frames
 
     def compute(self, image: np.ndarray, imports: Mapping[str, Any] | None = None) -> tuple[Values, int, int]:
         """Take one frame (H x W x 3 uint8, borrowed) through every node.
@@ -67,6 +75,28 @@ class Chain:
         if self._last:
             _run(self._last, values)
         return values, inferred_ns, runs
+
+    def compute_together(
+        self, images: Sequence[np.ndarray], imports: Sequence[Mapping[str, Any] | None]
+    ) -> Iterator[tuple[Values, int, int]]:
+        """Take several frames through every node, and through the model at once; yield for each what `compute` returns.
+
+        Values are valid until the next are asked for. Only where `may_batch`. An error is that of any of the frames.
+        """
+        items: list[Values] = []
+        tensors: list[Tensor] = []
+        for image, imported in zip(images, imports, strict=True):
+            values: Values = dict.fromkeys(self._frames, image)
+            if imported:
+                values |= imported
+            _run(self._first, values)
+            items.append(values)
+            tensors.append(self._kept(len(tensors), len(images), values[self._tensor]))
+        for values, outputs in zip(items, self._infer_together(tensors), strict=True):
+            values[self._outputs] = outputs
+            inferred_ns = time.monotonic_ns()
+            _run(self._last, values)
+            yield values, inferred_ns, 1
 
     def _infer(self, image: np.ndarray, values: Values) -> Outputs:
         if not self._session.needs_input:
@@ -104,11 +134,42 @@ class Chain:
         tensors: list[Tensor] = []
         for item in items:
             _run(self._each_before, item)
-            made: Tensor = item[self._tensor]
-            tensors.append(Tensor(made.data.copy(), made.geometry))  # the node uses its array again
-        arrays = self._session.infer(np.concatenate([tensor.data for tensor in tensors]))
+            tensors.append(self._kept(len(tensors), len(items), item[self._tensor]))
+        yield from self._infer_together(tensors)
+
+    def _kept(self, row: int, rows: int, made: Tensor) -> Tensor:
+        """Return a tensor in its row of what goes into the model at once: the node uses its own array again."""
+        shape = (rows, *made.data.shape[1:])
+        if self._rows.shape[1:] != shape[1:] or len(self._rows) < rows or self._rows.dtype != made.data.dtype:
+            if row:
+                raise RunFailed(f"the frames of one batch differ: {self._rows.shape[1:]} and {shape[1:]}")
+            self._rows = np.empty(shape, made.data.dtype)
+        own = self._rows[row : row + 1]
+        own[:] = made.data
+        return Tensor(own, made.geometry)
+
+    def _infer_together(self, tensors: Sequence[Tensor]) -> Iterator[Outputs]:
+        """Yield the outputs of each, computed at once out of their rows."""
+        arrays = self._session.infer(self._rows[: len(tensors)])
+        if any(len(array) != len(tensors) for array in arrays):
+            raise RunFailed(
+                f"the model gave {[len(a) for a in arrays]} outputs for a batch of {len(tensors)}"
+            )
         for row, tensor in enumerate(tensors):
             yield Outputs([array[row : row + 1] for array in arrays], tensor.geometry)
+
+
+def _takes_one(stage: StagePlan, session: Session, batch: int | None) -> InputError:
+    return InputError(
+        Problem(
+            "this model takes one input at a time",
+            node=stage.node_id,
+            field="devices",
+            found=f"batch={batch} and an input of {session.info.input_shape}",
+            allowed="batch=1",
+            hint="Leave the option batch of the device out, or export the model with a dynamic batch axis.",
+        )
+    )
 
 
 def _step(graph: Graph, node_id: str) -> Step:

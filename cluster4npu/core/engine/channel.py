@@ -133,6 +133,10 @@ class Channel:
         while not self._poll.poll(0) and time.monotonic_ns() < until:
             _give_way()
 
+    def has_more(self) -> bool:
+        """Tell whether there is something to read now, or the other side is gone."""
+        return bool(self._poll.poll(0)) if self._poll is not None else self.connection.poll(0)
+
     def receive(self) -> list[Record]:
         """Read once and return the whole records that came, perhaps none; raises EOFError, or OSError.
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from cluster4npu.core.engine.channel import AWAKE_NS, Done
 from cluster4npu.core.engine.frames import NOBODY, Visit
-from cluster4npu.core.engine.pool import Lost, WorkerPool
+from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.ring import FREE, Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
@@ -27,19 +27,28 @@ MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _NEW_SHARE = 0.1  # of the latest service time in the running mean
 
 
-def natural_window(rates: Mapping[str, float], slots: int) -> int:
+def natural_window(rates: Mapping[str, float], slots: int, batches: Mapping[str, int] | None = None) -> int:
     """Return how many frames shall be in a stage at once: enough for full speed, since more only wait.
 
     While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
     twice its service time at the summed rate. On top comes what is sent ahead. A worker without a rate counts like the
-    slowest one: fresh memory costs time, and what the first frames show will tell (`Lane.window`).
+    slowest one: fresh memory costs time, and what the first frames show will tell (`Lane.window`). Of `batches`, one
+    is computed and the next at hand.
     """
+    batches = batches or {}
     least = min((rate for rate in rates.values() if rate > 0), default=1.0)
-    measured = [rate or least for rate in rates.values()]
+    measured = {key: rate or least for key, rate in rates.items()}
     ahead = sum(
-        max(LEAST_IN_FLIGHT, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT)) for rate in measured
+        max(_least(batches.get(key, 1)), min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT))
+        for key, rate in measured.items()
     )
-    return min(slots, math.ceil(2 * sum(measured) / min(measured)) + ahead + 2)
+    longest_s = max(batches.get(key, 1) / rate for key, rate in measured.items())
+    return min(slots, math.ceil(2 * sum(measured.values()) * longest_s) + ahead + 2)
+
+
+def _least(batch: int) -> int:
+    """Return how many frames a worker must have at hand."""
+    return LEAST_IN_FLIGHT * batch
 
 
 class Lane:
@@ -71,7 +80,8 @@ class Lane:
         self._pending: deque[Visit] = deque()
         self._backlog: dict[int, deque[Visit]] = {i: deque() for i in active}
         self._in_flight: dict[int, Visit] = {}  # by slot
-        self._depth = dict.fromkeys(active, in_flight or LEAST_IN_FLIGHT)
+        self._depth = {i: in_flight or _least(pool.workers[i].batch) for i in active}
+        self._finished_ns = dict.fromkeys(active, 0)  # when each worker's last answer was ready
         self._service_ns: dict[int, float] = {}  # running mean by worker
         self._views: dict[str, WorkerView] = {}
         self.set_alive()
@@ -118,11 +128,13 @@ class Lane:
         alive = [self._active[key] for key in self._views]
         if not alive or any(i not in self._service_ns for i in alive):
             return None
-        return natural_window({str(i): 1e9 / self._service_ns[i] for i in alive}, slots)
+        batches = {str(i): self._pool.workers[i].batch for i in alive}
+        return natural_window({str(i): 1e9 / self._service_ns[i] for i in alive}, slots, batches)
 
     def first_window(self, slots: int) -> int:
         """Return the natural window by the calibrated rates."""
-        return natural_window(self._weights, slots)
+        batches = {key: self._pool.workers[i].batch for key, i in self._active.items()}
+        return natural_window(self._weights, slots, batches)
 
     def work(self) -> None:
         """Give what waits to the workers; raises RunFailed when none of them is left."""
@@ -169,6 +181,8 @@ class Lane:
         for index, backlog in self._backlog.items():
             worker = self._pool.workers[index]
             room = min(self._depth[index] - len(worker.in_flight), len(backlog)) if worker.alive else 0
+            if room > 0 and worker.batch > 1:
+                room = self._room_beside_suspects(worker, backlog, room)
             if room <= 0:
                 continue
             now = time.monotonic_ns()
@@ -178,13 +192,23 @@ class Lane:
                 self._in_flight[visit.slot] = visit
             self._pool.give(index, visits, now)
 
+    def _room_beside_suspects(self, worker: Worker, backlog: deque[Visit], room: int) -> int:
+        """Return how many frames may be given: one that may have cost a worker its life goes alone.
+
+        In a batch, the others would be blamed with it.
+        """
+        if any(self._in_flight[slot].deaths for slot in worker.in_flight):
+            return 0
+        ahead = next((n for n, visit in enumerate(backlog) if visit.deaths), room)
+        return min(room, ahead) if ahead else int(not worker.in_flight)
+
     # ---- what the pool tells
 
     def finish(self, index: int, dones: Sequence[Done]) -> list[Visit]:
         """Take a worker's answers, oldest first; return what has ended with them."""
         key = self._pool.workers[index].member.settled
         ended: list[Visit] = []
-        busy_ns, spent = 0, 0
+        busy_ns, before = 0, self._finished_ns[index]
         in_flight = self._in_flight
         for slot, generation, _, started, inferred, finished, result_bytes, runs, error in dones:
             visit = in_flight.get(slot)
@@ -198,12 +222,15 @@ class Lane:
             if error:
                 visit.error = error.decode(errors="replace")
                 self.failed += 1
-            spent = max(finished - started, 1)
-            busy_ns += spent
-            self._policy.finished(key, spent / 1e9)
+            busy_ns += max(finished - max(started, before), 1)  # frames of one batch are begun together
+            before = finished
         frames = len(ended)
         if not frames:
             return ended
+        self._finished_ns[index] = before
+        spent = busy_ns // frames
+        for _ in ended:
+            self._policy.finished(key, spent / 1e9)
         self.ended += frames
         self._views[key].waiting -= frames
         self._meter.finished(index, frames, busy_ns)
@@ -211,7 +238,8 @@ class Lane:
         self._service_ns[index] = mean + new * (busy_ns / frames - mean)
         if self._in_flight_wanted is None:
             enough = AHEAD_NS // spent
-            self._depth[index] = max(LEAST_IN_FLIGHT, min(enough, MOST_IN_FLIGHT))
+            least = _least(self._pool.workers[index].batch)
+            self._depth[index] = max(least, min(enough, MOST_IN_FLIGHT))
         return ended
 
     def lose(self, event: Lost) -> list[Visit]:

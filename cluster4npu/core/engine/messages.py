@@ -75,12 +75,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCalibration:
-    """What calibration measured for one worker, in frames/s. `weight` is its share (they sum to 1)."""
+    """What calibration measured for one worker, in frames/s. `weight` is its share (they sum to 1).
+
+    `batch` frames go into its model at once, and with so many it was measured.
+    """
 
     id: str
     fps_alone: float
     fps_together: float
     weight: float
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Worker:
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     deaths: deque[float] = field(default_factory=deque)
+    batch: int = 1  # frames that go into its model at once
     restarts: int = 0
     due_s: float | None = None  # when it is to be started again
     spare_due_s: float | None = None  # when a spare is to be started
@@ -178,7 +179,16 @@ class WorkerPool:
 
     def _attach(self, generation: Generation, layout: RingLayout) -> None:
         generation.due_s = time.monotonic() + self._load_timeout_s
-        generation.tell([Control("attach", asdict(layout))])
+        worker, _ = self._generations[generation.number]
+        generation.tell([Control("batch", {"frames": worker.batch}), Control("attach", asdict(layout))])
+
+    def set_batch(self, index: int, frames: int) -> None:
+        """Let so many frames go into a worker's model at once, and into that of each process that follows it."""
+        worker = self.workers[index]
+        worker.batch = frames
+        for generation in (worker.now, worker.spare):
+            if generation is not None and generation.state == "ready":
+                generation.tell([Control("batch", {"frames": frames})])
 
     def give(self, index: int, works: Sequence[Handed], now_ns: int | None = None) -> None:
         """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
@@ -234,6 +244,7 @@ class WorkerPool:
         elif record.kind == "loaded":
             generation.report, generation.state = record.data, "loaded"
             generation.due_s = None  # it waits for the others now, and is not to blame for that
+            worker.batch = max(worker.batch, int(record.data.get("batch", 1)))
             if generation is worker.now:
                 worker.state, worker.report, worker.labels = "loaded", generation.report, generation.labels
             if self._layout is not None:

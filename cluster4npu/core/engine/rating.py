@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cluster4npu.core.engine import calibration_cache
-from cluster4npu.core.engine.calibration import Calibrator
+from cluster4npu.core.engine.calibration import BATCH_MS, Calibrator
 from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT
@@ -18,6 +18,8 @@ from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode
 from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
 from cluster4npu.core.scheduling.harm import Rates, harmful
+
+_BATCHES_OF_LATENCY = 3  # a frame waits for the batch before its own, and for frames of other devices
 
 
 class Rating:
@@ -46,11 +48,13 @@ class Rating:
         """Return the rates of the workers to use (frames/s, all together), measured now or by an earlier run.
 
         A device that would make the others slower is not among them; the second value says why, in words. Empty
-        where nothing was measured: one device alone needs no weight, unless the user wants to know, and where the
-        samples give a stage nothing to do there is nothing to measure. Raises Stopped.
+        where nothing was measured: one device alone needs no weight, unless its model may take several frames at once
+        or the user wants to know, and where the samples give a stage nothing to do there is nothing to measure.
+        Raises Stopped.
         """
         wanted = self._options.calibration
-        if wanted == "never" or (len(active) == 1 and wanted != "always"):
+        alone = len(active) == 1 and self._most_batch(stage, active[0]) == 1
+        if wanted == "never" or (alone and wanted != "always"):
             return {}, []
         kept = list(active)
         left_out: list[str] = []
@@ -93,13 +97,15 @@ class Rating:
         digest = self._plan.stage_digest(stage.index)
         key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
         kept = calibration_cache.load(key) if self._options.calibration == "auto" else None
-        if kept is not None and {c.id for c in kept} == {self._pool.workers[i].member.id for i in active}:
+        if kept is not None and self._takes_over(stage, active, kept):
             self._hub.tell(Calibrated(kept, cached=True, stage=stage.node_id))
             return kept
         self._tell("measuring each device on this pipeline")
         in_flight = self._options.in_flight or stage.in_flight or LEAST_IN_FLIGHT
+        most = max(self._most_batch(stage, index) for index in active)
+        in_flight = max(in_flight, min(2 * most, self._ring.layout.slots // len(active)))
         slots = self._sampled(stage, len(active) * in_flight)
-        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, in_flight)
+        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, in_flight, self._batch_ms)
         if stage.takes and not self._work_for(stage, active[:1], slots):
             return ()
         measured = calibrator.run(active, self._tell)
@@ -109,6 +115,31 @@ class Rating:
             calibration_cache.save(key, measured)
         self._hub.tell(Calibrated(measured, cached=False, stage=stage.node_id))
         return measured
+
+    def _takes_over(self, stage: StagePlan, active: list[int], kept: tuple[DeviceCalibration, ...]) -> bool:
+        """Use the batches that an earlier run has found; False where its devices or bounds were others."""
+        by_id = {c.id: c for c in kept}
+        if by_id.keys() != {self._pool.workers[i].member.id for i in active}:
+            return False
+        found = {i: by_id[self._pool.workers[i].member.id] for i in active}
+        for index, c in found.items():
+            too_long = c.batch * 1e3 > c.fps_alone * self._batch_ms
+            if c.batch > 1 and (too_long or c.batch > self._most_batch(stage, index)):
+                return False
+        for index, c in found.items():
+            self._pool.set_batch(index, c.batch)
+        return True
+
+    @property
+    def _batch_ms(self) -> float:
+        """Return how long a batch may take."""
+        goal_ms = self._plan.config.targets.latency_p95_ms
+        return BATCH_MS if goal_ms is None else goal_ms / _BATCHES_OF_LATENCY
+
+    def _most_batch(self, stage: StagePlan, index: int) -> int:
+        """Return how many frames may go into a worker's model at once: what its model takes, and is sent ahead."""
+        most = int(self._pool.workers[index].report.get("most_batch", 1))
+        return min(most, self._options.in_flight or stage.in_flight or most)
 
     # ---- samples
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -19,8 +19,9 @@ from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.chain import Chain
-from cluster4npu.core.engine.channel import AWAKE_NS, Channel, Control, Done, Record, Work
-from cluster4npu.core.engine.ring import DONE, READING, Ring, RingLayout
+from cluster4npu.core.engine.channel import Channel, Control, Done, Work
+from cluster4npu.core.engine.ring import DONE, READING, Ring
+from cluster4npu.core.engine.serving import Serving
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
 from cluster4npu.core.nodes import node_types
@@ -31,7 +32,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 _MOST_PROBLEM_TEXT = 600
 _LEAST_RESULT = 16384  # bytes
-_TOGETHER_NS = 200_000  # answers wait for each other so long at most
+MOST_MEASURED_BATCH = 16  # frames, where nothing else is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
         for chunk in stage.label_chunks():
             channel.send([chunk])
         channel.send([Control("loaded", stage.report)])
-        _serve(stage, channel)
+        Serving(stage, channel).run()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the manager is gone or has thrown this generation away
     except Cluster4NPUError as error:
@@ -81,37 +82,6 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
         channel.send([Control("refused", _error_record(failed, spec))])
     finally:
         channel.close()
-
-
-def _serve(stage: LoadedStage, channel: Channel) -> None:
-    """Work until told to quit. Answers to quick frames are sent together, as long as more of them are at hand."""
-    ring: Ring | None = None
-    answers: list[Record] = []
-    quick = False
-    while True:
-        if quick:
-            channel.stay_awake(AWAKE_NS)
-        records = channel.receive()
-        begun = now = time.monotonic_ns()
-        for record in records:
-            if isinstance(record, Work) and ring is not None:
-                done = stage.work(ring, record)
-                answers.append(done)
-                now = done.finished_ns
-                quick = now - done.started_ns < AWAKE_NS
-            elif isinstance(record, Control) and record.kind == "attach":
-                ring = Ring.attach(RingLayout(**record.data))
-                answers.append(Control("ready", {}))
-            else:
-                stage.session.close()
-                return
-            if now - begun > _TOGETHER_NS:
-                channel.send(answers)
-                answers.clear()
-                begun = now
-        if answers:
-            channel.send(answers)
-            answers.clear()
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
@@ -138,7 +108,12 @@ class LoadedStage:
         )
         self._plan = spec.plan
         self._stage = spec.plan.stages[spec.stage]
-        self._chain = Chain(Graph.build(spec.plan.config), self._stage, session)
+        batch = registry.device_options(DeviceId.parse(spec.device)).batch
+        self._chain = Chain(Graph.build(spec.plan.config), self._stage, session, batch)
+        may_batch = self._chain.may_batch
+        self.batch = (
+            (batch or 1) if may_batch else 1
+        )  # frames that go into the model at once; `Control("batch")`
         first_ms, result_bytes = self._warm_up(spec)
         self.report: dict[str, Any] = {
             "unit": session.unit,
@@ -147,6 +122,8 @@ class LoadedStage:
             "startup_ms": startup_ms,
             "first_inference_ms": first_ms,
             "result_bytes": result_bytes,
+            "batch": self.batch,
+            "most_batch": (batch or self._stage.batch or MOST_MEASURED_BATCH) if may_batch else 1,
         }
 
     @classmethod
@@ -220,6 +197,26 @@ class LoadedStage:
         ring.mark(slot, stage.index, DONE)
         finished = time.monotonic_ns()
         return Done(slot, generation, frame_id, started, inferred, finished, used, runs, error.encode())
+
+    def work_together(self, ring: Ring, records: Sequence[Work]) -> list[Done]:
+        """Compute several slots' frames with one call of the model. Where that fails, each for itself: then it is told
+        which of them is at fault."""
+        started, stage = time.monotonic_ns(), self._stage
+        for record in records:
+            ring.mark(record.slot, stage.index, READING)
+        done: list[Done] = []
+        try:
+            images = [ring.image(record.slot) for record in records]
+            imports = [self._imports(ring, record.slot) if stage.imports else None for record in records]
+            computed = self._chain.compute_together(images, imports)
+            for (slot, generation, frame_id), (values, inferred, runs) in zip(records, computed, strict=True):
+                used = codec.encode(values, stage.exports, ring.result(slot, stage.index))
+                ring.mark(slot, stage.index, DONE)
+                finished = time.monotonic_ns()
+                done.append(Done(slot, generation, frame_id, started, inferred, finished, used, runs))
+        except Exception:  # of any of the frames: `work` tells of which, and what
+            done += [self.work(ring, record) for record in records[len(done) :]]
+        return done
 
     def _imports(self, ring: Ring, slot: int) -> dict[str, Value]:
         """Read what earlier stages have left beside the frame."""

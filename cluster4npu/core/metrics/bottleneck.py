@@ -45,8 +45,10 @@ def loads(traces: np.ndarray, workers: Sequence[str], start_ns: int, end_ns: int
     found = []
     for index, name in enumerate(workers):
         own = done["worker"] == index
-        begun = np.clip(done["started_ns"][own], start_ns, end_ns)
-        ended = np.clip(done["finished_ns"][own], start_ns, end_ns)
+        mine = np.sort(done[own], order="finished_ns")
+        before = np.concatenate(([0], mine["finished_ns"][:-1]))  # frames of one batch are begun together
+        begun = np.clip(np.maximum(mine["started_ns"], before), start_ns, end_ns)
+        ended = np.clip(mine["finished_ns"], start_ns, end_ns)
         rows = done[own & counted]
         inferred = rows[rows["inferred_ns"] > 0]
         found.append(

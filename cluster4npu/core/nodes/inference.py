@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.backend import MOST_BATCH
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model_package import is_model_file
 from cluster4npu.core.errors import InputError, Problem, nearest
@@ -59,13 +60,13 @@ class Inference(Node):
             le=64,
             advanced=True,
         )
-        batch: int = param(
-            1,
+        batch: int | None = param(
+            None,
             title="Batch",
-            description="At most so many crops of a frame go into the model at once, where the model takes several.",
-            unit="crops",
+            description="At most so many frames, or crops of a frame, go into the model at once, where the model takes "
+            "several. Empty: crops one by one, and of frames as many as measuring shows to pay on each device.",
             ge=1,
-            le=64,
+            le=MOST_BATCH,
             advanced=True,
         )
 

@@ -44,7 +44,7 @@ class StagePlan(StageCut):
     pool: tuple[PoolMember, ...]
     policy: str
     in_flight: int | None
-    batch: int
+    batch: int | None
 
 
 @dataclass(frozen=True, slots=True)

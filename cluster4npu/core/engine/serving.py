@@ -1,0 +1,84 @@
+"""A loaded worker at work: it takes what the manager sends, computes it, and answers, until it is told to quit."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from cluster4npu.core.engine.channel import AWAKE_NS, Channel, Control, Done, Record, Work
+from cluster4npu.core.engine.ring import Ring, RingLayout
+
+if TYPE_CHECKING:
+    from cluster4npu.core.engine.worker import LoadedStage
+
+_TOGETHER_NS = 200_000  # answers wait for each other so long at most
+
+
+class Serving:
+    """Answers to quick frames are sent together, as long as more of them are at hand.
+
+    Where several frames go into the model at once, those go that are at hand: none waits for others to come.
+    """
+
+    def __init__(self, stage: LoadedStage, channel: Channel) -> None:
+        self._stage, self._channel = stage, channel
+        self._ring: Ring | None = None
+        self._todo: deque[Record] = deque()
+        self._answers: list[Record] = []
+        self._quick = False  # the last frame took less than a wake-up
+        self._going = True
+
+    def run(self) -> None:
+        """Work until told to quit; raises EOFError or OSError when the manager is gone."""
+        while self._going:
+            if self._quick:
+                self._channel.stay_awake(AWAKE_NS)
+            self._todo.extend(self._channel.receive())
+            self._work_off()
+            self._send()
+        self._stage.session.close()
+
+    def _work_off(self) -> None:
+        begun = now = time.monotonic_ns()
+        todo, stage = self._todo, self._stage
+        while todo and self._going:
+            record = todo.popleft()
+            if isinstance(record, Work) and self._ring is not None:
+                if stage.batch > 1:
+                    done = self._work_together(self._ring, record)
+                else:
+                    done = stage.work(self._ring, record)
+                    self._answers.append(done)
+                now = done.finished_ns
+                self._quick = now - done.started_ns < AWAKE_NS
+            else:
+                self._obey(record)
+            if now - begun > _TOGETHER_NS:
+                self._send()
+                begun = now
+
+    def _work_together(self, ring: Ring, first: Work) -> Done:
+        """Compute this frame and those behind it that are at hand; return the last answer."""
+        while self._channel.has_more():
+            self._todo.extend(self._channel.receive())
+        group = [first]
+        while len(group) < self._stage.batch and self._todo and isinstance(self._todo[0], Work):
+            group.append(self._todo.popleft())  # type: ignore[arg-type]
+        done = self._stage.work_together(ring, group)
+        self._answers += done
+        return done[-1]
+
+    def _obey(self, record: Record) -> None:
+        if isinstance(record, Control) and record.kind == "attach":
+            self._ring = Ring.attach(RingLayout(**record.data))
+            self._answers.append(Control("ready", {}))
+        elif isinstance(record, Control) and record.kind == "batch":
+            self._stage.batch = int(record.data["frames"])
+        else:
+            self._going = False
+
+    def _send(self) -> None:
+        if self._answers:
+            self._channel.send(self._answers)
+            self._answers.clear()

@@ -1,0 +1,166 @@
+"""Several frames in the model at once: where it pays, in order, and with each frame answering for itself."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cluster4npu.core.engine.channel import Done, Work
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.frames import Visit
+from cluster4npu.core.engine.lane import Lane, natural_window
+from cluster4npu.core.engine.messages import Calibrated, RunOptions
+from cluster4npu.core.engine.pool import Lost
+from cluster4npu.core.engine.ring import READING, Ring
+from cluster4npu.core.engine.worker import LoadedStage, WorkerSpec
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.metrics.bottleneck import loads
+from cluster4npu.core.metrics.meter import Meter
+from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.core.pipeline.plan import make_plan
+from cluster4npu.core.scheduling import policy_types
+from tests.backends.models import conv, fails_on_any_light, wide
+
+
+@pytest.fixture
+def model(tmp_path):
+    return str(wide(tmp_path / "wide.onnx"))
+
+
+def run_with_results(config, options):
+    with Engine(config, options) as run:
+        results = list(run.results())
+        return results, run.wait()
+
+
+def groups(summary):
+    """Return how many frames were begun together, each time."""
+    _, counts = np.unique(summary.traces["started_ns"], return_counts=True)
+    return counts
+
+
+def test_a_fixed_batch_gives_the_same_records_in_order(make_pipeline, model):
+    options = RunOptions(frames=60, results=True, traces=True, calibration="never")
+    single, alone = run_with_results(make_pipeline("onnx:cpu?threads=1&batch=1", model=model), options)
+    several, together = run_with_results(make_pipeline("onnx:cpu?threads=1&batch=4", model=model), options)
+    assert groups(alone).max() == 1 and 2 <= groups(together).max() <= 4
+    assert [r.frame_id for r in several] == [r.frame_id for r in single] == list(range(60))
+    assert (together.frames_in, together.frames_out, together.frames_failed) == (60, 60, 0)
+    assert sum(device.frames for device in together.devices) == 60
+    for one, other in zip(single, several, strict=True):
+        assert one.values.keys() == other.values.keys() and one.values
+        for key in one.values:
+            assert np.allclose(one.values[key].arrays[0], other.values[key].arrays[0], rtol=1e-3, atol=1e-3)
+    assert all(device.busy <= 1.05 for device in together.devices)
+
+
+def test_calibration_finds_a_batch_that_pays_and_keeps_it_within_what_the_user_allows(make_pipeline, model):
+    pipeline = make_pipeline("onnx:cpu?threads=1", model=model)
+    hasty = pipeline.replace(targets=Targets(latency_p95_ms=0.01))
+    found = []
+    for config, cached in ((pipeline, False), (pipeline, True), (hasty, False)):
+        with Engine(config, RunOptions(frames=40)) as run:
+            (told,) = [event for event in run.events() if isinstance(event, Calibrated)]
+            assert told.cached is cached and run.wait().frames_out == 40
+        found.append(told.devices[0])
+    assert found[0] == found[1] and found[0].batch > 1 and found[2].batch == 1
+
+
+def test_a_batch_is_refused_where_the_model_takes_one_input(make_pipeline, tmp_path):
+    pipeline = make_pipeline("onnx:cpu?threads=1&batch=4", model=str(conv(tmp_path / "one.onnx")))
+    with (
+        Engine(pipeline, RunOptions(frames=5)) as run,
+        pytest.raises(InputError, match="one input at a time"),
+    ):
+        run.wait(30)
+
+
+def test_a_frame_that_fails_in_a_batch_fails_alone(make_pipeline, tmp_path):
+    device = "onnx:cpu?threads=1&batch=4"
+    plan = make_plan(
+        make_pipeline(device, model=str(fails_on_any_light(tmp_path / "m.onnx")), width=16, height=16)
+    )
+    stage = LoadedStage.load(WorkerSpec(plan, 0, device, 16, 16))
+    ring = Ring.create(4, 16 * 16 * 3, (16384,))
+    try:
+        for slot in range(4):
+            ring.frame(slot)[:] = 255 if slot == 2 else 10
+            ring.set_filled(slot, 16, 16)
+        done = stage.work_together(ring, [Work(slot, 7, 10 + slot) for slot in range(4)])
+    finally:
+        ring.unlink()
+    assert [(d.slot, d.generation, d.frame_id) for d in done] == [(s, 7, 10 + s) for s in range(4)]
+    assert [bool(d.error) for d in done] == [False, False, True, False]
+
+
+class FakePool:
+    """One worker that takes batches of four, in no process."""
+
+    def __init__(self) -> None:
+        member = SimpleNamespace(id="a", settled="a")
+        worker = SimpleNamespace(member=member, alive=True, in_flight={}, batch=4, failure="")
+        self.workers = [worker]
+        self.given: list[list[int]] = []
+
+    def give(self, index, visits, now_ns):
+        self.given.append([visit.frame_id for visit in visits])
+        self.workers[0].in_flight.update({visit.slot: now_ns for visit in visits})
+
+    def usable(self, stage):
+        return True
+
+
+@pytest.fixture
+def lane():
+    ring = Ring.create(8, 64, (64,))
+    stage = SimpleNamespace(index=0, node_id="inference")
+    yield Lane(
+        FakePool(), ring, stage, [0], policy_types()["adaptive"]({}, 0), {}, None, Meter(1, traces=False)
+    )
+    ring.unlink()
+
+
+def done(slot, started_ns, finished_ns):
+    return Done(slot, 1, slot, started_ns, finished_ns - 1, finished_ns, 0)
+
+
+def test_after_a_death_each_frame_of_the_batch_is_computed_alone(lane):
+    pool = lane._pool
+    lane.put([Visit(slot, slot, 1, 0) for slot in range(6)])
+    lane.work()
+    assert pool.given == [[0, 1, 2, 3, 4, 5]]  # a batch, and the next at hand
+    for slot in range(4):
+        lane._ring.mark(slot, 0, READING)  # they were in the model when it died
+    pool.workers[0].in_flight.clear()
+    assert lane.lose(Lost(0, tuple(range(6)), "died", final=False)) == []
+    pool.given.clear()
+    for slot in range(4):
+        lane.work()
+        lane.work()  # nothing goes beside it
+        pool.workers[0].in_flight.clear()
+        assert [visit.frame_id for visit in lane.finish(0, [done(slot, 10, 20)])] == [slot]
+    lane.work()
+    assert pool.given == [[0], [1], [2], [3], [4, 5]]
+
+
+def test_the_time_of_a_batch_is_shared_by_its_frames(lane):
+    lane.put([Visit(slot, slot, 1, 0) for slot in range(4)])
+    lane.work()
+    lane._pool.workers[0].in_flight.clear()
+    lane.finish(0, [done(slot, 1000, 5000 + slot) for slot in range(4)])
+    assert lane._meter.devices[0].busy_ns == 4003
+    assert lane._service_ns[0] == pytest.approx(1000, rel=0.01)
+
+
+def test_the_load_of_a_device_counts_the_time_of_a_batch_once():
+    rows = np.zeros(4, FRAME_TRACE)
+    rows["started_ns"], rows["finished_ns"] = 100, [500, 400, 502, 501]
+    (load,) = loads(rows, ["a"], 0, 1000)
+    assert load.busy == pytest.approx(0.402) and load.frames == 4
+
+
+def test_batches_widen_the_window():
+    assert natural_window({"a": 100.0}, 64, {"a": 8}) > natural_window({"a": 100.0}, 64)
