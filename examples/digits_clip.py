@@ -21,6 +21,7 @@ from digits_scene import (
     noise_field,
 )
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
 FPS = 30
 FRAMES = 270
 SEED = 12
@@ -96,3 +97,14 @@ def write_clip(video: Path, truth: Path) -> None:
         "frames": listed,
     }
     truth.write_text(json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def clip_scenes() -> Iterator[tuple[Image, Boxes]]:
+    """Yield the decoded frames of the bundled clip with their true boxes."""
+    truth = json.loads((ASSETS / "digits.json").read_text())
+    capture = cv2.VideoCapture(str(ASSETS / truth["video"]))
+    for boxes in truth["frames"]:
+        decoded, frame = capture.read()
+        if not decoded:
+            raise RuntimeError("the clip has fewer frames than its truth")
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.array(boxes, np.float32)

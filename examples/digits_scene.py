@@ -5,6 +5,7 @@ The digits are the real 8x8 scans of scikit-learn's ``load_digits``; everything 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -275,6 +276,12 @@ class SceneMaker:
             placement.draw(image)
         boxes = [(*placement.box(), placement.glyph.label) for placement in placements]
         return self._degrade(image), np.array(boxes, np.float32).reshape(-1, 5)
+
+
+def scenes(count: int, seed: int, *, held_out: bool) -> Iterator[tuple[Image, Boxes]]:
+    """Yield scenes with their true boxes; held-out ones have digits (and backgrounds) that training never sees."""
+    maker = SceneMaker(load_glyphs(held_out=held_out), seed)
+    return (maker.scene() for _ in range(count))
 
 
 def letterbox(image: Image) -> tuple[Image, float, tuple[int, int]]:

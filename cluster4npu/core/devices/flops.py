@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+_LARGE_BYTES = 4096
 _OPEN_SIZE = 1  # a dimension that is left open counts once: one image
 
 
@@ -19,6 +20,9 @@ def onnx_flops(path: Path) -> int | None:
     except ImportError:
         return None
     model = onnx.load(path, load_external_data=False)
+    for weight in model.graph.initializer:  # shapes need none of the large ones, and each look copies them
+        if len(weight.raw_data) > _LARGE_BYTES:
+            weight.ClearField("raw_data")
     try:
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception:  # onnx raises many kinds; without shapes the figure is not known

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cluster4npu.core.devices.model_file import shape_text
 from cluster4npu.core.vision.yolo import LayoutUnknownError, find_layout
 
 DETECTION, CLASSIFICATION, UNKNOWN = "detection", "classification", "unknown"
 _LEAST_CLASSES = 2
+_NAMES_TOLD = 4
 _TASKS = {"detect": DETECTION, "classify": CLASSIFICATION}
 
 
@@ -63,3 +65,15 @@ def guess_task(
     if len(flat) == 1 and len(flat[0]) == 1 and (flat[0][0] or 0) >= _LEAST_CLASSES:
         return CLASSIFICATION, ""
     return UNKNOWN, ""
+
+
+def about(info: ModelReport) -> str:
+    """Return what a model is, in one sentence."""
+    shapes = [", ".join(shape_text(tensor.shape) for tensor in side) for side in (info.inputs, info.outputs)]
+    task = "" if info.task == UNKNOWN else f" ({info.task})"
+    text = f"{info.format}{task}: takes {shapes[0]}, gives {shapes[1]}"
+    if info.labels:
+        names = ", ".join(info.labels[:_NAMES_TOLD])
+        more = " …" if len(info.labels) > _NAMES_TOLD else ""
+        text += f"; {len(info.labels)} classes: {names}{more}"
+    return text + "."

@@ -9,11 +9,13 @@ from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Place as NodePlace
 from cluster4npu.ui.devices.allocation import give
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.drops import Dropped, is_pipeline, node_for
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
+from cluster4npu.ui.editor.model_look import ModelLook
 from cluster4npu.ui.editor.quick_add import fitting_types, type_entries
 from cluster4npu.ui.search_popup import SearchPopup
 
@@ -25,7 +27,8 @@ _ROW = 130.0  # pixels between nodes of several dropped files
 class Adding(QObject):
     """Adds nodes to the document for what was done on the canvas; `refused` carries the reason when it does not.
 
-    `pipeline_dropped` carries the Path of a pipeline file, which is for the window to open.
+    `pipeline_dropped` carries the Path of a pipeline file, which is for the window to open. A dropped model is looked
+    into (`models`), and its node set up by what it is.
     """
 
     refused = Signal(str)
@@ -35,6 +38,8 @@ class Adding(QObject):
         super().__init__(canvas)
         self._document, self._canvas = document, canvas
         self.quick_add = SearchPopup("Add a node: type its name", (300, 280), canvas)
+        self.models = ModelLook(document, self)
+        self.models.refused.connect(self.refused)
         self._at: Place = (0.0, 0.0)
         self._wire: tuple[str, str] | None = None
         self.quick_add.chosen.connect(self._add_chosen)
@@ -92,6 +97,7 @@ class Adding(QObject):
         if len(good) == 1 and under is not None and under.signature[0] == good[0].type:
             self._document.set_param(under.id, good[0].param, good[0].value)
             self._select(under.id)
+            self._look_into(under.id, good[0])
         elif good:
             self._add_all(good, place)
         for _, problem in found:
@@ -115,9 +121,14 @@ class Adding(QObject):
         for row, item in enumerate(dropped):
             at = (place[0] - TITLE[0], place[1] - TITLE[1] + row * _ROW)
             node_id = self._document.add_node(item.type, at, {item.param: item.value})
+            self._look_into(node_id, item)
         if len(dropped) > 1:
             stack.endMacro()
         self._select(node_id)
+
+    def _look_into(self, node_id: str, dropped: Dropped) -> None:
+        if node_types()[dropped.type].place is NodePlace.INFERENCE:
+            self.models.look(node_id, Path(str(dropped.value)))
 
     def _select(self, node_id: str) -> None:
         self._canvas.select([node_id])

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.model_package import is_package
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, ui_hint
@@ -35,7 +36,7 @@ def is_pipeline(path: Path) -> bool:
 def node_for(path: Path) -> Dropped | Problem:
     """Return the node that works with this path, or why there is none."""
     try:
-        folder, exists = path.is_dir(), path.exists()
+        folder, exists = path.is_dir() and not is_package(path), path.exists()
     except (OSError, ValueError):
         folder = exists = False
     if not exists:

@@ -55,6 +55,7 @@ class EnhancedPipelineEditor(QWidget):
         self.document.path_changed.connect(self.fit_later)
         self.document.problems_changed.connect(self.canvas.show_problems)
         self.adding.refused.connect(self._refuse)
+        self.adding.models.told.connect(lambda text: self.canvas.tell(text, "accent"))
         self.keyboard.refused.connect(self._refuse)
         self.adding.pipeline_dropped.connect(self.pipeline_dropped)
         self.canvas.judge = self._judge

@@ -8,17 +8,16 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cluster4npu.core.devices.inspection import inspect_model
-from cluster4npu.core.devices.model_file import shape_text
-from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport
+from cluster4npu.core.devices.model_package import is_model_file
+from cluster4npu.core.devices.model_report import ModelReport, about
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
 
-SUFFIXES = (".onnx", ".pt", ".torchscript", ".pt2")
+SUFFIXES = (".onnx", ".pt", ".torchscript", ".pt2", ".safetensors", ".mlpackage", ".mlmodel")
 _FILTER = f"Models ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 _TYPED_MS = 300  # after the last key a name is taken for whole
-_NAMES_TOLD = 4
 
 
 class ModelField(QWidget):
@@ -62,7 +61,7 @@ class ModelField(QWidget):
         """Return why this model cannot be taken (yet), in words; "" when it can."""
         if not self.text():
             return "choose a model file, or try it without one of your own."
-        if not Path(self.path()).is_file():
+        if not is_model_file(Path(self.path())):
             return f"there is no model file {self.path()}"
         return self._error or ("" if self.info is not None else "wait until the model was looked into.")
 
@@ -71,7 +70,7 @@ class ModelField(QWidget):
         if self._looking is not None:
             self._looking.abandon()
             self._looking = None
-        exists = bool(self.text()) and Path(self.path()).is_file()
+        exists = bool(self.text()) and is_model_file(Path(self.path()))
         self._tell("Looking into the model …" if exists else "")
         if exists:
             self._pause.start()
@@ -98,15 +97,3 @@ class ModelField(QWidget):
     def _tell(self, text: str) -> None:
         self.told.setText(text)
         self.told.setVisible(bool(text))
-
-
-def about(info: ModelReport) -> str:
-    """Return what a model is, in one sentence."""
-    shapes = [", ".join(shape_text(tensor.shape) for tensor in side) for side in (info.inputs, info.outputs)]
-    task = "" if info.task == UNKNOWN else f" ({info.task})"
-    text = f"{info.format}{task}: takes {shapes[0]}, gives {shapes[1]}"
-    if info.labels:
-        names = ", ".join(info.labels[:_NAMES_TOLD])
-        more = " …" if len(info.labels) > _NAMES_TOLD else ""
-        text += f"; {len(info.labels)} classes: {names}{more}"
-    return text + "."

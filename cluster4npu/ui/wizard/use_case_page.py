@@ -8,6 +8,7 @@ from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QGroupBox, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
+from cluster4npu.core.devices.model_package import is_package
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.cards import CardGroup
@@ -64,7 +65,7 @@ class UseCaseSelectionPage(Page):
         if path is None:
             event.ignore()
             return
-        if path.is_dir():
+        if path.is_dir() and not is_package(path):
             self.inputs.choose("images")
             self.inputs.folder.set_text(str(path))
         elif path.suffix.lower() in _VIDEO_SUFFIXES:

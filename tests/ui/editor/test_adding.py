@@ -177,6 +177,40 @@ def test_a_model_dropped_on_a_node_becomes_its_model(editor: EnhancedPipelineEdi
     assert editor.document.config.node("inference").params["model"] == str(model)
 
 
+def test_a_dropped_model_gets_the_nodes_that_it_needs(editor: EnhancedPipelineEditor, qtbot: QtBot) -> None:
+    config = editor.document.config
+    editor.document.apply(config.replace(nodes=config.nodes[:1], edges=()), "Keep the source")
+    source = config.nodes[0].id
+    model = assets_dir() / "digits_detector.onnx"
+    with qtbot.waitSignal(editor.adding.models.told, timeout=30_000) as told:
+        drop_paths(editor, QPoint(20, editor.canvas.height() - 30), model)
+    assert "10 classes" in told.args[0] and "3 x 320 x 320" in told.args[0]
+    nodes = {node.type: node for node in editor.document.config.nodes}
+    assert nodes["detections"].params == {"layout": "yolov8"}
+    wires = {(edge.source, edge.target) for edge in editor.document.config.edges}
+    assert wires == {
+        (f"{source}.frame", "preprocess.frame"),
+        ("preprocess.tensor", "inference.tensor"),
+        ("inference.outputs", "detections.outputs"),
+    }
+    assert not [
+        p for p in editor.document.check() if p.severity == "error" and p.node in ("preprocess", "inference")
+    ]
+    editor.document.undo_stack.undo()
+    assert [node.type for node in editor.document.config.nodes][1:] == ["inference"]
+
+
+def test_a_dropped_file_that_is_no_model_says_so_with_its_node(
+    editor: EnhancedPipelineEditor, qtbot: QtBot, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"this is no model " * 50)
+    with qtbot.waitSignal(editor.adding.models.refused, timeout=30_000) as refused:
+        drop_paths(editor, at(editor.canvas, "inference"), broken)
+    assert "inference.model: " in refused.args[0] and "broken.onnx" in refused.args[0]
+    assert refused.args[0] == editor.canvas._notice.text()
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -1,53 +1,28 @@
-"""Train, export and score the bundled handwritten-digit detector.
-
-Without options it trains, writes the ONNX file and scores it; PyTorch and onnx are needed for that only.
-``--evaluate`` scores the existing file on fresh held-out scenes and on the clip; ``--clip`` remakes the clip.
-"""
+"""The bundled detector: training with PyTorch, the ONNX file, and its score. `train_digits.py` is the command."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
-from digits_clip import write_clip
-from digits_scene import CLASSES, NETWORK_SIZE, Boxes, Image, SceneMaker, letterbox, load_glyphs
+from digits_clip import ASSETS, clip_scenes
+from digits_scene import CLASSES, NETWORK_SIZE, SceneMaker, letterbox, load_glyphs, scenes
 from digits_score import OnnxDetector, average_precisions
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+MODEL = ASSETS / "digits_detector.onnx"
 TRAIN_SEED, HELD_OUT_SEED = 1, 1_000_001
 # The grey bars of a letterboxed 4:3 scene teach nothing: training sees 8 pixels of the 40 above and below.
 CROP_TOP, CROP_BOTTOM = 32, 288
 
 
-def held_out_scenes(count: int) -> Iterator[tuple[Image, Boxes]]:
-    """Yield scenes of digits (and backgrounds) that training never sees."""
-    maker = SceneMaker(load_glyphs(held_out=True), HELD_OUT_SEED)
-    return (maker.scene() for _ in range(count))
-
-
-def clip_scenes() -> Iterator[tuple[Image, Boxes]]:
-    """Yield the decoded frames of the sample clip with their true boxes."""
-    truth = json.loads((ASSETS / "digits.json").read_text())
-    capture = cv2.VideoCapture(str(ASSETS / truth["video"]))
-    for boxes in truth["frames"]:
-        decoded, frame = capture.read()
-        if not decoded:
-            raise RuntimeError("the clip has fewer frames than its truth")
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.array(boxes, np.float32)
-
-
-def evaluate(model: Path, scenes: int) -> None:
+def evaluate(model: Path, count: int) -> None:
     """Print mAP@0.5 per class and overall on held-out scenes and on the clip, and the time per image."""
     detector = OnnxDetector(model)
-    held_out = average_precisions(detector, held_out_scenes(scenes))
+    held_out = average_precisions(detector, scenes(count, HELD_OUT_SEED, held_out=True))
     clip = average_precisions(detector, clip_scenes())
-    print(f"| class | AP@0.5, {scenes} held-out scenes | AP@0.5, clip |\n| --- | --- | --- |")
+    print(f"| class | AP@0.5, {count} held-out scenes | AP@0.5, clip |\n| --- | --- | --- |")
     for row in zip(CLASSES, held_out, clip, strict=True):
         print("| {} | {:.4f} | {:.4f} |".format(*row))
     print(f"| mean | {np.mean(held_out):.4f} | {np.mean(clip):.4f} |")
@@ -97,8 +72,16 @@ def train(model: Path, steps: int, batch: int, bfloat16: bool) -> None:
             sums[:] = 0
         if step % 1000 == 0 or step == steps:
             export(average.module, model)
-            score = np.mean(average_precisions(OnnxDetector(model), held_out_scenes(100)))
+            score = np.mean(
+                average_precisions(OnnxDetector(model), scenes(100, HELD_OUT_SEED, held_out=True))
+            )
             print(f"{step}: held-out mAP@0.5 {score:.4f} on 100 scenes", flush=True)
+
+
+def inputs(count: int) -> list[np.ndarray]:
+    """Return what the network gets for training scenes, each 1 x 3 x side x side: int8 is calibrated with them."""
+    fitted = (letterbox(image)[0] for image, _ in scenes(count, TRAIN_SEED, held_out=False))
+    return [picture.transpose(2, 0, 1)[None].astype(np.float32) / 255 for picture in fitted]
 
 
 def training_batch(maker: SceneMaker, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -148,28 +131,3 @@ def export(network: object, model: Path) -> None:
     onnx.helper.set_model_props(document, metadata)
     onnx.checker.check_model(document)
     onnx.save(document, model)
-
-
-def main() -> None:
-    """Parse the command line and run what it asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--evaluate", action="store_true", help="only score the existing model")
-    parser.add_argument("--clip", action="store_true", help="only remake the sample clip and its true boxes")
-    parser.add_argument("--model", type=Path, default=ASSETS / "digits_detector.onnx", help="the ONNX file")
-    parser.add_argument("--scenes", type=int, default=600, help="held-out scenes to score on (default 600)")
-    parser.add_argument("--steps", type=int, default=7000, help="training steps (default 7000)")
-    parser.add_argument("--batch", type=int, default=16, help="scenes per step (default 16)")
-    parser.add_argument(
-        "--bfloat16", action="store_true", help="mixed precision: faster on CPUs that have it"
-    )
-    options = parser.parse_args()
-    if options.clip:
-        write_clip(ASSETS / "digits.mp4", ASSETS / "digits.json")
-        return
-    if not options.evaluate:
-        train(options.model, options.steps, options.batch, options.bfloat16)
-    evaluate(options.model, options.scenes)
-
-
-if __name__ == "__main__":
-    main()

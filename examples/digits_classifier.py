@@ -1,16 +1,11 @@
-"""Train, export and score the bundled classifier that reads one digit from its crop.
-
-    pip install scikit-learn onnx onnxruntime opencv-python-headless
-    python examples/train_digit_classifier.py
+"""The bundled classifier: one digit from its crop, trained with scikit-learn. `train_digits.py` is the command.
 
 Its pictures are cut out of the scenes that the detector is trained on (``digits_scene.py``), a little beside their true
-boxes, as a detector would. ``--evaluate`` only scores the existing file, on held-out scenes and on the clip.
+boxes, as a detector would.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +13,11 @@ import cv2
 import numpy as np
 import onnx
 import onnxruntime
-from digits_scene import CLASSES, Boxes, Image, SceneMaker, load_glyphs
+from digits_clip import ASSETS, clip_scenes
+from digits_scene import CLASSES, Boxes, Image, scenes
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.neural_network import MLPClassifier
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 MODEL = ASSETS / "digit_classifier.onnx"
 SIZE = 20  # side of the model's input
 MARGIN = 0.1  # around the box, as a part of it: what the pipeline's crop_boxes node adds
@@ -51,46 +46,29 @@ def features(crops: np.ndarray) -> np.ndarray:
 
 
 def samples(
-    scenes: Iterator[tuple[Image, Boxes]], rng: np.random.Generator | None
+    source: Iterator[tuple[Image, Boxes]], rng: np.random.Generator | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return crops (n x SIZE x SIZE x 3) and their digits."""
     crops, digits = [], []
-    for image, boxes in scenes:
+    for image, boxes in source:
         for box in boxes:
             crops.append(cut_out(image, box, rng))
             digits.append(int(box[4]))
     return np.stack(crops), np.array(digits)
 
 
-def scenes(count: int, *, held_out: bool) -> Iterator[tuple[Image, Boxes]]:
-    """Yield synthetic scenes with their true boxes."""
-    maker = SceneMaker(load_glyphs(held_out=held_out), HELD_OUT_SEED if held_out else TRAIN_SEED)
-    return (maker.scene() for _ in range(count))
-
-
-def clip_scenes() -> Iterator[tuple[Image, Boxes]]:
-    """Yield the decoded frames of the sample clip with their true boxes."""
-    truth = json.loads((ASSETS / "digits.json").read_text())
-    capture = cv2.VideoCapture(str(ASSETS / truth["video"]))
-    for boxes in truth["frames"]:
-        decoded, frame = capture.read()
-        if not decoded:
-            raise RuntimeError("the clip has fewer frames than its truth")
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.array(boxes, np.float32)
-
-
-def train(scene_count: int) -> None:
+def train(model: Path, scene_count: int) -> None:
     """Train from scratch and write the ONNX file."""
-    crops, digits = samples(scenes(scene_count, held_out=False), np.random.default_rng(0))
+    crops, digits = samples(scenes(scene_count, TRAIN_SEED, held_out=False), np.random.default_rng(0))
     print(f"{len(digits)} crops of {scene_count} scenes", flush=True)
     network = MLPClassifier(
         HIDDEN, alpha=1e-3, batch_size=256, learning_rate_init=2e-3, max_iter=25, random_state=0, verbose=True
     )
     network.fit(features(crops), digits)
-    export(network)
+    export(network, model)
 
 
-def export(network: MLPClassifier) -> None:
+def export(network: MLPClassifier, path: Path) -> None:
     """Write the network with what comes before it: `image` is n x 3 x SIZE x SIZE in 0..1."""
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", len(CLASSES)])
@@ -131,31 +109,28 @@ def export(network: MLPClassifier) -> None:
         },
     )
     onnx.checker.check_model(model)
-    onnx.save(model, MODEL)
+    onnx.save(model, path)
 
 
-def evaluate(scene_count: int) -> None:
+def tensor(crops: np.ndarray) -> np.ndarray:
+    """Return crops as the network takes them: n x 3 x SIZE x SIZE in 0..1."""
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+
+
+def inputs(count: int) -> list[np.ndarray]:
+    """Return crops of training scenes, each 1 x 3 x SIZE x SIZE: int8 is calibrated with them."""
+    crops, _ = samples(scenes(count, TRAIN_SEED, held_out=False), np.random.default_rng(0))
+    return [tensor(crop[None]) for crop in crops]
+
+
+def evaluate(model: Path, count: int) -> None:
     """Print the part of digits that are read right, in crops at their true boxes."""
-    session = onnxruntime.InferenceSession(MODEL)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     print("| digits | read right |\n| --- | --- |")
     for name, source in (
-        (f"of {scene_count} held-out scenes", scenes(scene_count, held_out=True)),
+        (f"of {count} held-out scenes", scenes(count, HELD_OUT_SEED, held_out=True)),
         ("of the clip", clip_scenes()),
     ):
         crops, digits = samples(source, None)
-        batch = np.ascontiguousarray(crops.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        (scores,) = session.run(None, {"image": batch})
+        (scores,) = session.run(None, {"image": tensor(crops)})
         print(f"| {len(digits)} {name} | {np.mean(scores.argmax(axis=1) == digits):.4f} |")
-    print(f"{MODEL.stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--evaluate", action="store_true", help="score the existing file only")
-    parser.add_argument("--scenes", type=int, default=6000, help="scenes to train on")
-    args = parser.parse_args()
-    if not args.evaluate:
-        train(args.scenes)
-    evaluate(400)
