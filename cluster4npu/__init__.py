@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from cluster4npu.core.pipeline.config import Pipeline, PipelineConfig
     from cluster4npu.core.store import Store
     from cluster4npu.templates import PipelineTemplates
+
+# Nothing leaves the machine: since 1.29 ONNX Runtime reports its use to its makers unless it is told not to, and
+# it looks when it is first loaded, in every process.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 # Loaded when first used, so that `import cluster4npu` (and with it every worker's start) stays quick.
 _PUBLIC = {

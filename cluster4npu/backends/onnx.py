@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -109,9 +110,11 @@ def _method(device: DeviceId) -> str:
     return dict(device.options).get("quantization", "static")
 
 
+@cache
 def _runtime() -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # on Windows; elsewhere the package's environment variable does it
     return onnxruntime
 
 

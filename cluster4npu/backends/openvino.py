@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from types import ModuleType
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field
@@ -115,6 +117,8 @@ class OpenVinoBackend(Backend):
 @cache
 def _core() -> Any:
     """Return OpenVINO's one core of this process; raises ImportError or RuntimeError."""
+    # Importing OpenVINO reports that to its makers, unless the package that does it cannot be imported.
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
     import openvino
 
     return openvino.Core()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 _TO_THE_GROUP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -26,6 +27,8 @@ def signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # The first process of all comes with multiprocessing's tracker, whose start lets these signals through again.
+    resource_tracker.ensure_running()
     held = {getattr(signal, name) for name in _TO_THE_GROUP if hasattr(signal, name)}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
