@@ -78,10 +78,16 @@ def add_store(parser: argparse.ArgumentParser, *, optional: bool = False) -> Non
     """Add --store, and --no-store where the command works without."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--store", type=Path, metavar="DB", help="result database (default: in the user's data folder)"
+        "--store", type=_store, metavar="DB", help="result database (default: in the user's data folder)"
     )
     if optional:
         group.add_argument("--no-store", action="store_true", help="keep nothing")
+
+
+def _store(text: str) -> Path:
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder; name a file in it")
+    return Path(text)
 
 
 def store_to_read(args: argparse.Namespace) -> Path:

@@ -12,12 +12,15 @@ from pydantic import JsonValue
 from cluster4npu.cli.console import Console
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem, nearest
 from cluster4npu.core.nodes import node_types
+from cluster4npu.core.nodes.base import Place, ui_hint
+from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.graph import find_problems, make_node
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 
 EXAMPLE = "example"
+_PATHS = ("file", "folder")  # parameters whose value is one
 
 
 def add_pipeline(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +116,8 @@ def _set(config: PipelineConfig, text: str) -> PipelineConfig:
                 hint=nearest(name, names) or "Choose one of those.",
             )
         )
+    if cls and cls.place is not Place.SINK and ui_hint(cls.Params.model_fields[name], "widget") in _PATHS:
+        value = _from_here(value)
     as_json = _json_or_text(value)
     changed = config.with_params(node_id, **{name: as_json})
     if as_json == value or _fits(changed, node_id, name):
@@ -120,6 +125,12 @@ def _set(config: PipelineConfig, text: str) -> PipelineConfig:
     # A text parameter may look like JSON: a folder that is called 2024.
     as_text = config.with_params(node_id, **{name: value})
     return as_text if _fits(as_text, node_id, name) else changed
+
+
+def _from_here(value: str) -> str:
+    """Return a path as the file is to have it: what exists in the working folder is meant, as in any other command."""
+    is_here = value not in ("", NO_MODEL) and Path(value).exists()
+    return str(Path(value).resolve()) if is_here else value
 
 
 def _fits(config: PipelineConfig, node_id: str, name: str) -> bool:

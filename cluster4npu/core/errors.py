@@ -104,6 +104,7 @@ class StoreError(Cluster4NPUError):
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return "Did you mean 'x'?" for the closest of `names`, or "" when none is close."""
-    close = get_close_matches(name, list(names), n=1, cutoff=0.55)
+    """Return "Did you mean 'x'?" for the closest of `names`, or "" when none is close or it is one of them."""
+    names = list(names)
+    close = get_close_matches(name, names, n=1, cutoff=0.6) if name not in names else []
     return f"Did you mean '{close[0]}'?" if close else ""

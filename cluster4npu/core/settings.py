@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -72,5 +73,7 @@ def resolve_path(text: str, base: Path | None) -> Path:
     if text.startswith(BUNDLED_PREFIX):
         name = text.removeprefix(BUNDLED_PREFIX)
         return assets_dir() / Path(name).name
-    path = Path(text).expanduser()
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):  # ~somebody, who has no home here: a name like any other
+        path = path.expanduser()
     return path if path.is_absolute() else (base or Path.cwd()) / path

@@ -36,7 +36,9 @@ def test_a_signal_at_any_moment(cli_env, quick: Path, tmp_path: Path, times: int
             time.sleep(draw.uniform(0.2, 3.0))  # the fault is its moment
             children = psutil.Process(process.pid).children(recursive=True)
             asked = time.monotonic()
-            send = draw.choice([os.kill, os.killpg])  # to the program alone, or to its workers too, as a terminal does
+            send = draw.choice(
+                [os.kill, os.killpg]
+            )  # to the program alone, or to its workers too, as a terminal does
             send(process.pid, draw.choice([signal.SIGINT, signal.SIGTERM]))
             out, err = process.communicate(timeout=60)
             out_s.append(time.monotonic() - asked)

@@ -192,3 +192,39 @@ def test_no_display(cli_here, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     assert_refused(cli_here("app", "--json"), 1, "display", "--render")
+
+
+def test_an_output_never_replaces_what_is_not_its_own(cli_here, quick: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes((assets_dir() / "digits_detector.onnx").read_bytes())
+    other = tmp_path / "other.json"
+    other.write_bytes(quick.read_bytes())
+    before = {path: path.read_bytes() for path in (model, other)}
+    run = ("run", quick, "--frames", "3", "--no-store")
+    for arguments in (
+        (*run, "--trace", "m.onnx"),
+        (*run, "--results", "m.onnx"),
+        (*run, "--trace", "other.json"),
+        ("report", "last", "-o", "other.json"),
+    ):
+        done = cli_here(*arguments)
+        assert done.code == 2, done.text
+        assert "would write over" in done.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_path_of_an_option_belongs_to_the_working_folder(cli_here, tmp_path: Path) -> None:
+    clip = tmp_path / "mine.mp4"
+    clip.write_bytes((assets_dir() / "digits.mp4").read_bytes())
+    assert cli_here("validate", "example", "--set", "source.path=mine.mp4").code == 0
+
+
+def test_a_home_of_nobody_is_a_missing_file(cli_here) -> None:
+    done = cli_here("run", "example", "--no-store", "--set", "source.path=~nobody-is-called-so/x.mp4")
+    assert done.code == 2
+    assert "the video file is missing" in done.err and "internal" not in done.err
+
+
+def test_a_folder_is_no_store(cli_here, quick: Path, tmp_path: Path) -> None:
+    done = cli_here("run", quick, "--frames", "1", "--store", tmp_path)
+    assert done.code == 2 and "is a folder" in done.err

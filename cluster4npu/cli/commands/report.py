@@ -61,7 +61,7 @@ class Report(Command):
         from cluster4npu.core.report import ReportGenerator
         from cluster4npu.core.store import Store
 
-        check_writable(args.output, "--output")
+        check_writable(args.output, "--output", (".html", ".pdf", ".md", ".csv", ".json"))
         with Store(store_to_read(args)) as store:
             run_id = newest(store) if args.run_id == LAST else store.run(args.run_id).id
             generator = ReportGenerator(store)

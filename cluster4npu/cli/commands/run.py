@@ -88,6 +88,7 @@ class Run(Command):
         from cluster4npu.cli.chrome_trace import write_trace
         from cluster4npu.cli.watching import watch
         from cluster4npu.core.engine.messages import RunOptions
+        from cluster4npu.core.pipeline.graph import Graph
 
         config = runnable_pipeline(args, console)
         one_process = runs_in_one_process(config)
@@ -95,10 +96,13 @@ class Run(Command):
             raise InputError(no_trace())
         if args.unpaced and not one_process:
             raise InputError(no_rates())
-        used = [Path(args.pipeline)]
-        for path, option in ((args.results, "--results"), (args.trace, "--trace")):
+        used = [Path(args.pipeline), *Graph.build(config).files()]
+        for path, option, suffixes in (
+            (args.results, "--results", (".jsonl", ".ndjson", ".json", ".txt")),
+            (args.trace, "--trace", (".json",)),
+        ):
             if path is not None:
-                check_writable(path, option, used)
+                check_writable(path, option, suffixes, used)
                 used.append(path)
         store: Path | None = None if args.no_store else args.store or default_store_path()
         if store is not None:

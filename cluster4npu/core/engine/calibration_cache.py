@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -41,6 +42,14 @@ def load(key: str) -> tuple[DeviceCalibration, ...] | None:
         return tuple(DeviceCalibration(**row) for row in json.loads(_path(key).read_text()))
     except (OSError, ValueError, TypeError, InputError):
         return None
+
+
+def age_s(key: str) -> float:
+    """Return how many seconds ago a calibration was kept; 0 when there is none."""
+    try:
+        return max(0.0, time.time() - _path(key).stat().st_mtime)
+    except (OSError, InputError):
+        return 0.0
 
 
 def save(key: str, calibration: Sequence[DeviceCalibration]) -> None:

@@ -17,7 +17,10 @@ from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode
 from cluster4npu.core.pipeline.plan import ExecutionPlan, StagePlan
-from cluster4npu.core.scheduling.harm import Rates, harmful
+from cluster4npu.core.scheduling.harm import Rates, contended, harmful
+
+_HARM_KEPT_S = 600.0  # how long a run believes an earlier one that a device does harm
+_ANEW = "Where other programs were busy meanwhile, `cluster4npu calibrate` measures anew"
 
 _BATCHES_OF_LATENCY = 3  # a frame waits for the batch before its own, and for frames of other devices
 
@@ -70,7 +73,7 @@ class Rating:
                 workers = self._pool.workers
                 return {workers[i].member.settled: measured[d].fps_together for d, i in ids.items()}, left_out
             kept.remove(ids[harm[0]])
-            left_out.append(f"{harm[0]} was left out: {harm[1]}")
+            left_out.append(f"{harm[0]} was left out: {harm[1]}. {_ANEW}")
 
     def forget_samples(self) -> None:
         """The slots are used for other frames from here on."""
@@ -96,7 +99,7 @@ class Rating:
         settled = [self._pool.workers[i].member.settled for i in active]
         digest = self._plan.stage_digest(stage.index)
         key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
-        kept = calibration_cache.load(key) if self._options.calibration == "auto" else None
+        kept = self._kept(key) if self._options.calibration == "auto" else None
         if kept is not None and self._takes_over(stage, active, kept):
             self._hub.tell(Calibrated(kept, cached=True, stage=stage.node_id))
             return kept
@@ -109,12 +112,25 @@ class Rating:
         if stage.takes and not self._work_for(stage, active[:1], slots):
             return ()
         measured = calibrator.run(active, self._tell)
+        if measured is not None and contended(
+            _rates(measured)
+        ):  # or another program had the machine just then
+            again = calibrator.run(active, self._tell)
+            measured = again and max(measured, again, key=lambda m: sum(c.fps_together for c in m))
+            for index, found in zip(active, measured or (), strict=False):
+                self._pool.set_batch(index, found.batch)
         if measured is None:
             raise Stopped
         if all(c.weight > 0 for c in measured):
             calibration_cache.save(key, measured)
         self._hub.tell(Calibrated(measured, cached=False, stage=stage.node_id))
         return measured
+
+    def _kept(self, key: str) -> tuple[DeviceCalibration, ...] | None:
+        """Return what an earlier run measured. A device that it left out gets another chance after some minutes."""
+        kept = calibration_cache.load(key)
+        too_old = kept is not None and calibration_cache.age_s(key) > _HARM_KEPT_S
+        return None if kept and too_old and harmful(_rates(kept), self._ring.layout.slots) else kept
 
     def _takes_over(self, stage: StagePlan, active: list[int], kept: tuple[DeviceCalibration, ...]) -> bool:
         """Use the batches that an earlier run has found; False where its devices or bounds were others."""
@@ -204,3 +220,7 @@ class Rating:
         np.copyto(self._ring.frame(target), self._ring.frame(source))
         for name in ("height", "width"):
             self._ring.table[target][name] = self._ring.table[source][name]
+
+
+def _rates(measured: Sequence[DeviceCalibration]) -> list[Rates]:
+    return [Rates(c.id, c.fps_alone, c.fps_together) for c in measured]

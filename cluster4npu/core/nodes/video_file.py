@@ -48,17 +48,7 @@ class VideoFile(SourceNode):
     def problems(self) -> list[Problem]:
         if self._path().is_file():
             return []
-        return [
-            Problem(
-                "the video file is missing" if self.params.path else "no video file is chosen",
-                node=self.id,
-                field="path",
-                found=str(self._path()) if self.params.path else "",
-                allowed="an existing video file",
-                hint="Choose the file in the node's panel.",
-                option=f"--set {self.id}.path=PATH",
-            )
-        ]
+        return [_missing(self.id, self._path() if self.params.path else None)]
 
     def open(self) -> VideoSource:
         """Open the file and decode its first frame; raises InputError."""
@@ -68,6 +58,18 @@ class VideoFile(SourceNode):
 
     def _path(self) -> Path:
         return resolve_path(self.params.path, self.base)
+
+
+def _missing(node: str, path: Path | None) -> Problem:
+    return Problem(
+        "the video file is missing" if path else "no video file is chosen",
+        node=node,
+        field="path",
+        found=str(path or ""),
+        allowed="an existing video file",
+        hint="Choose the file in the node's panel.",
+        option=f"--set {node}.path=PATH",
+    )
 
 
 class VideoSource:
@@ -135,6 +137,8 @@ class VideoSource:
             self._last_ms = None
             return capture
         capture.close()
+        if not self._path.is_file():  # it was there when the run began
+            raise InputError(_missing(self._node, self._path))
         opened = "the video has no frame that can be decoded"
         raise InputError(
             Problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -48,6 +48,10 @@ class Graph:
                     found.add(source)
                     todo.append(source)
         return found
+
+    def files(self) -> list[Path]:
+        """Return every file that a node reads or writes."""
+        return [path for node in self.nodes.values() for _, path in _files_of(node)]
 
     @classmethod
     def build(cls, config: PipelineConfig) -> Graph:
@@ -277,11 +281,7 @@ def _overwritten(nodes: dict[str, Node]) -> list[Problem]:
     files: dict[Path, str] = {}
     problems = []
     for node in sorted(nodes.values(), key=lambda n: n.place is Place.SINK):
-        for name, info in type(node).Params.model_fields.items():
-            value = getattr(node.params, name)
-            if ui_hint(info, "widget") != "file" or not isinstance(value, str) or not value:
-                continue
-            path = Path(os.path.realpath(resolve_path(value, node.base)))
+        for name, path in _files_of(node):
             if node.place is Place.SINK and path in files:
                 problems.append(
                     Problem(
@@ -295,6 +295,14 @@ def _overwritten(nodes: dict[str, Node]) -> list[Problem]:
                 )
             files.setdefault(path, node.id)
     return problems
+
+
+def _files_of(node: Node) -> Iterator[tuple[str, Path]]:
+    """Yield the parameters that name a file, with that file."""
+    for name, info in type(node).Params.model_fields.items():
+        value = getattr(node.params, name)
+        if ui_hint(info, "widget") == "file" and isinstance(value, str) and value:
+            yield name, Path(os.path.realpath(resolve_path(value, node.base)))
 
 
 def _ends(edge: EdgeConfig, nodes: dict[str, NodeConfig]) -> tuple[Port, Port] | Problem:

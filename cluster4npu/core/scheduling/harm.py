@@ -17,6 +17,11 @@ class Rates:
     together: float
 
 
+def contended(rates: Sequence[Rates]) -> bool:
+    """Tell whether the devices together are slower than the best of them alone."""
+    return sum(r.together for r in rates) < CONTENTION * max(r.alone for r in rates)
+
+
 def harmful(rates: Sequence[Rates], slots: int) -> tuple[str, str] | None:
     """Return the id of the device that does most harm and the reason in words, or None.
 
@@ -37,7 +42,7 @@ def harmful(rates: Sequence[Rates], slots: int) -> tuple[str, str] | None:
             f"would have to wait for it: {with_it:.1f} instead of {others:.1f} frames/s"
         )
     best = max(rates, key=lambda r: r.alone)
-    if total < CONTENTION * best.alone:
+    if contended(rates):
         worst = min((r for r in rates if r.id != best.id), key=lambda r: r.together)
         return worst.id, (
             f"together with it the devices made {total:.1f} frames/s, and {best.id} alone {best.alone:.1f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from itertools import pairwise
 
@@ -210,3 +212,22 @@ def test_a_harmful_device_is_left_out_and_named(make_pipeline):
     counts = {d.id: d.frames for d in summary.devices}
     assert counts == {"sim:fast?ms=5": 200, "sim:slow?ms=700": 0}
     assert any(w.startswith("sim:slow?ms=700 was left out") for w in summary.warnings)
+
+
+def test_a_device_that_was_left_out_gets_another_chance(make_pipeline, tmp_path):
+    pipeline = make_pipeline("sim:a?ms=5", "sim:b?ms=5")
+
+    def frames_of_b() -> int:
+        with Engine(pipeline, RunOptions(frames=60)) as run:
+            return {d.id: d.frames for d in run.wait(60).devices}["sim:b?ms=5"]
+
+    assert frames_of_b() > 20
+    (kept,) = tmp_path.rglob("calibration/*.json")
+    rows = json.loads(kept.read_text())
+    for row in rows:  # as if another program had had the machine while they were measured together
+        row["fps_together"] = row["fps_alone"] / 4
+    kept.write_text(json.dumps(rows))
+    assert frames_of_b() == 0
+    an_hour_ago = time.time() - 3600
+    os.utime(kept, (an_hour_ago, an_hour_ago))
+    assert frames_of_b() > 20

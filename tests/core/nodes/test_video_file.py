@@ -164,3 +164,12 @@ def test_nothing_is_written_to_the_terminal(tmp_path: Path, capfd: pytest.Captur
     with pytest.raises(InputError):
         make("video_file", path=str(path)).open()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_video_that_is_deleted_while_it_loops_is_missing(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", 3)
+    source = make("video_file", path=str(path), loop=True).open()
+    path.unlink()
+    with pytest.raises(InputError, match="missing"):
+        source.rewind()
+    source.close()
