@@ -45,3 +45,12 @@ def test_the_measure_itself_can_fail(truth):
     assert mean_average_precision(perfect, truth.frames) == pytest.approx(1.0)
     assert mean_average_precision(shifted, truth.frames) < 0.2
     assert mean_average_precision(renamed, truth.frames) < 0.2
+
+
+def test_the_int8_detector_detects_too(truth):
+    config = PipelineConfig.open(EXAMPLE).with_params("detections", confidence=0.01)
+    config = config.with_params("inference", model="bundled:digits_detector_int8.onnx", devices=["onnx:cpu"])
+    with Engine(config, RunOptions(frames=40, results=True, calibration="never")) as run:
+        results = {r.frame_id: r.values["detections.detections"].rows for r in run.results()}
+        run.wait()
+    assert mean_average_precision(results, truth.frames[:40]) >= LEAST_MAP
