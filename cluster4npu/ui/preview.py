@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QFont,
     QFontMetricsF,
     QHideEvent,
     QImage,
@@ -23,6 +25,7 @@ from cluster4npu.core.engine.messages import PreviewFrame, Started
 from cluster4npu.core.nodes.values import Classes, Detections, Flag, Number, Outputs, Tracks
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.labels import place_labels
 
 IDLE = "Press Run to see frames here"
 WAITING = "Waiting for the first frame …"
@@ -33,6 +36,16 @@ NO_BOXES = "Simulated devices give no boxes"
 _ENDS = {"finished": "ended", "stopped": "was stopped", "failed": "failed"}
 MAX_SIZE = (960, 720)
 _TEXT_ON_BOX = "#0b0f14"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A box on the frame with the words about it and where they stand, in the widget's pixels."""
+
+    index: int
+    box: QRectF
+    text: str
+    place: QRectF
 
 
 class Preview(QWidget):
@@ -98,6 +111,31 @@ class Preview(QWidget):
             for row in value.rows
         ]
 
+    def labels(self, font: QFont) -> list[Label]:
+        """Return every box on the frame, the surest first, with its label in this font where it hides no other's."""
+        if self.frame is None:
+            return []
+        place = self._place()
+        zoom = place.width() / self._image.width() * self.frame.scale
+        found = [
+            (row[4], int(row[5]), row[:4], text)
+            for key, value in self.frame.values.items()
+            if isinstance(value, Detections)
+            for row, text in zip(value.rows.tolist(), _words(self.frame, key, value), strict=True)
+        ]
+        found.sort(key=lambda entry: -entry[0])
+        boxes = np.array([box for _, _, box, _ in found]).reshape(-1, 4) * zoom
+        boxes += (place.x(), place.y(), place.x(), place.y())
+        metrics = QFontMetricsF(font)
+        sizes = np.array([(metrics.horizontalAdvance(text) + 8, metrics.height() + 2) for *_, text in found])
+        bounds = (place.left(), place.top(), place.right(), place.bottom())
+        return [
+            Label(index, _rect(box), text, _rect(label))
+            for (_, index, _, text), box, label in zip(
+                found, boxes, place_labels(boxes, sizes.reshape(-1, 2), bounds), strict=True
+            )
+        ]
+
     def notes(self) -> list[str]:
         """Return what stands on the frame in words: classes, shapes, or why there is no box."""
         if self.frame is None:
@@ -130,10 +168,7 @@ class Preview(QWidget):
         place = self._place()
         painter.drawImage(place, self._image)
         painter.setClipRect(place)
-        zoom = place.width() / self._image.width() * self.frame.scale
-        for key, value in self.frame.values.items():
-            if isinstance(value, Detections):
-                self._draw_boxes(painter, place, zoom, key, value)
+        self._draw_boxes(painter, self.labels(painter.font()))
         self._draw_lines(painter, place, self.notes())
 
     def _wanted_size(self) -> tuple[int, int]:
@@ -152,26 +187,16 @@ class Preview(QWidget):
             size.height(),
         )
 
-    def _draw_boxes(self, painter: QPainter, place: QRectF, zoom: float, key: str, value: Detections) -> None:
-        assert self.frame is not None
-        ids = value.ids.tolist() if isinstance(value, Tracks) else []
-        for row, (x1, y1, x2, y2, score, index) in enumerate(value.rows.tolist()):
-            corner = QPointF(place.x() + x1 * zoom, place.y() + y1 * zoom)
-            box = QRectF(corner, QPointF(place.x() + x2 * zoom, place.y() + y2 * zoom))
-            color = QColor(theme.DARK.line(int(index)))  # frames are no theme: bright lines on a dark rim
+    def _draw_boxes(self, painter: QPainter, labels: Sequence[Label]) -> None:
+        for label in labels:
+            color = QColor(theme.DARK.line(label.index))  # frames are no theme: bright lines on a dark rim
             for pen in (QPen(QColor(0, 0, 0, 160), 4), QPen(color, 2)):
                 painter.setPen(pen)
-                painter.drawRect(box)
-            text = f"{_name(self.frame, key, int(index))} {score:.0%}{_in_crop(self.frame, key, value, row)}"
-            text = f"#{ids[row]} {text}" if ids and ids[row] >= 0 else text
-            metrics = QFontMetricsF(painter.font())
-            label = QRectF(0, 0, metrics.horizontalAdvance(text) + 8, metrics.height() + 2)
-            label.moveBottomLeft(box.topLeft())
-            label.moveLeft(max(place.left(), min(label.left(), place.right() - label.width())))
-            label.moveTop(max(place.top(), label.top()))
-            painter.fillRect(label, color)
+                painter.drawRect(label.box)
+        for label in reversed(labels):  # where there is no room for all, the surest are seen whole
+            painter.fillRect(label.place, QColor(theme.DARK.line(label.index)))
             painter.setPen(QColor(_TEXT_ON_BOX))
-            painter.drawText(label, int(Qt.AlignmentFlag.AlignCenter), text)
+            painter.drawText(label.place, int(Qt.AlignmentFlag.AlignCenter), label.text)
 
     def _draw_lines(self, painter: QPainter, place: QRectF, lines: list[str]) -> None:
         if not lines:
@@ -184,9 +209,24 @@ class Preview(QWidget):
         painter.drawText(box.adjusted(8, 6, 0, 0), int(Qt.AlignmentFlag.AlignLeft), "\n".join(lines))
 
 
+def _rect(corners: np.ndarray) -> QRectF:
+    x1, y1, x2, y2 = corners.tolist()
+    return QRectF(QPointF(x1, y1), QPointF(x2, y2))
+
+
 def _name(frame: PreviewFrame, key: str, index: int) -> str:
     names = frame.labels.get(key, ())
     return names[index] if index < len(names) else f"class {index}"
+
+
+def _words(frame: PreviewFrame, key: str, value: Detections) -> list[str]:
+    """Return what is told of each box: its name and score, its track, and what another model found in it."""
+    ids = value.ids.tolist() if isinstance(value, Tracks) else [-1] * len(value.rows)
+    return [
+        f"{f'#{track} ' if track >= 0 else ''}{_name(frame, key, int(index))} {score:.0%}"
+        f"{_in_crop(frame, key, value, row)}"
+        for row, (track, (*_, score, index)) in enumerate(zip(ids, value.rows.tolist(), strict=True))
+    ]
 
 
 def _in_crop(frame: PreviewFrame, key: str, value: Detections, row: int) -> str:

@@ -91,3 +91,15 @@ def test_a_run_that_ended_without_a_frame_is_not_waited_for(preview: Preview) ->
     preview.begin(PipelineConfig(nodes=(NodeConfig(id="preview", type="preview"),)))
     preview.end("failed", "the model cannot be read")
     assert preview.message == "The run failed before a frame came.\nthe model cannot be read"
+
+
+def test_labels_of_close_boxes_are_all_readable(preview: Preview) -> None:
+    rows = np.array([[100, 60, 130, 120, 0.7, 1], [112, 58, 140, 120, 0.9, 2]], np.float32)
+    preview.show_frame(frame({"detections.detections": Detections(rows)}))
+    image = preview.grab().toImage()
+    first, second = preview.labels(preview.font())
+    assert (first.text, second.text) == ("class 2 90%", "class 1 70%")  # the surest chooses first
+    assert not first.place.intersects(second.place)
+    for label in (first, second):
+        at = label.place.topLeft().toPoint()
+        assert image.pixelColor(at.x() + 2, at.y() + 2) == QColor(theme.DARK.line(label.index))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
@@ -18,6 +19,9 @@ from cluster4npu.ui.dashboard.series import CAPACITY, SeriesStore
 WINDOW_S = 60.0
 LEAST_S = 0.5  # the shortest stretch that one can zoom to
 REDRAW_MS = 50
+_TICK_GAP_PX = 6
+_HEAD_GAPS_PX = 18  # between title, numbers and button
+_WIDEST = "1234"  # of a number in the header
 KEYS = "Keys: + and - zoom, Left and Right move, Home shows the whole run, End follows the newest."
 
 
@@ -26,6 +30,16 @@ class _SecondsAxis(pg.AxisItem):
 
     def tickStrings(self, values: Sequence[float], _scale: float, _spacing: float) -> list[str]:
         return [f"{value:g} s" for value in values]
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        """Return the closest spacing whose numbers keep clear of each other on so many pixels."""
+        width_of = QFontMetricsF(self.font()).horizontalAdvance
+        px = size / max(high - low, 1e-9)
+        for step in (digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 5)):
+            last = math.ceil(high / step) * step - step
+            if step * px >= width_of(f"{last:g} s") + _TICK_GAP_PX:
+                return [(step, 0.0)]
+        return [(1e7, 0.0)]
 
 
 class LiveChart(QWidget):
@@ -186,6 +200,15 @@ class LiveChart(QWidget):
         layout.addWidget(self.plot, 1)
         self.plot.setToolTip(KEYS)
 
+    def minimumSizeHint(self) -> QSize:
+        """Return what the header needs for a number of each line, without names and unit."""
+        bold = QFont(self._newest.font())
+        bold.setBold(True)
+        number = QFontMetricsF(bold).horizontalAdvance(f"{_WIDEST}  ")
+        head = self.width() - self._room()
+        needed = QSize(math.ceil(head + number * len(self.series)), 0)
+        return super().minimumSizeHint().expandedTo(needed)
+
     def _make_menu(self) -> None:
         menu = self.menu_button.menu()
         first = menu.actions()[0]
@@ -230,6 +253,7 @@ class LiveChart(QWidget):
             for curve in self._curves:
                 curve.setData([], [])
             self.plot.setXRange(0, WINDOW_S, padding=0)
+            self._scale_to(None)
             return
         if self.following:
             first, end = float(self.store.times[0]), float(self.store.times[-1])
@@ -241,7 +265,12 @@ class LiveChart(QWidget):
             alone = int(np.isfinite(values).sum()) == 1  # no line goes through one point
             curve.setData(times, values, symbol="o" if alone else None, symbolSize=6)
         finite = shown[np.isfinite(shown)]
-        self.plot.setYRange(0.0, (float(finite.max()) * 1.15 if finite.size else 0.0) or 1.0, padding=0)
+        self._scale_to(float(finite.max()) if finite.size else None)
+
+    def _scale_to(self, highest: float | None) -> None:
+        """Let the values' axis go from 0 to a little over the highest; it has no numbers while nothing is shown."""
+        self.plot.setYRange(0.0, (highest or 0.0) * 1.15 or 1.0, padding=0)
+        self.plot.getPlotItem().getAxis("left").setStyle(showValues=highest is not None)
 
     def _show_newest(self) -> None:
         if not self.store.count:
@@ -253,8 +282,9 @@ class LiveChart(QWidget):
             return
         whole = self._parts(values, named=len(self.series) > 1)
         short = self._parts(values, named=False)
+        shortest = short.replace(NOT_REPORTED, "—")
         unit = f"&nbsp;{self.unit}"
-        for text in (whole + unit, whole, short + unit, short):  # the first that fits
+        for text in (whole + unit, whole, short + unit, short, shortest):  # the first that fits
             self._newest.setText(text)
             if self._newest.sizeHint().width() <= self._room():
                 break
@@ -269,7 +299,12 @@ class LiveChart(QWidget):
         return " &nbsp;".join(parts)
 
     def _room(self) -> int:
-        return self.width() - self._header.sizeHint().width() - self.menu_button.sizeHint().width() - 18
+        return (
+            self.width()
+            - self._header.sizeHint().width()
+            - self.menu_button.sizeHint().width()
+            - _HEAD_GAPS_PX
+        )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

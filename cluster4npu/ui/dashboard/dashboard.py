@@ -57,6 +57,7 @@ class PerformanceDashboard(QWidget):
         self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
         self.device_chart = DeviceUtilizationChart()
         self.load, self.compare, self.alerts = LoadPanel(), ComparePanel(), AlertsPanel()
+        self._alerts_page = _scrolled(self.alerts)
         self.nodes = NodesPanel()
         self.figures = Figures()
         self.live_charts = (self.fps_chart, self.latency_chart, self.throughput_chart, *self.load.charts)
@@ -74,7 +75,7 @@ class PerformanceDashboard(QWidget):
         empty.setProperty("role", "muted")
         self._pages = QStackedWidget()
         self._pages.addWidget(empty)
-        self._pages.addWidget(_scrolled(page))
+        self._pages.addWidget(page)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._pages)
@@ -217,10 +218,10 @@ class PerformanceDashboard(QWidget):
         tabs.setDocumentMode(True)
         tabs.setCornerWidget(self.pause_button)
         for widget, title in (
-            (live, "Live"),
-            (self.load, "Load"),
+            (_scrolled(live), "Live"),  # the charts alone are scrolled: figures and tabs stay in sight
+            (_scrolled(self.load), "Load"),
             (self.compare, "Single and parallel"),
-            (self.alerts, "Alerts"),
+            (self._alerts_page, "Alerts"),
             (self.nodes, "Nodes"),
         ):
             tabs.addTab(widget, title)
@@ -240,7 +241,9 @@ class PerformanceDashboard(QWidget):
         return button
 
     def _count_alerts(self, active: int) -> None:
-        self.tabs.setTabText(self.tabs.indexOf(self.alerts), f"▲ Alerts ({active})" if active else "Alerts")
+        self.tabs.setTabText(
+            self.tabs.indexOf(self._alerts_page), f"▲ Alerts ({active})" if active else "Alerts"
+        )
         rules = [rule.text() for rule in self.alerts.monitor.active if rule.origin == "user"]
         self.figures.show_alerts(sorted(rules))  # a target that is missed has its own words there
 

@@ -23,7 +23,7 @@ class Figure(QWidget):
         self.number = QLabel("—")
         self.number.setProperty("role", "figure")
         self.number.setTextFormat(Qt.TextFormat.PlainText)
-        self.caption = caption = QLabel(name)
+        self.caption = caption = ElidedLabel(name)
         caption.setProperty("role", "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 6, 0)

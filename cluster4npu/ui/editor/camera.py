@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent, QTransform, QWheelEvent
-from PySide6.QtWidgets import QGraphicsView
+from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.qt_shim import NodeViewer
 
 _GRID = 24
-_MARGIN = 48.0  # also room for the figures over a node during a run
+_MARGINS_PX = 40.0, 44.0  # at each side, above and below: room for the figures over a node during a run
+_MARGIN_SHARE = 0.06  # of a small window at most
 _ZOOM_MIN, _ZOOM_MAX = 0.1, 2.5
 
 
@@ -24,9 +25,12 @@ class Camera(NodeViewer):
     def show_area(self, area: QRectF) -> None:
         """Show this area whole, never larger than life; it stays so in a resized window until one looks elsewhere."""
         asked = QRectF(area)
-        area = area.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
         size = self.viewport().size()
-        scale = min(size.width() / area.width(), size.height() / area.height(), 1.0)
+        width, height = (
+            side - 2 * min(margin, side * _MARGIN_SHARE)
+            for side, margin in zip((size.width(), size.height()), _MARGINS_PX, strict=True)
+        )
+        scale = min(width / max(area.width(), 1.0), height / max(area.height(), 1.0), 1.0)
         self._look_at(area.center(), scale)
         self._fitted = asked, QRectF(self._scene_range)
 
@@ -64,6 +68,13 @@ class Camera(NodeViewer):
             self.show_area(self._fitted[0])
         else:
             self._look_at(self._scene_range.center(), self.transform().m11())
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Scroll the scene only: Qt would carry along what lies over it, such as figures and overview."""
+        still = [(w, w.pos()) for w in self.viewport().children() if isinstance(w, QWidget)]
+        super().scrollContentsBy(dx, dy)
+        for widget, place in still:
+            widget.move(place)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         delta = event.angleDelta().y() or event.angleDelta().x()

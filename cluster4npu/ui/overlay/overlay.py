@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt
@@ -13,13 +13,13 @@ from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
+from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, inside, lay_out, words
 from cluster4npu.ui.visualizer.flow import Token
 
 if TYPE_CHECKING:
     from cluster4npu.ui.editor.canvas import Canvas
 
-_PILL_PX, _GAP_PX, _TOKEN_PX = 20.0, 4.0, 5.0
-_TELL_PX = 64.0  # a node narrower than this on the screen has room for a number only
+_TOKEN_PX = 5.0
 _WIRE_PX = 32.0  # so much of a wire stays in sight beside its rate, or the rate is left out
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
 
@@ -75,15 +75,15 @@ class PerformanceOverlayWidget(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._draw_tokens(painter)  # words stay readable while frames pass behind them
-        taken = self._pills(painter)
+        painter.setFont(_font(painter))
+        places = self._places()
+        pills = self._pills(painter, places)
+        taken = [pill.place for pill in pills.values()]
         for edge, rate in self.figures.wires.items():
             self._draw_rate(painter, edge, rate, taken)
-        for node, figures in self.figures.nodes.items():
-            item = self._canvas.items_by_id.get(node)
-            if item is not None:
-                place = self._on_screen(item.sceneBoundingRect())
-                if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
-                    self._draw_node(painter, place, figures)
+        for node, place in places.items():
+            if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
+                self._draw_node(painter, place, self.figures.nodes[node], pills.get(node))
 
     def _draw_tokens(self, painter: QPainter) -> None:
         for token in self.tokens:
@@ -93,63 +93,63 @@ class PerformanceOverlayWidget(QWidget):
                 painter.setBrush(QColor(theme.colors().line(token.worker)))
                 painter.drawEllipse(at, _TOKEN_PX, _TOKEN_PX)
 
-    def _draw_node(self, painter: QPainter, place: QRectF, figures: NodeFigures) -> None:
+    def _draw_node(self, painter: QPainter, place: QRectF, figures: NodeFigures, pill: Pill | None) -> None:
         c = theme.colors()
         color = QColor(c.fail if figures.alarm else c.accent)
         if figures.alarm:
             painter.setPen(QPen(color, 3.0))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(place.adjusted(-3, -3, 3, 3), 6, 6)
-        pill, text = _pill(painter, place, figures)
-        if text:
-            self._draw_pill(painter, pill, text, color, figures.fill)
+        if pill is not None:
+            self._draw_pill(painter, pill, color, figures.fill)
         if figures.devices:
             self._draw_devices(painter, place, figures.devices)
 
-    def _draw_pill(
-        self, painter: QPainter, pill: QRectF, text: str, color: QColor, fill: float | None
-    ) -> None:
+    def _draw_pill(self, painter: QPainter, pill: Pill, color: QColor, fill: float | None) -> None:
         c = theme.colors()
+        place = pill.place
         painter.setPen(QPen(color, 1.2))
         painter.setBrush(QColor(c.raised))
-        painter.drawRoundedRect(pill, 5, 5)
+        painter.drawRoundedRect(place, 5, 5)
         painter.setPen(QColor(c.text))
-        painter.setFont(_font(painter))
-        painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), text)
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), pill.text)
         if fill is not None:
-            bar = QRectF(pill.left() + 4, pill.bottom() - 3.5, (pill.width() - 8) * min(1.0, fill), 2.5)
+            bar = QRectF(place.left() + 4, place.bottom() - 3.5, (place.width() - 8) * min(1.0, fill), 2.5)
             painter.fillRect(bar, QColor(c.fail if fill >= 0.95 else c.ok))
 
     def _draw_devices(self, painter: QPainter, place: QRectF, devices: Sequence[Allocation]) -> None:
         """Draw the devices of a node under it: a dot in the device's colour, and its name where there is room."""
         c = theme.colors()
         named = self._canvas.transform().m11() >= _BADGE_ZOOM
-        metrics = QFontMetricsF(_font(painter))
-        painter.setFont(_font(painter))
-        x, y = place.left(), place.bottom() + _GAP_PX
+        metrics = QFontMetricsF(painter.font())
+        x, y = place.left(), place.bottom() + GAP_PX
         for device in devices:
             mark = " SIMULATED" if device.simulated else ""
             text = f"{device.device} {device.share:.0%}{mark}" if named else ""
             width = 14.0 + (metrics.horizontalAdvance(text) + 8 if text else 0.0)
-            badge = QRectF(x, y, width, _PILL_PX - 2)
+            badge = QRectF(x, y, width, PILL_PX - 2)
+            badge.moveLeft(inside(badge, QRectF(self.rect())).left())
             painter.setPen(QPen(QColor(c.line(device.number)), 1.2))
             painter.setBrush(QColor(c.raised))
             painter.drawRoundedRect(badge, 4, 4)
             painter.setBrush(QColor(c.line(device.number)))
-            painter.drawEllipse(QPointF(x + 7, badge.center().y()), 3.5, 3.5)
+            painter.drawEllipse(QPointF(badge.left() + 7, badge.center().y()), 3.5, 3.5)
             if text:
                 painter.setPen(QColor(c.text))
                 painter.drawText(badge.adjusted(14, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), text)
-                y += _PILL_PX
+                y += PILL_PX
             else:
                 x += width + 2
 
-    def _pills(self, painter: QPainter) -> list[QRectF]:
-        """Return where the nodes' words will stand: a wire's rate makes room for them."""
-        items = ((self._canvas.items_by_id.get(node), f) for node, f in self.figures.nodes.items())
-        return [
-            _pill(painter, self._on_screen(i.sceneBoundingRect()), f)[0] for i, f in items if i is not None
-        ]
+    def _places(self) -> dict[str, QRectF]:
+        """Return where each node with figures stands on the screen."""
+        items = ((node, self._canvas.items_by_id.get(node)) for node in self.figures.nodes)
+        return {node: self._on_screen(i.sceneBoundingRect()) for node, i in items if i is not None}
+
+    def _pills(self, painter: QPainter, places: Mapping[str, QRectF]) -> dict[str, Pill]:
+        """Return the nodes' words and where they stand: a wire's rate makes room for them."""
+        nodes = ((node, place, self.figures.nodes[node]) for node, place in places.items())
+        return lay_out(nodes, QRectF(self.rect()), QFontMetricsF(painter.font()).horizontalAdvance)
 
     def _draw_rate(self, painter: QPainter, edge: EdgeConfig, rate: float, taken: Sequence[QRectF]) -> None:
         wire = self._canvas.wires.get(edge)
@@ -158,20 +158,18 @@ class PerformanceOverlayWidget(QWidget):
         path = wire.path()
         zoom = self._canvas.transform().m11()
         text = f"{figure(rate)}/s"
-        metrics = QFontMetricsF(_font(painter))
-        width = metrics.horizontalAdvance(text) + 10
+        width = QFontMetricsF(painter.font()).horizontalAdvance(text) + 10
         if path.length() * zoom < width + _WIRE_PX:
             return
-        pill = QRectF(0, 0, width, _PILL_PX - 4)
+        pill = QRectF(0, 0, width, PILL_PX - 4)
         pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(0.5))))
-        if any(pill.intersects(place) for place in taken):
+        if not QRectF(self.rect()).contains(pill) or any(pill.intersects(place) for place in taken):
             return
         c = theme.colors()
         painter.setPen(QPen(QColor(c.port(wire.kind)), 1.0))
         painter.setBrush(QColor(c.surface))
         painter.drawRoundedRect(pill, 4, 4)
         painter.setPen(QColor(c.muted))
-        painter.setFont(_font(painter))
         painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), text)
 
     # --- places ---
@@ -206,32 +204,6 @@ class PerformanceOverlayWidget(QWidget):
 
     def _on_screen(self, scene: QRectF) -> QRectF:
         return QRectF(self._canvas.viewportTransform().mapRect(scene))
-
-
-def words(figures: NodeFigures) -> str:
-    """Return a node's figures in words: what is wrong, time a frame, rate, and how full its queue is.
-
-    Beside a word of alarm the queue stands only as the bar, so that the words keep clear of the next node's.
-    """
-    parts = [figures.alarm] if figures.alarm else []
-    parts += [f"{figure(figures.ms)} ms"] if figures.ms is not None else []
-    parts += [f"{figure(figures.fps)} FPS"] if figures.fps is not None else []
-    parts += [f"queue {figures.fill:.0%}"] if figures.fill is not None and not figures.alarm else []
-    return " · ".join(parts)
-
-
-def short_words(figures: NodeFigures) -> str:
-    """Return the most important of a node's figures, for a node that is small on the screen."""
-    return figures.alarm or (figure(figures.fps) if figures.fps is not None else "")
-
-
-def _pill(painter: QPainter, place: QRectF, figures: NodeFigures) -> tuple[QRectF, str]:
-    """Return where a node's words stand, above its place on the screen, and the words that fit there."""
-    text = words(figures) if place.width() >= _TELL_PX else short_words(figures)
-    width = QFontMetricsF(_font(painter)).horizontalAdvance(text) + 14 if text else 0.0
-    pill = QRectF(0, 0, width, _PILL_PX)
-    pill.moveCenter(QPointF(place.center().x(), place.top() - _PILL_PX / 2 - _GAP_PX))
-    return pill, text
 
 
 def _font(painter: QPainter) -> QFont:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QFontMetricsF, QImage
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.errors import InputError
@@ -146,3 +146,34 @@ def test_clear_forgets_everything(chart: LiveChart) -> None:
 )
 def test_numbers_have_three_digits_that_count(value: float, text: str) -> None:
     assert figure(value) == text
+
+
+def test_an_empty_chart_begins_at_zero_and_names_no_values(chart: LiveChart) -> None:
+    left = chart.plot.getPlotItem().getAxis("left")
+    assert chart.plot.viewRange()[1][0] == 0.0 and not left.style["showValues"]
+    chart.append(0.0, 10.0, 20.0)
+    drawn(chart)
+    assert chart.plot.viewRange()[1][0] == 0.0 and left.style["showValues"]
+    chart.clear()
+    assert chart.plot.viewRange()[1][0] == 0.0 and not left.style["showValues"]
+
+
+@pytest.mark.parametrize("end", [10.0, 60.0, 3600.0, 1e6])
+@pytest.mark.parametrize("width", [50, 140, 900])
+def test_times_on_the_axis_keep_clear_of_each_other(chart: LiveChart, end: float, width: int) -> None:
+    axis = chart.plot.getPlotItem().getAxis("bottom")
+    ((spacing, _first),) = axis.tickSpacing(0.0, end, width)
+    values = [v for v in axis.tickValues(0.0, end, width)[0][1] if v < end]
+    width_of = QFontMetricsF(axis.font()).horizontalAdvance
+    longest = max(map(width_of, axis.tickStrings(values, 1.0, spacing)), default=0.0)
+    assert spacing * width / end > longest
+
+
+def test_at_its_least_width_the_header_shows_each_number_whole(chart: LiveChart, qtbot: QtBot) -> None:
+    chart.append(0.0, 1234.0, None)
+    chart.resize(chart.minimumSizeHint().width(), 120)
+    chart.show()
+    qtbot.waitExposed(chart)
+    drawn(chart)
+    assert chart._newest.sizeHint().width() <= chart._newest.width()
+    assert "1234" in chart._newest.text()

@@ -13,7 +13,7 @@ from cluster4npu.core.engine.messages import RunOptions
 from cluster4npu.core.metrics.bottleneck import DEVICES
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.overlay.overlay import words
+from cluster4npu.ui.overlay.pills import words
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 from cluster4npu.ui.visualizer.timeline import SOURCE_LANE
 from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
