@@ -120,7 +120,10 @@ def bench(arguments: list[str]) -> int:
 
 
 def soak(arguments: list[str]) -> int:
-    """Run the endurance tests (minutes to hours): [PYTEST ARGUMENTS]."""
+    """Run the endurance tests (hours, or --minutes N each): [--minutes N] [PYTEST ARGUMENTS]."""
+    if arguments[:1] == ["--minutes"] and len(arguments) > 1:
+        os.environ["SOAK_MINUTES"] = arguments[1]
+        arguments = arguments[2:]
     prepare()
     return pytest("-m", "soak", "--timeout=0", *arguments)
 

@@ -1,10 +1,13 @@
-"""Settings that must stand before the first test module is imported, and which tests share the machine."""
+"""Settings that must stand before the first test module is imported, which tests share the machine, and the figures
+at the end of the output."""
 
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.distribution import figures
 
 # How fast examples are made says something about the machine, nothing about the code.
 settings.register_profile("any_machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -43,3 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(folder) if item.path.is_relative_to(folder) else item.path
         if any(path.is_relative_to(alone) for alone in ALONE):
             item.add_marker("alone")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the distributions that tests have shown."""
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,12 @@ def trace_events(traces: np.ndarray, workers: Sequence[str]) -> Iterator[dict[st
     yield from _under_way(traces, start)
 
 
-def write_trace(path: Path, traces: np.ndarray, workers: Sequence[str]) -> None:
+def write_trace(path: Path, events: Iterable[dict[str, Any]]) -> None:
     """Write the trace file, event by event; raises RunFailed when it cannot be written."""
     try:
         with path.open("w", encoding="utf-8") as file:
             file.write('{"displayTimeUnit": "ms", "traceEvents": [\n')
-            for number, event in enumerate(trace_events(traces, workers)):
+            for number, event in enumerate(events):
                 file.write((",\n" if number else "") + json.dumps(event))
             file.write("\n]}\n")
     except OSError as error:

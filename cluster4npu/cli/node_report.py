@@ -23,12 +23,15 @@ def node_report(config: PipelineConfig, summary: RunSummary) -> list[str]:
     ]
     for mode in summary.modes:
         name = f"mode {mode.mode}, " if mode.mode else ""
-        lines += ["", f"  {name}{mode.seconds:.2f} s"]
-        rows = [_row(node, mode.seconds) for node in mode.nodes]
-        lines += ["    " + line for line in table(_HEADINGS, rows)]
-        lines.append("    " + _waste(mode))
+        lines += ["", f"  {name}{mode.seconds:.2f} s", *waste_lines(mode)]
     lines += [f"warning: {text}" for text in summary.warnings]
     return [*lines, ""]
+
+
+def waste_lines(mode: ModeSummary) -> list[str]:
+    """Return what each node did, and what of it for nobody."""
+    rows = [_row(node, mode.seconds) for node in mode.nodes]
+    return ["    " + line for line in (*table(_HEADINGS, rows), _waste(mode))]
 
 
 def _row(node: NodeSummary, seconds: float) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from cluster4npu.core.engine.messages import (
     SourceChanged,
     Started,
     StateChanged,
+    WorkerBack,
     WorkerFailed,
 )
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -37,6 +38,7 @@ class EngineBridge(QObject):
     frames_traced = Signal(object)  # NumPy array of FRAME_TRACE
     preview_ready = Signal(object)  # PreviewFrame
     worker_failed = Signal(object)  # WorkerFailed
+    worker_back = Signal(object)  # WorkerBack
     source_changed = Signal(object)  # SourceChanged
     finished = Signal(object)  # RunSummary
     failed = Signal(object)  # Failed: its error, and the summary or None
@@ -108,6 +110,8 @@ class EngineBridge(QObject):
                     self.preview_ready.emit(news)
             case WorkerFailed():
                 self.worker_failed.emit(news)
+            case WorkerBack():
+                self.worker_back.emit(news)
             case SourceChanged():
                 self.source_changed.emit(news)
             case Finished() | Failed():

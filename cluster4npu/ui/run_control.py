@@ -15,6 +15,7 @@ from cluster4npu.core.engine.messages import (
     RunOptions,
     SourceChanged,
     Started,
+    WorkerBack,
     WorkerFailed,
 )
 from cluster4npu.core.errors import Cluster4NPUError, Problem
@@ -69,6 +70,7 @@ class RunControl(QObject):
         bridge.frames_traced.connect(lambda rows: self._workspace().show_frames(rows))
         bridge.preview_ready.connect(lambda frame: self._workspace().preview.show_frame(frame))
         bridge.worker_failed.connect(self._show_worker_failed)
+        bridge.worker_back.connect(self._show_worker_back)
         bridge.source_changed.connect(self._show_source_changed)
         bridge.finished.connect(self._finished)
         bridge.failed.connect(self._failed)
@@ -136,9 +138,13 @@ class RunControl(QObject):
         what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
         self._messages.show_text(f"{event.device} failed: {event.reason}. {what}", "warn")
 
+    def _show_worker_back(self, event: WorkerBack) -> None:
+        self._messages.show_text(f"{event.device} is back after {event.down_s:.1f} s.", "ok")
+
     def _show_source_changed(self, event: SourceChanged) -> None:
         what = " Trying again ..." if event.state == "lost" else ""
-        self._messages.show_text(f"{event.node}: {event.detail}.{what}", "warn")
+        well = event.state in ("back", "moving")
+        self._messages.show_text(f"{event.node}: {event.detail}.{what}", "ok" if well else "warn")
 
     def _finished(self, summary: RunSummary) -> None:
         self.summary = summary

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from cluster4npu.cli.main import main
+from tests import shared_memory
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "cluster4npu"]
@@ -42,7 +42,7 @@ Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
-def cli_env(tmp_path: Path) -> dict[str, str]:
+def cli_env(tmp_path: Path, nothing_left_in_shared_memory: None) -> dict[str, str]:
     """The environment of a command: the user's data folder is an empty one below `tmp_path`."""
     return {**os.environ, "CLUSTER4NPU_DATA": str(tmp_path / "data"), "PYTHONPATH": str(ROOT)}
 
@@ -80,18 +80,11 @@ def cli_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_in_shared_memory() -> Iterator[None]:
-    """Fail when a command leaves shared memory behind; segments of live processes belong to somebody else."""
-    before = _segments()
+def nothing_left_in_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail when a command leaves shared memory behind."""
+    shared_memory.keep_apart(tmp_path / "own", monkeypatch)
     yield
-    assert {
-        name for name in _segments() - before if not psutil.pid_exists(int(name.split("_")[1], 16))
-    } == set()
-
-
-def _segments() -> set[str]:
-    folder = Path("/dev/shm")
-    return {path.name for path in folder.glob("c4n_*")} if folder.is_dir() else set()
+    assert shared_memory.segments() == set()
 
 
 @pytest.fixture

@@ -57,10 +57,22 @@ def test_results_and_store_as_for_every_run(cli, pipeline: Path, tmp_path: Path)
     assert "run" in stored.out
 
 
+def test_a_trace_has_a_track_for_each_node(cli_here, pipeline: Path, tmp_path: Path) -> None:
+    done = cli_here("run", pipeline, "--seconds", 3, "--unpaced", "--no-store", "--trace", "t.json")
+    assert done.code == 0, done.err
+    events = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["traceEvents"]
+    tracks = {e["args"]["name"]: e["tid"] for e in events if e["name"] == "thread_name"}
+    spans = [e for e in events if e["ph"] == "X"]
+    moved = [e for e in spans if e["tid"] == tracks["movement"]]
+    assert {"source", "movement", "count"} <= tracks.keys()
+    assert len(moved) >= 4 and all(e["dur"] > 0 for e in moved)
+    assert [e["args"]["frame"] for e in moved[:3]] == sorted({e["args"]["frame"] for e in moved[:3]})
+    assert any(e["name"] == "mode active" for e in events) and any(e["name"] == "delivered" for e in events)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "--trace", "t.json"), "--trace"),
         (("calibrate",), "rates of its own"),
         (("benchmark",), "rates of its own"),
     ],

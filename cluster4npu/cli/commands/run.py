@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
 from cluster4npu.cli.console import Console, figure, table
-from cluster4npu.cli.node_report import node_report
+from cluster4npu.cli.node_report import node_report, waste_lines
 from cluster4npu.cli.outputs import check_writable
 from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
@@ -85,15 +85,14 @@ class Run(Command):
         add_store(parser, optional=True)
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        from cluster4npu.cli.chrome_trace import write_trace
+        from cluster4npu.cli.chrome_trace import trace_events, write_trace
+        from cluster4npu.cli.node_trace import node_events
         from cluster4npu.cli.watching import watch
         from cluster4npu.core.engine.messages import RunOptions
         from cluster4npu.core.pipeline.graph import Graph
 
         config = runnable_pipeline(args, console)
         one_process = runs_in_one_process(config)
-        if args.trace is not None and one_process:
-            raise InputError(no_trace())
         if args.unpaced and not one_process:
             raise InputError(no_rates())
         used = [Path(args.pipeline), *Graph.build(config).files()]
@@ -124,8 +123,10 @@ class Run(Command):
             for line in report(config, summary):
                 console.out(line)
             try:
-                if args.trace is not None and summary.traces is not None:
-                    write_trace(args.trace, summary.traces, [d.id for d in summary.devices])
+                if args.trace is not None and summary.spans is not None:
+                    write_trace(args.trace, node_events(summary.spans))
+                elif args.trace is not None and summary.traces is not None:
+                    write_trace(args.trace, trace_events(summary.traces, [d.id for d in summary.devices]))
                 if store is not None and (summary.frames_out or not summary.frames_failed):
                     result["run_id"] = keep(store, config, watched, console)
             except Cluster4NPUError as failure:
@@ -143,12 +144,6 @@ class Run(Command):
             return error.exit_code
         console.object(result)
         return INTERRUPTED if watched.interrupted else SUCCESS
-
-
-def no_trace() -> Problem:
-    """Return why there is no trace of a run in one process."""
-    hint = "Leave --trace out: the summary tells what each node computed."
-    return Problem("frames of this pipeline do not go through workers", field="--trace", hint=hint)
 
 
 def no_rates() -> Problem:
@@ -251,6 +246,8 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
         "ms a frame",
     )
     lines += ["", *("  " + line for line in table(headings, rows, left=2)), ""]
+    if summary.waste is not None and any(node.unused for node in summary.waste.nodes):
+        lines += [*waste_lines(summary.waste), ""]
     lines += [f"warning: {text}" for text in summary.warnings]
     lines += [f"failed frame: {text}" for text in summary.failures]
     return lines

@@ -123,7 +123,8 @@ class Cell(Feed):
             self.tally.add("memo")
             return held
         value = self._compute(
-            [tuple(e.value for e in slot) if len(slot) > 1 else slot[0].value for slot in entries]
+            [tuple(e.value for e in slot) if len(slot) > 1 else slot[0].value for slot in entries],
+            min(entry.data_version for entry in inputs),
         )
         self._seen = versions
         self._version += 1
@@ -140,8 +141,8 @@ class Cell(Feed):
         """Return since when the answer ages: now, or since its samples were taken."""
         return min((g.taken_ns for g in self._gatherings.values()), default=self._world.now_ns())
 
-    def _compute(self, arguments: list[Any]) -> Any:
-        started_ns = self._world.cpu_ns()
+    def _compute(self, arguments: list[Any], data_version: int) -> Any:
+        begun_ns, started_ns = self._world.now_ns(), self._world.cpu_ns()
         try:
             return self.node.compute(*arguments)
         except Cluster4NPUError:
@@ -152,4 +153,6 @@ class Cell(Feed):
             )
             raise RunFailed(problem) from error
         finally:
-            self.tally.computed(self._world.cpu_ns() - started_ns)
+            cpu_ns = self._world.cpu_ns() - started_ns
+            self.tally.computed(cpu_ns)
+            self._world.computed(self.name, begun_ns, cpu_ns, data_version)

@@ -49,6 +49,7 @@ class Execution:
         self._switching = threading.RLock()
         self._running = threading.Lock()
         self._stopped = False
+        self.on_computed: Callable[[str, int, int, int], None] | None = None
         self._end_ns = self._clock.now_ns()
         for part in graph.parts:
             if isinstance(part, Source) and part.every_ms is not None:
@@ -143,6 +144,14 @@ class Execution:
     def cpu_ns(self) -> int:
         """Return the CPU time of the calling thread in nanoseconds."""
         return self._cpu_ns()
+
+    def computed(self, name: str, begun_ns: int, cpu_ns: int, data_version: int) -> None:
+        """Tell `on_computed`, if there is one: node, begin, end, and the version of the oldest thing it is about.
+
+        By a clock that stands still meanwhile, the end is the begin and the CPU time.
+        """
+        if self.on_computed is not None:
+            self.on_computed(name, begun_ns, max(self.now_ns(), begun_ns + cpu_ns), data_version)
 
     def sample_later(self, name: str, delay_ns: int) -> None:
         """Have a node take its next sample after the delay."""

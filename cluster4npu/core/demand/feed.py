@@ -20,6 +20,9 @@ class Surroundings(Protocol):
     def cpu_ns(self) -> int:
         """Return the CPU time that the calling thread has used."""
 
+    def computed(self, name: str, begun_ns: int, cpu_ns: int, data_version: int) -> None:
+        """Hear of a computation: when it began, its CPU time, and the version of the oldest thing that it is about."""
+
     def sample_later(self, name: str, delay_ns: int) -> None:
         """Have `take_samples()` of that node called after the delay."""
 

@@ -131,13 +131,18 @@ class AdvancedDeviceManager:
         if any(len(stage.pool) == 1 for stage in plan.stages):
             engine = Engine(pipeline, RunOptions(frames=1, calibration="always"))
         measured: dict[str, list[tuple[DeviceCalibration, ...]]] = {}
-        failed: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         with engine as run:
             for event in run.events():
                 if isinstance(event, Calibrated):
-                    measured.setdefault(event.stage, []).append(event.devices)
+                    groups = measured.setdefault(event.stage, [])
+                    if event.harmful is None:
+                        groups.append(event.devices)
+                    else:  # frames leave in order, so these devices do not make together what they were measured at
+                        groups += [(replace(c, fps_together=c.fps_alone),) for c in event.devices]
+                        reasons[event.harmful[0]] = event.harmful[1]
                 elif isinstance(event, WorkerFailed):
-                    failed[event.device] = event.reason
+                    reasons[event.device] = event.reason
             run.wait()
         best = {stage: best_of(sets) for stage, sets in measured.items()}
         rates = {device: rate for own in best.values() for device, rate in own.items()}
@@ -150,7 +155,7 @@ class AdvancedDeviceManager:
             fps=min((sum(own.values()) for own in best.values()), default=None),
             rates=rates,
             left_out={
-                device: failed.get(device, "without it the others made more frames")
+                device: reasons.get(device, "without it the others made more frames")
                 for stage, pool in pools.items()
                 for device in pool
                 if stage in best and device not in rates

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.engine.costs import CostMeter, cpu_ns
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FanOutNode, WorkerNode
 from cluster4npu.core.nodes.values import Crops, Each, Outputs, Tensor
@@ -55,6 +56,8 @@ class Chain:
         self._rows = np.empty(0)
         open_outputs = all(found and found[0] is None for found in session.info.output_shapes)
         self.may_batch = takes_several and open_outputs and not self._crops  # frames
+        self.costs = CostMeter()
+        self._measured = False  # whether the costs of the present frames are measured
 
     def compute(self, image: np.ndarray, imports: Mapping[str, Any] | None = None) -> tuple[Values, int, int]:
         """Take one frame (H x W x 3 uint8, borrowed) through every node.
@@ -62,18 +65,19 @@ class Chain:
         `imports` are the values (NODE.PORT) that earlier stages left. Return all values by NODE.PORT, when the model
         was done (monotonic ns), and how many inputs it got.
         """
+        self._measured = self.costs.begin()
         values: Values = dict.fromkeys(self._frames, image)
         if imports:
             values |= imports
         if self._first:
-            _run(self._first, values)
+            self._run(self._first, values)
         if self._crops:
             inferred_ns, runs = self._compute_each(values)
         else:
             values[self._outputs] = self._infer(image, values)
             inferred_ns, runs = time.monotonic_ns(), 1
         if self._last:
-            _run(self._last, values)
+            self._run(self._last, values)
         return values, inferred_ns, runs
 
     def compute_together(
@@ -83,26 +87,44 @@ class Chain:
 
         Values are valid until the next are asked for. Only where `may_batch`. An error is that of any of the frames.
         """
+        self._measured = self.costs.begin(len(images))
         items: list[Values] = []
         tensors: list[Tensor] = []
         for image, imported in zip(images, imports, strict=True):
             values: Values = dict.fromkeys(self._frames, image)
             if imported:
                 values |= imported
-            _run(self._first, values)
+            self._run(self._first, values)
             items.append(values)
             tensors.append(self._kept(len(tensors), len(images), values[self._tensor]))
         for values, outputs in zip(items, self._infer_together(tensors), strict=True):
             values[self._outputs] = outputs
             inferred_ns = time.monotonic_ns()
-            _run(self._last, values)
+            self._run(self._last, values)
             yield values, inferred_ns, 1
 
     def _infer(self, image: np.ndarray, values: Values) -> Outputs:
         if not self._session.needs_input:
-            return Outputs(self._session.infer(image))
+            return Outputs(self._run_model(image))
         tensor: Tensor = values[self._tensor]
-        return Outputs(self._session.infer(tensor.data), tensor.geometry)
+        return Outputs(self._run_model(tensor.data), tensor.geometry)
+
+    def _run_model(self, batch: np.ndarray, inputs: int = 1) -> list[np.ndarray]:
+        if not self._measured:
+            return self._session.infer(batch)
+        begun_ns = cpu_ns()
+        arrays = self._session.infer(batch)
+        self.costs.add(self._model, begun_ns, inputs)
+        return arrays
+
+    def _run(self, steps: list[Step], values: Values) -> None:
+        begun_ns = cpu_ns() if self._measured else 0
+        for node, wires in steps:
+            made = node.process({port: values[key] for port, key in wires.items()})
+            for port, value in made.items():
+                values[f"{node.id}.{port}"] = value
+            if self._measured:
+                begun_ns = self.costs.add(node.id, begun_ns)
 
     def _compute_each(self, values: Values) -> tuple[int, int]:
         """Run the model on every crop, and collect what the nodes behind it made of each."""
@@ -114,7 +136,7 @@ class Chain:
             for item, outputs in zip(items, self._infer_each(items), strict=True):
                 inferred_ns = time.monotonic_ns()
                 item[self._outputs] = outputs
-                _run(self._each_after, item)
+                self._run(self._each_after, item)
             done += items
         for node, _ in self._each_after:
             for port in node.outputs:
@@ -125,15 +147,15 @@ class Chain:
     def _infer_each(self, items: list[Values]) -> Iterator[Outputs]:
         """Yield the outputs of each crop; they stay valid until the next one is asked for."""
         if not self._session.needs_input:
-            yield from (Outputs(self._session.infer(item[self._crops])) for item in items)
+            yield from (Outputs(self._run_model(item[self._crops])) for item in items)
             return
         if len(items) == 1:
-            _run(self._each_before, items[0])
+            self._run(self._each_before, items[0])
             yield self._infer(items[0][self._crops], items[0])
             return
         tensors: list[Tensor] = []
         for item in items:
-            _run(self._each_before, item)
+            self._run(self._each_before, item)
             tensors.append(self._kept(len(tensors), len(items), item[self._tensor]))
         yield from self._infer_together(tensors)
 
@@ -150,7 +172,7 @@ class Chain:
 
     def _infer_together(self, tensors: Sequence[Tensor]) -> Iterator[Outputs]:
         """Yield the outputs of each, computed at once out of their rows."""
-        arrays = self._session.infer(self._rows[: len(tensors)])
+        arrays = self._run_model(self._rows[: len(tensors)], len(tensors))
         if any(len(array) != len(tensors) for array in arrays):
             raise RunFailed(
                 f"the model gave {[len(a) for a in arrays]} outputs for a batch of {len(tensors)}"
@@ -181,10 +203,3 @@ def _step(graph: Graph, node_id: str) -> Step:
 def _decides_on_crops(node: WorkerNode) -> bool:
     """Tell whether a node must run even where the model looks at nothing: it says how often the model runs."""
     return isinstance(node, FanOutNode) or all(port.types[0].kept for port in node.outputs)
-
-
-def _run(steps: list[Step], values: Values) -> None:
-    for node, wires in steps:
-        made = node.process({port: values[key] for port, key in wires.items()})
-        for port, value in made.items():
-            values[f"{node.id}.{port}"] = value

@@ -14,6 +14,7 @@ from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.pool import WorkerPool
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.ring import Ring
+from cluster4npu.core.engine.usage import Usage
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Delivery, FrameFacts, InOrderNode, WorkerNode
 from cluster4npu.core.nodes.values import Value
@@ -69,9 +70,10 @@ class Deliverer:
         route: Route,
         preview: PreviewArea,
         collect: Callable[[Result], None] | None,
+        usage: Usage,
     ) -> None:
         self._hub, self._pool, self._ring = hub, pool, ring
-        self._route, self._preview, self._collect = route, preview, collect
+        self._route, self._preview, self._collect, self.usage = route, preview, collect, usage
         self._remembers = any(isinstance(node, InOrderNode) for node, _ in route.joins)
 
     def has_room(self) -> bool:
@@ -114,6 +116,8 @@ class Deliverer:
         if self._collect:
             result = Result(frame.number, device, latency_ms, info.stream_ms, shown, frame.failure, source)
             self._collect(result)
+        if not frame.failure:
+            self.usage.took(source, shown=wish is not None)
         if wish and not frame.failure:
             self._hub.preview_wish = None
             height, width, scale = self._preview.write(self._ring.image(frame.slot), wish)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from cluster4npu.core.engine.arrivals import Arrivals
+from cluster4npu.core.engine.costs import EVERY
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameInfo, Source, SourceNode
@@ -65,6 +66,7 @@ class Feeder(ABC):
         self._pixels = [ring.frame(slot)[: source.spec.nbytes] for slot in range(ring.layout.slots)]
         self._stopped = False
         self.dropped = 0
+        self._fetched = self._cpu_ns = 0
         self.error: Cluster4NPUError | None = None
 
     @property
@@ -117,7 +119,22 @@ class Feeder(ABC):
         captured = time.monotonic_ns()
         return _new((slot, info, captured if self._node.live else scheduled_ns, captured))
 
+    @property
+    def cost_s(self) -> float:
+        """Return the mean CPU seconds of reading a frame, as measured on some of them: of the thread that reads."""
+        return self._cpu_ns / -(-self._fetched // EVERY) / 1e9 if self._fetched else 0.0
+
     def _fetch(self, slot: int) -> FrameInfo | None:
+        """Read one frame, and measure what some of them cost; None at the end or on an error."""
+        self._fetched += 1
+        if self._fetched % EVERY != 1:
+            return self._next_into(slot)
+        begun_ns = time.thread_time_ns()
+        info = self._next_into(slot)
+        self._cpu_ns += time.thread_time_ns() - begun_ns
+        return info
+
+    def _next_into(self, slot: int) -> FrameInfo | None:
         """Read one frame, the first again after the last where that is wanted; None at the end or on an error."""
         try:
             pixels = self._pixels[slot]

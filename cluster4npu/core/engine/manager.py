@@ -48,10 +48,11 @@ from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to_sinks
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.stream import Stream, StreamOptions
+from cluster4npu.core.engine.usage import Usage, waste_of
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import HostMeter, Meter
-from cluster4npu.core.metrics.summary import RunSummary
+from cluster4npu.core.metrics.summary import ModeSummary, RunSummary
 from cluster4npu.core.nodes.base import FrameSpec, LiveNews, Place, SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.demand_plan import DemandPlan
 from cluster4npu.core.pipeline.graph import Graph
@@ -113,6 +114,7 @@ class Manager:
         self._host = HostMeter()
         self._lost: list[str] = []  # devices that did not load, in words
         self.stream: Stream | None = None
+        self._usage: Usage | None = None
         self._traced = 0  # portions of stamps that have been told
 
     @property
@@ -317,6 +319,7 @@ class Manager:
         collect = (
             collected.append if collected is not None else batch.append if self._options.results else None
         )
+        self._usage = usage = Usage(self._graph, results=collect is not None)
         meter.start()
         self.stream = Stream(
             self._hub,
@@ -324,7 +327,7 @@ class Manager:
             self._ring,
             self._inlets(feeds),
             lanes,
-            Deliverer(self._hub, self._pool, self._ring, self._route.begun(), self._preview, collect),
+            Deliverer(self._hub, self._pool, self._ring, self._route.begun(), self._preview, collect, usage),
             meter,
             StreamOptions(segment.seconds, segment.window, bounded_end=not self._options.hold),
         )
@@ -458,4 +461,17 @@ class Manager:
         outputs = tuple(sink.snapshot() for sink in self._sinks)
         lost = tuple(output.lost for output in outputs if output.lost)
         warnings = (*found.warnings, *lost)
-        return replace(found, outputs=outputs, warnings=warnings, host_peak_bytes=self._host.peak_bytes)
+        return replace(
+            found,
+            outputs=outputs,
+            warnings=warnings,
+            host_peak_bytes=self._host.peak_bytes,
+            waste=self._waste(found.wall_s),
+        )
+
+    def _waste(self, wall_s: float) -> ModeSummary | None:
+        """Return what was computed for nobody; None for the segments of a held engine, which only measure."""
+        stream = self.stream
+        if stream is None or self._pool is None or self._usage is None or self._options.hold:
+            return None
+        return waste_of(self._graph, self._usage, stream.inlets, stream.lanes, self._pool, wall_s)

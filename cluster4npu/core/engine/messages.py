@@ -135,11 +135,15 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """The weights of a stage (its inference node) are known; `cached`: they were measured by an earlier run."""
+    """The weights of a stage (its inference node) are known; `cached`: they were measured by an earlier run.
+
+    `harmful` is the device that is left out because of them, and why; what is left is measured anew.
+    """
 
     devices: tuple[DeviceCalibration, ...]
     cached: bool
     stage: str = ""
+    harmful: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class WorkerBack:
 
 @dataclass(frozen=True, slots=True)
 class SourceChanged:
-    """A live source was lost, is back, or sends frames of another size ("lost", "back", "resized")."""
+    """Something happened to a live source; `state` is that of `SourceNotice` ("lost", "back", "still" ...)."""
 
     node: str
     state: str

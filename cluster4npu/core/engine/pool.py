@@ -88,6 +88,7 @@ class Worker:
     )  # slot -> when it is overdue (monotonic ns), oldest first
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)  # of its nodes, as its process told last
     deaths: deque[float] = field(default_factory=deque)
     batch: int = 1  # frames that go into its model at once
     restarts: int = 0
@@ -241,6 +242,8 @@ class WorkerPool:
     def _control(self, worker: Worker, generation: Generation, record: Control) -> Iterator[PoolEvent]:
         if record.kind == "labels":
             generation.labels.setdefault(record.data["node"], []).extend(record.data["names"])
+        elif record.kind == "costs":
+            worker.costs = record.data
         elif record.kind == "loaded":
             generation.report, generation.state = record.data, "loaded"
             generation.due_s = None  # it waits for the others now, and is not to blame for that

@@ -67,8 +67,7 @@ class Rating:
                 return {}, left_out
             measured = {c.id: c for c in calibrated}
             ids = {self._pool.workers[i].member.id: i for i in kept}
-            rates = [Rates(d, measured[d].fps_alone, measured[d].fps_together) for d in ids]
-            harm = harmful(rates, self._ring.layout.slots)
+            harm = self._harm(calibrated)
             if harm is None:
                 workers = self._pool.workers
                 return {workers[i].member.settled: measured[d].fps_together for d, i in ids.items()}, left_out
@@ -101,7 +100,7 @@ class Rating:
         key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
         kept = self._kept(key) if self._options.calibration == "auto" else None
         if kept is not None and self._takes_over(stage, active, kept):
-            self._hub.tell(Calibrated(kept, cached=True, stage=stage.node_id))
+            self._hub.tell(Calibrated(kept, True, stage.node_id, self._harm(kept)))
             return kept
         self._tell("measuring each device on this pipeline")
         in_flight = self._options.in_flight or stage.in_flight or LEAST_IN_FLIGHT
@@ -123,14 +122,17 @@ class Rating:
             raise Stopped
         if all(c.weight > 0 for c in measured):
             calibration_cache.save(key, measured)
-        self._hub.tell(Calibrated(measured, cached=False, stage=stage.node_id))
+        self._hub.tell(Calibrated(measured, False, stage.node_id, self._harm(measured)))
         return measured
 
     def _kept(self, key: str) -> tuple[DeviceCalibration, ...] | None:
         """Return what an earlier run measured. A device that it left out gets another chance after some minutes."""
         kept = calibration_cache.load(key)
         too_old = kept is not None and calibration_cache.age_s(key) > _HARM_KEPT_S
-        return None if kept and too_old and harmful(_rates(kept), self._ring.layout.slots) else kept
+        return None if kept and too_old and self._harm(kept) else kept
+
+    def _harm(self, measured: Sequence[DeviceCalibration]) -> tuple[str, str] | None:
+        return harmful(_rates(measured), self._ring.layout.slots)
 
     def _takes_over(self, stage: StagePlan, active: list[int], kept: tuple[DeviceCalibration, ...]) -> bool:
         """Use the batches that an earlier run has found; False where its devices or bounds were others."""

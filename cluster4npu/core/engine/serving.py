@@ -52,6 +52,8 @@ class Serving:
                     self._answers.append(done)
                 now = done.finished_ns
                 self._quick = now - done.started_ns < AWAKE_NS
+                if (costs := stage.costs.news(now)) is not None:
+                    self._answers.append(Control("costs", costs))
             else:
                 self._obey(record)
             if now - begun > _TOGETHER_NS:

@@ -20,6 +20,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.chain import Chain
 from cluster4npu.core.engine.channel import Channel, Control, Done, Work
+from cluster4npu.core.engine.costs import CostMeter
 from cluster4npu.core.engine.ring import DONE, READING, Ring
 from cluster4npu.core.engine.serving import Serving
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
@@ -115,6 +116,7 @@ class LoadedStage:
             (batch or 1) if may_batch else 1
         )  # frames that go into the model at once; `Control("batch")`
         first_ms, result_bytes = self._warm_up(spec)
+        self.costs = self._chain.costs = CostMeter()  # the warm-up is not among them
         self.report: dict[str, Any] = {
             "unit": session.unit,
             "unit_detail": session.unit_detail[:200],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cluster4npu.core.metrics.snapshot import SinkSnapshot
+from cluster4npu.core.metrics.spans import NodeTrace
 from cluster4npu.core.metrics.statistics import LatencyStats
 
 
@@ -65,7 +66,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class NodeSummary:
-    """What one node of a run in one process did in a stretch of time.
+    """What one node did in a stretch of time.
 
     `unused` of its `computes` went into nothing that was asked for or shown; `wasted_cpu_s` is what they cost.
     """
@@ -133,7 +134,16 @@ class RunSummary:
         None  # resident, of manager and workers together, as looked up once a second
     )
     modes: tuple[ModeSummary, ...] = ()  # of runs in one process: what each node did, and for nobody
+    waste: ModeSummary | None = None  # of runs that are spread over workers: the same, in all of the run
     traces: np.ndarray | None = field(default=None, repr=False, compare=False)  # FRAME_TRACE, where asked for
+    spans: NodeTrace | None = field(
+        default=None, repr=False, compare=False
+    )  # of runs in one process, where asked for
+
+    @property
+    def node_periods(self) -> tuple[ModeSummary, ...]:
+        """Return what each node did and for whom: by mode, or in all of the run where it has none."""
+        return self.modes or (() if self.waste is None else (self.waste,))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that `cluster4npu run --json` prints."""
@@ -181,4 +191,5 @@ class RunSummary:
             "frames_not_asked": self.frames_not_asked,
             "host_peak_bytes": self.host_peak_bytes,
             "modes": [mode.as_dict() for mode in self.modes],
+            "waste": None if self.waste is None else self.waste.as_dict(),
         }

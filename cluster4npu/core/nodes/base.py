@@ -219,7 +219,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceNotice:
-    """What happened to a live source. `state`: "lost", "back" (connected again) or "resized"."""
+    """What happened to a live source.
+
+    `state`: "lost", "back" (connected again), "resized", "still" (the picture does not change) or "moving" (again).
+    """
 
     state: str
     detail: str = ""

@@ -46,7 +46,7 @@ class Camera(SourceNode):
             capture.close()
             raise InputError(self._problem(message))
         lost = self._problem("the camera has stopped giving frames")
-        return LiveSource(capture, lost, connect, self.params.reconnect_s)
+        return LiveSource(capture, lost, connect, self.params.reconnect_s, self.params.still_s)
 
     def _problem(self, message: str) -> Problem:
         return Problem(

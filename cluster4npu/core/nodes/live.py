@@ -15,6 +15,7 @@ from cluster4npu.core.vision.capture import Capture
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0  # between attempts to connect again
 _MOST_NOTICES = 100  # that nobody has read yet
+_SAMPLED = 8192  # bytes of a frame that are compared with those of the one before
 
 
 class LiveParams(SourceParams):
@@ -29,6 +30,43 @@ class LiveParams(SourceParams):
         ge=0,
         le=31_536_000,
     )
+    still_s: float = param(
+        30.0,
+        title="Tell a still picture after",
+        description="A picture that has not changed at all for so long is told: a camera may be frozen. 0: never.",
+        unit="s",
+        advanced=True,
+        ge=0,
+        le=31_536_000,
+    )
+
+
+class StillWatch:
+    """Notices pictures that stay the same to the bit; a sample of their bytes is compared.
+
+    A camera's sensor is never without noise, so a picture that stays the same comes from one that is frozen.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        self._after_s = after_s
+        self._seen = np.empty(0, np.uint8)
+        self._since_s = 0.0
+        self._told = False
+
+    def look(self, pixels: np.ndarray, now_s: float) -> SourceNotice | None:
+        """Look at a frame's bytes (flat uint8, borrowed); return what is to be told."""
+        if self._after_s <= 0:
+            return None
+        sample = pixels[:: max(1, pixels.size // _SAMPLED)]
+        if not np.array_equal(sample, self._seen):
+            self._seen, self._since_s = sample.copy(), now_s
+            if self._told:
+                self._told = False
+                return SourceNotice("moving", "the picture changes again")
+        elif not self._told and now_s - self._since_s >= self._after_s:
+            self._told = True
+            return SourceNotice("still", f"the picture has not changed for {now_s - self._since_s:.1f} s")
+        return None
 
 
 class LiveSource:
@@ -43,8 +81,10 @@ class LiveSource:
         lost: Problem,
         reopen: Callable[[], Capture] | None = None,
         patience_s: float = 0.0,
+        still_s: float = 0.0,
     ) -> None:
-        """Take over `capture`, whose first frame must have been grabbed. `lost`: what is told when all is in vain."""
+        """Take over `capture`, whose first frame must have been grabbed. `lost`: what is told when all is in vain;
+        `still_s`: after how long a picture that stays the same is told (0: never)."""
         self.spec = FrameSpec(capture.height, capture.width, capture.fps, None)
         self.reconnects = 0
         self.notices: deque[SourceNotice] = deque(maxlen=_MOST_NOTICES)
@@ -52,6 +92,7 @@ class LiveSource:
         self._lost, self._reopen, self._patience_s = lost, reopen, patience_s
         self._size = (capture.height, capture.width)
         self._first_waits = True
+        self._still = StillWatch(still_s)
         self._closed = threading.Event()
         self._start_s = time.monotonic()
 
@@ -64,6 +105,7 @@ class LiveSource:
                 size = self._capture.retrieve_into(slot, shrink=True)
                 if size is not None:
                     self._compare(size)
+                    self._watch(slot[: size[0] * size[1] * 3])
                     return FrameInfo(size[0], size[1], stream_ms)
             self._connect_again()
 
@@ -71,6 +113,11 @@ class LiveSource:
         if size != self._size:
             self._size = size
             self.notices.append(SourceNotice("resized", f"the frames are {size[1]} x {size[0]} pixels now"))
+
+    def _watch(self, pixels: np.ndarray) -> None:
+        notice = self._still.look(pixels, time.monotonic())
+        if notice is not None:
+            self.notices.append(notice)
 
     def _connect_again(self) -> None:
         """Open the stream again; raises RunFailed when that takes too long, or is not wanted."""

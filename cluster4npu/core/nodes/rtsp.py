@@ -70,7 +70,8 @@ class Rtsp(SourceNode):
             message = "the stream gives no frame" if capture.opened else "the stream cannot be opened"
             capture.close()
             raise InputError(self._problem(message))
-        return LiveSource(capture, self._problem("the stream was lost"), connect, self.params.reconnect_s)
+        lost, p = self._problem("the stream was lost"), self.params
+        return LiveSource(capture, lost, connect, p.reconnect_s, p.still_s)
 
     def _problem(self, message: str) -> Problem:
         return Problem(

@@ -186,15 +186,25 @@ class Cut:
 
     def one_process_problems(self) -> Iterator[Problem]:
         """Return what cannot be run in one process, where nothing is cut into stages."""
+        yield from self.problems
         for node in self.nodes.values():
-            pixels = isinstance(node, SinkNode) and node.takes_pixels
-            if isinstance(node, FanOutNode | FanInNode | InOrderNode) or node.place is Place.MUX or pixels:
+            if isinstance(node, InOrderNode) or (isinstance(node, SinkNode) and node.takes_pixels):
                 yield Problem(
                     "this node works only where every frame is computed",
                     node=node.id,
                     found=type(node).title,
-                    allowed="nodes that compute one result of one frame of one source",
+                    allowed="nodes that need no pixels behind the model, and not every frame",
                     hint='Remove it, or set "execution" of the pipeline to "push".',
+                )
+        for node in self._at(Place.SINK):
+            yield from self._crop_problems(node)
+        for node in self._at(Place.SOURCE):
+            if node.id not in self.needed:
+                yield Problem(
+                    "the frames of this source come to no output",
+                    node=node.id,
+                    allowed="a way to an output node",
+                    hint="Connect it (by way of a 'Several sources' node where there are more), or remove it.",
                 )
 
     def is_cut_off(self, source: str, target: str) -> bool:
@@ -202,7 +212,7 @@ class Cut:
         made = all(port.types[0].kept for port in self.nodes[source].outputs)
         return made and self.home(source) != self.home(target)
 
-    def _sink_problems(self, node: Node) -> Iterator[Problem]:
+    def _crop_problems(self, node: Node) -> Iterator[Problem]:
         for port, (source, output) in self.wires[node.id].items():
             if self.fans.get(source):
                 yield Problem(
@@ -213,7 +223,13 @@ class Cut:
                     allowed="one result for each frame",
                     hint="Put an 'Attach classes' node between them: it joins the crops to their boxes.",
                 )
-            elif self.nodes[source].place is Place.WORKER and not self.models[source]:
+
+    def _sink_problems(self, node: Node) -> Iterator[Problem]:
+        yield from self._crop_problems(node)
+        for source, output in self.wires[node.id].values():
+            if source in self.fans:
+                continue
+            if self.nodes[source].place is Place.WORKER and not self.models[source]:
                 yield Problem(
                     "only results can be wired to an output node",
                     node=source,

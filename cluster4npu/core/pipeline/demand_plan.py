@@ -29,7 +29,7 @@ class DemandPlan:
     """Everything that the manager needs to run a pipeline in its own process."""
 
     config: PipelineConfig
-    source: str
+    sources: tuple[str, ...]
     models: tuple[LocalModel, ...]
 
     @property
@@ -56,5 +56,5 @@ def make_demand_plan(config: PipelineConfig, *, devices: tuple[str, ...] | None 
         path = node.params.model
         model = None if path == NO_MODEL else resolve_path(path, config.base)
         models.append(LocalModel(node.id, model, make_pool(node.params.devices, node.id, model)[0]))
-    (source,) = graph.at(Place.SOURCE)
-    return DemandPlan(graph.config, source.id, tuple(models))
+    sources = tuple(node.id for node in graph.at(Place.SOURCE))
+    return DemandPlan(graph.config, sources, tuple(models))

@@ -263,16 +263,6 @@ def _shape(config: PipelineConfig, left_out: Mapping[str, str]) -> list[Problem]
                     hint=f"Drag {what} from the palette.",
                 )
             )
-        if len(ids) > 1 and place is Place.SOURCE and runs_in_one_process(config):
-            problems.append(
-                Problem(
-                    "what is computed at rates of its own takes one source",
-                    node=ids[1],
-                    found=", ".join(ids),
-                    allowed="one source",
-                    hint='Remove the others, or set "execution" of the pipeline to "push".',
-                )
-            )
     return problems
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
-from cluster4npu.core.nodes.base import FanInNode, FanOutNode, InOrderNode, Node, Place
+from cluster4npu.core.nodes.base import FanInNode, InOrderNode, Node, Place
 from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
 from cluster4npu.core.nodes.switch_mode import SwitchMode
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -66,9 +66,11 @@ def _modes(config: PipelineConfig, nodes: Mapping[str, Node]) -> Iterator[Proble
 
 def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
     for node in nodes.values():
-        if node.place is Place.MUX or isinstance(node, FanOutNode | FanInNode | InOrderNode):
+        if isinstance(node, InOrderNode):
             hint = 'Set "execution" of the pipeline to "push", or take this node out.'
             yield Problem("this node needs every frame, so it cannot be asked", node.id, hint=hint)
+        elif isinstance(node, FanInNode):  # behind every fan-out there is one
+            yield from _other_frames(node, nodes, wires)
         opaque = isinstance(node, ComputeNode) and node.opaque
         if opaque and rate_of(node) is not None:
             hint = "Empty 'every_ms' here, and give the rate to the node before it."
@@ -83,6 +85,31 @@ def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
             for asked in _never_asked(node.id, nodes, wires):
                 hint = f"Give '{asked}' or '{node.id}' a rate (every_ms)."
                 yield Problem(f"waits for '{asked}', which samples only when asked", node.id, hint=hint)
+
+
+def _other_frames(node: Node, nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
+    """Boxes and the frame that they are cut from must be of one moment: nothing before them keeps a time of its own."""
+    for name in sorted(_upstream(node.id, wires)):
+        before = nodes.get(name)
+        samples = before.samples() if isinstance(before, ComputeNode) else None
+        if before is not None and (rate_of(before) is not None or samples is not None):
+            yield Problem(
+                f"'{node.id}' needs its frame and its boxes of the same moment",
+                name,
+                "every_ms" if samples is None else "frames",
+                allowed="no rate and no samples between a source and crops",
+                hint=f"Give the rate to what stands behind '{node.id}'.",
+            )
+
+
+def _upstream(node_id: str, wires: Wires) -> set[str]:
+    found: set[str] = set()
+    todo = [node_id]
+    while todo:
+        new = {source for source, _ in wires.get(todo.pop(), {}).values()} - found
+        found |= new
+        todo += new
+    return found
 
 
 def _never_asked(node_id: str, nodes: Mapping[str, Node], wires: Wires) -> set[str]:

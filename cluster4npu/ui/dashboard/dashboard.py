@@ -154,8 +154,9 @@ class PerformanceDashboard(QWidget):
             words = f"{how.capitalize()}. The figures are the last ones that came."
         self.figures.show_state(how, words)
         self.device_chart.show_end(summary.devices if summary is not None else ())
-        if summary is not None and summary.modes:
+        if summary is not None and summary.node_periods:
             self.nodes.show_end(summary)
+            self.tabs.setTabVisible(self.tabs.indexOf(self.nodes), True)
         self.alerts.end()
         if summary is None:
             return

@@ -51,9 +51,9 @@ class NodesPanel(QWidget):
 
     def show_end(self, summary: RunSummary) -> None:
         """Show what each node did in each mode, and for whom."""
-        self.note.setText(". ".join(_told(mode) for mode in summary.modes) + ".")
+        self.note.setText(". ".join(_told(mode) for mode in summary.node_periods) + ".")
         rows = []
-        for mode in summary.modes:
+        for mode in summary.node_periods:
             for node in mode.nodes:
                 share = f"{node.unused / node.computes:.0%}" if node.computes else _UNKNOWN
                 spent, wasted = (1000 * s / mode.seconds for s in (node.cpu_s, node.wasted_cpu_s))

@@ -112,26 +112,26 @@ def test_every_problem_is_told_at_once(manager: AdvancedDeviceManager) -> None:
 
 
 def test_independent_devices_are_all_used_the_fastest_first(manager: AdvancedDeviceManager) -> None:
-    config = pipeline("sim:slow?ms=20", "sim:fast?ms=5", "sim:middle?ms=10")
+    config = pipeline("sim:slow?ms=80", "sim:fast?ms=20", "sim:middle?ms=40")
     best = manager.optimize_device_allocation(config)
-    assert best.stages == {stage_of(config): ("sim:fast?ms=5", "sim:middle?ms=10", "sim:slow?ms=20")}
+    assert best.stages == {stage_of(config): ("sim:fast?ms=20", "sim:middle?ms=40", "sim:slow?ms=80")}
     assert best.simulated and not best.left_out
-    assert best.fps == pytest.approx(350, rel=0.3)
+    assert best.fps == pytest.approx(87.5, rel=0.2)
     assert manager.assign_devices_to_stages(config, best).node(stage_of(config)).params["devices"]
     again = manager.optimize_device_allocation(config)  # from the kept calibration
     assert again == best
 
 
 def test_a_device_that_would_slow_the_others_is_left_out(manager: AdvancedDeviceManager) -> None:
-    config = pipeline("sim:fast?ms=1", "sim:snail?ms=2000")
+    config = pipeline("sim:fast?ms=2", "sim:snail?ms=400")
     best = manager.optimize_device_allocation(config)
-    assert best.stages == {stage_of(config): ("sim:fast?ms=1",)}
-    assert best.left_out["sim:snail?ms=2000"]
+    assert best.stages == {stage_of(config): ("sim:fast?ms=2",)}
+    assert "would have to wait for it" in best.left_out["sim:snail?ms=400"]
 
 
 def test_one_device_is_measured_too(manager: AdvancedDeviceManager) -> None:
-    best = manager.optimize_device_allocation(pipeline("sim:only?ms=5"))
-    assert best.fps == pytest.approx(200, rel=0.3)
+    best = manager.optimize_device_allocation(pipeline("sim:only?ms=20"))
+    assert best.fps == pytest.approx(50, rel=0.2)
 
 
 def test_the_best_of_what_was_measured_is_chosen() -> None:
@@ -158,7 +158,7 @@ def test_stages_get_the_devices_that_serve_them_best(manager: AdvancedDeviceMana
         frozenset({"sim:a?ms=30"}),
         frozenset({"sim:b?ms=60", "sim:c?ms=60"}),
     }
-    assert best.fps == pytest.approx(33.3, rel=0.3)
+    assert best.fps == pytest.approx(33.3, rel=0.2)
     changed = manager.assign_devices_to_stages(config, best)
     assert {tuple(changed.node(stage).params["devices"]) for stage in best.stages} == {first, second}
 

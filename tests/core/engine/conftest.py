@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from multiprocessing import active_children
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from tests import shared_memory
 
 MakePipeline = Callable[..., PipelineConfig]
 
@@ -21,26 +20,13 @@ def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
+def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that leaves shared memory or a process behind."""
-    before = listed_segments()
+    shared_memory.keep_apart(tmp_path / "own", monkeypatch)
+    before = shared_memory.segments()
     yield
-    assert listed_segments() <= before
+    assert shared_memory.segments() <= before
     assert [p for p in active_children() if p.name.startswith("cluster4npu")] == []
-
-
-def listed_segments() -> set[str]:
-    """Return the names of segments, where the system lists them: those of living strangers are left out."""
-    folder = Path("/dev/shm")
-    names = {p.name for p in folder.glob("c4n_*")} if folder.is_dir() else set()
-    return {name for name in names if not _is_a_strangers(int(name.split("_")[1], 16))}
-
-
-def _is_a_strangers(pid: int) -> bool:
-    try:
-        return os.getpid() not in (pid, *(p.pid for p in psutil.Process(pid).parents()))
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture
@@ -73,4 +59,4 @@ def make_pipeline() -> MakePipeline:
 @pytest.fixture
 def segments() -> Callable[[], set[str]]:
     """Return the function that lists our segments."""
-    return listed_segments
+    return shared_memory.segments

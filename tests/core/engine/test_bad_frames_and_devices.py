@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +15,10 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerFailed
-from cluster4npu.core.engine.pool import MOST_RESTARTS
+from cluster4npu.core.engine.pool import MOST_RESTARTS, PROGRESS_FRAMES
 from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.vision.capture import quiet_cv2
-from tests.distribution import show, soak
+from tests.distribution import Rounds, note, short, show, soak
 
 DARK, BRIGHT = 10, 250
 
@@ -64,14 +65,24 @@ def fragile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registry._discover.cache_clear()
 
 
-def test_a_frame_that_kills_its_worker_is_set_aside_after_two_deaths(make_pipeline, tmp_path: Path, fragile):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for number in range(40):
-        image = np.full((48, 64, 3), BRIGHT if number == 17 else DARK, np.uint8)
-        ok, data = quiet_cv2().imencode(".png", image)
-        assert ok
-        (folder / f"{number}.png").write_bytes(data.tobytes())
+@pytest.mark.parametrize("times", [short(1), soak(100)])
+def test_a_frame_that_kills_its_worker_is_set_aside_after_two_deaths(
+    make_pipeline, tmp_path: Path, fragile, times: Rounds
+):
+    for turn in times:
+        folder = tmp_path / f"images{turn}"
+        folder.mkdir()
+        for number in range(40):
+            image = np.full((48, 64, 3), BRIGHT if number == 17 else DARK, np.uint8)
+            ok, data = quiet_cv2().imencode(".png", image)
+            assert ok
+            (folder / f"{number}.png").write_bytes(data.tobytes())
+        run_with_a_bad_frame(make_pipeline, folder, bad=17)
+    note("a frame that kills its worker is set aside, all others are delivered in order", times)
+
+
+def run_with_a_bad_frame(make_pipeline, folder: Path, bad: int) -> None:
+    """Run over 40 frames and assert that all but the bad one are delivered, in order, after two deaths."""
     pipeline = make_pipeline("fragile:cpu", "fragile:cpu#2")
     source = pipeline.node("source").model_copy(
         update={"type": "image_folder", "params": {"path": str(folder)}}
@@ -85,15 +96,27 @@ def test_a_frame_that_kills_its_worker_is_set_aside_after_two_deaths(make_pipeli
             elif isinstance(event, WorkerFailed):
                 told.append(event)
         summary = run.wait()
-    assert ids == [(number, number == 17) for number in range(40)]
+    assert ids == [(number, number == bad) for number in range(40)]
     assert (summary.frames_out, summary.frames_failed, len(told)) == (39, 1, 2)
-    assert "frame 17" in summary.failures[0] and "2 workers" in summary.failures[0]
+    assert f"frame {bad}" in summary.failures[0] and "2 workers" in summary.failures[0]
 
 
-def test_a_crash_loop_is_ended_and_the_run_goes_on_without_the_device(make_pipeline):
+@pytest.mark.parametrize("seed", [7])
+@pytest.mark.parametrize("rounds", [short(1), soak(100)])
+def test_a_crash_loop_is_ended_and_the_run_goes_on_without_the_device(
+    make_pipeline, rounds: Rounds, seed: int
+):
+    draw = random.Random(seed)
+    for number in rounds:
+        run_with_a_crash_loop(make_pipeline, die_at=draw.randint(1, PROGRESS_FRAMES) if number else 1)
+    note("a crash loop is ended after five restarts, the run goes on", rounds)
+
+
+def run_with_a_crash_loop(make_pipeline, die_at: int) -> None:
+    """Run beside a device whose process dies at its n-th frame, until it is given up."""
     told, times = [], []
     options = RunOptions(calibration="never", in_flight=1)
-    with Engine(make_pipeline("sim:bad?ms=1&die_at=1", "sim:good?ms=5"), options) as run:
+    with Engine(make_pipeline(f"sim:bad?ms=1&die_at={die_at}", "sim:good?ms=5"), options) as run:
         for event in run.events():
             if isinstance(event, WorkerFailed):
                 told.append(event)
@@ -107,12 +130,12 @@ def test_a_crash_loop_is_ended_and_the_run_goes_on_without_the_device(make_pipel
     assert summary.frames_in == summary.frames_out + summary.frames_failed + summary.frames_dropped
 
 
-@pytest.mark.parametrize("times", [2, soak(200)])
+@pytest.mark.parametrize("times", [short(2), soak(200)])
 def test_workers_leave_when_the_manager_is_killed_and_the_next_start_sweeps(
-    make_pipeline, segments, times: int
+    make_pipeline, segments, times: Rounds
 ):
     pipeline, left_s = make_pipeline("sim:a?ms=5", "sim:b?ms=5"), []
-    for _ in range(times):
+    for _ in times:
         with Engine(pipeline, RunOptions(calibration="never")) as run:
             started = next(event for event in run.events() if isinstance(event, Started))
             workers = [psutil.Process(pid) for pid in started.processes[1:]]
@@ -125,7 +148,7 @@ def test_workers_leave_when_the_manager_is_killed_and_the_next_start_sweeps(
                 run.wait(20)
         shm.sweep()
         assert not [name for name in segments() if f"_{started.processes[0]:x}_" in name]
-    show("workers gone after the manager was killed", left_s)
+    show("workers gone after the manager was killed", left_s, times)
     assert max(left_s) < 5  # 500 ms, and room for a loaded machine
 
 

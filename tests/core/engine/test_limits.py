@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections import namedtuple
@@ -17,6 +18,7 @@ from cluster4npu.core.engine.messages import RunOptions
 from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.pipeline.plan import make_plan
 from tests.core.nodes.media import make
+from tests.distribution import Rounds, note, soak
 
 SCRIPT = """
 import resource, sys
@@ -36,8 +38,13 @@ if __name__ == "__main__":
         print("refused", " ".join(str(error).split()))
 """
 MB = 2**20
-FILES = [12, 30, *(pytest.param(n, marks=pytest.mark.soak) for n in range(6, 90, 2))]
-MEMORY = [400 * MB, *(pytest.param(n * MB, marks=pytest.mark.soak) for n in range(150, 3000, 50))]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="macOS has no limit on address space")
+FILES = (12, 30)
+ALL_FILES = random.Random(10).sample(
+    range(6, 90), 84
+)  # mixed, so that a part of them is spread over the range
+ALL_MEMORY = random.Random(10).sample(range(150, 3000, 25), 114)  # MB
 
 
 def under(limit: str, value: int, config: Path, folder: Path) -> str:
@@ -54,29 +61,54 @@ def under(limit: str, value: int, config: Path, folder: Path) -> str:
     )
     said = done.stdout.strip()
     assert done.returncode >= 0, f"ended by signal {-done.returncode}"  # no SIGBUS, no SIGSEGV
-    print(f"{limit} {value}: {said or done.stderr.strip().splitlines()[-1:]}")
+    assert said == "ran 20" or said.startswith("refused"), done.stderr
     return said
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize("files", FILES)
-def test_too_few_open_files(make_pipeline, tmp_path: Path, segments, files: int) -> None:
-    before = segments()
+@pytest.fixture
+def two_devices(make_pipeline, tmp_path: Path) -> Path:
+    """Return the file of a small pipeline on two devices."""
     make_pipeline("sim:a?ms=1", "sim:b?ms=1").save(tmp_path / "p.json")
-    said = under("RLIMIT_NOFILE", files, tmp_path / "p.json", tmp_path)
-    assert said == "ran 20" or (said.startswith("refused") and "internal" not in said and "broke" not in said)
+    return tmp_path / "p.json"
+
+
+@posix
+@pytest.mark.parametrize("files", FILES)
+def test_too_few_open_files(two_devices: Path, segments, files: int) -> None:
+    before = segments()
+    said = under("RLIMIT_NOFILE", files, two_devices, two_devices.parent)
+    assert "internal" not in said and "broke" not in said
     assert segments() <= before
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="macOS has no limit on address space")
-@pytest.mark.parametrize("room", MEMORY)
-def test_too_little_memory(make_pipeline, tmp_path: Path, segments, room: int) -> None:
+@linux
+def test_too_little_memory(two_devices: Path, segments) -> None:
     before = segments()
-    make_pipeline("sim:a?ms=1").save(tmp_path / "p.json")
-    said = under("RLIMIT_AS", room, tmp_path / "p.json", tmp_path)
-    assert said == "ran 20" or said.startswith("refused")
+    under("RLIMIT_AS", 400 * MB, two_devices, two_devices.parent)
     shm.sweep()
     assert segments() <= before
+
+
+@posix
+@pytest.mark.parametrize("times", [soak(len(ALL_FILES))])
+def test_any_limit_of_open_files(two_devices: Path, segments, times: Rounds) -> None:
+    said = []
+    for number in times:
+        said.append(under("RLIMIT_NOFILE", ALL_FILES[number], two_devices, two_devices.parent))
+        assert "internal" not in said[-1] and "broke" not in said[-1], ALL_FILES[number]
+    assert not segments()
+    ran = said.count("ran 20")
+    note(f"limits of open files from 6 to 89: {ran} ran, {len(said) - ran} refused with the reason", times)
+
+
+@linux
+@pytest.mark.parametrize("times", [soak(len(ALL_MEMORY))])
+def test_any_limit_of_memory(two_devices: Path, segments, times: Rounds) -> None:
+    said = [under("RLIMIT_AS", ALL_MEMORY[n] * MB, two_devices, two_devices.parent) for n in times]
+    shm.sweep()
+    assert not segments()
+    ran = said.count("ran 20")
+    note(f"limits of memory from 150 to 2975 MB: {ran} ran, {len(said) - ran} ended with the reason", times)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is the full disk")

@@ -16,7 +16,7 @@ from cluster4npu.core.engine.overload import feed_plan
 from cluster4npu.core.errors import InputError, RunFailed
 from tests.backends.models import fails_on_light
 from tests.core.nodes.media import make, write_video
-from tests.distribution import soak
+from tests.distribution import Rounds, note, short, soak
 
 MS, FPS = 20, 200  # a device of 50 frames/s and a source of 200
 
@@ -39,12 +39,19 @@ def watch(config, options):
 
 
 @pytest.mark.parametrize("overload", ["block", "drop_oldest", "latest"])
-@pytest.mark.parametrize("frames", [120, soak(20_000)])
-def test_a_source_faster_than_the_devices(make_pipeline, overload, frames):
+@pytest.mark.parametrize("many", [short(120), soak(100_000)])
+def test_a_source_faster_than_the_devices(make_pipeline, overload, many: Rounds):
+    frames = many.at_rate(FPS if overload != "block" else 1000 / MS)
+    many.begin()
     options = RunOptions(
         frames=frames, target_fps=FPS, overload=overload, calibration="never", results=True, traces=True
     )
     ids, summary = watch(make_pipeline(f"sim:a?ms={MS}"), options)
+    many.done = summary.frames_in
+    note(
+        f"overload {overload}: {frames} = {summary.frames_out} delivered + {summary.frames_dropped} dropped",
+        many,
+    )
     assert summary.frames_in == frames and summary.frames_failed == 0
     assert ids == sorted(set(ids)) and len(ids) == summary.frames_out
     assert summary.traces is not None and len(summary.traces) >= summary.frames_out

@@ -15,7 +15,7 @@ from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, SourceC
 from cluster4npu.core.errors import RunFailed
 from tests.core.nodes.media import make
 from tests.core.nodes.stream_server import StreamServer, is_whole
-from tests.distribution import show, soak
+from tests.distribution import Rounds, short, show, soak
 
 SIZES = ((48, 64), (24, 32), (96, 128), (60, 40))
 SILENT_S = 0.4
@@ -49,15 +49,15 @@ def trouble(camera: StreamServer, kind: str, draw: random.Random) -> float:
 
 
 @pytest.mark.parametrize("seed", [12])
-@pytest.mark.parametrize("times", [8, soak(500)])
+@pytest.mark.parametrize("times", [short(8), soak(500)])
 def test_it_connects_again_and_no_frame_has_a_wrong_shape(
-    camera: StreamServer, times: int, seed: int
+    camera: StreamServer, times: Rounds, seed: int
 ) -> None:
     draw = random.Random(seed)
     source = make("rtsp", url=camera.url, timeout_s=SILENT_S).open()
     slot = np.zeros(source.spec.nbytes, np.uint8)
     delays_s: list[float] = []
-    for number in range(times):
+    for number in times:
         seen, over = source.reconnects, []
         thread = threading.Thread(
             target=lambda over=over, kind=KINDS[number % 4]: over.append(trouble(camera, kind, draw)),
@@ -71,8 +71,8 @@ def test_it_connects_again_and_no_frame_has_a_wrong_shape(
         delays_s.append(max(0.0, time.monotonic() - over[0]))
         thread.join()
     source.close()
-    show("a frame again after the stream has returned", delays_s)
-    assert source.reconnects >= times
+    show("a frame again after the stream has returned", delays_s, times)
+    assert source.reconnects >= times.done
     assert max(delays_s) < 4  # 2 s, and room for a loaded machine
 
 
@@ -85,6 +85,20 @@ def test_a_stream_that_stays_away_ends_the_run_in_the_end(camera: StreamServer) 
         while source.read_into(slot) is not None:
             pass
     assert [notice.state for notice in source.notices] == ["lost"]
+    source.close()
+
+
+def test_a_frozen_camera_is_told(camera: StreamServer) -> None:
+    source = make("rtsp", url=camera.url, still_s=0.2).open()
+    slot = np.zeros(source.spec.nbytes, np.uint8)
+    while not source.notices:
+        assert source.read_into(slot) is not None
+    assert [notice.state for notice in source.notices] == ["still"]
+    camera.size = (24, 32)
+    camera.hang_up()
+    while source.notices[-1].state != "moving":
+        assert source.read_into(slot) is not None
+    assert [notice.state for notice in source.notices] == ["still", "lost", "back", "resized", "moving"]
     source.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes import rtsp
-from cluster4npu.core.nodes.live import LiveSource, ready
+from cluster4npu.core.nodes.live import LiveSource, StillWatch, ready
 from cluster4npu.core.vision.capture import Capture
 from tests.core.nodes.media import make, write_video
 
@@ -125,3 +125,17 @@ def test_a_frame_that_has_grown_is_made_to_fit(stream: str) -> None:
     assert info.width / info.height == pytest.approx(64 / 48, rel=0.05)
     assert source.notices[0].state == "resized"
     source.close()
+
+
+def test_a_picture_that_stays_the_same_is_told_once_and_again_when_it_moves() -> None:
+    watch, noise = StillWatch(10.0), np.random.default_rng(1)
+    for second in range(100):  # what a camera sends in the dark: noise
+        assert watch.look(noise.integers(0, 3, 64 * 48 * 3).astype(np.uint8), float(second)) is None
+    still = noise.integers(0, 255, 64 * 48 * 3).astype(np.uint8)
+    told = [watch.look(still, 100.0 + second) for second in range(40)]
+    assert [(second, n.state) for second, n in enumerate(told) if n is not None] == [(10, "still")]
+    moved = watch.look(still ^ 1, 140.0)
+    assert moved is not None and moved.state == "moving"
+    assert watch.look(still, 141.0) is None
+    never = StillWatch(0.0)
+    assert all(never.look(still, float(second)) is None for second in range(100))

@@ -124,10 +124,14 @@ def test_what_cannot_be_run_is_told_with_its_node(pipeline, node, words):
     assert [p for p in found if p.node == node and words in p.text()], [p.text() for p in found]
 
 
-def test_crops_and_several_sources_are_no_work_for_one_process():
-    for pipeline, node in ((row(SIM, SIM), "crop"), (cameras(synthetic(), devices=SIM), "all")):
-        found = find_problems(pipeline.replace(execution="on_demand"))
-        assert node in {p.node for p in found if "every frame is computed" in p.message}
+def test_crops_and_several_sources_run_in_one_process_too():
+    asked = {"execution": "on_demand"}
+    for pipeline in (row(SIM, SIM), cameras(synthetic(fps=20), synthetic(fps=30), devices=SIM)):
+        assert [p for p in find_problems(pipeline.replace(**asked)) if p.severity == "error"] == []
+    cut_off = [e for e in row(SIM, SIM).edges if e.target != "preview.result"]
+    cut_off.append(EdgeConfig(source="classes.classes", target="preview.result"))
+    found = find_problems(row(SIM, SIM).replace(edges=tuple(cut_off), **asked))
+    assert "preview" in {p.node for p in found if "single crops" in p.message}
 
 
 def test_what_can_be_run_has_no_problem():

@@ -6,6 +6,7 @@ States: starting -> running -> stopped.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 from cluster4npu.core.demand import VirtualClock
 from cluster4npu.core.engine.hub import Hub
+from cluster4npu.core.engine.intake import shares
 from cluster4npu.core.engine.messages import (
     MetricsUpdated,
     ModeChanged,
@@ -25,17 +27,20 @@ from cluster4npu.core.engine.messages import (
     Started,
     StateChanged,
 )
+from cluster4npu.core.engine.on_demand.line import make_lines
 from cluster4npu.core.engine.on_demand.models import LoadedModel, load_models
 from cluster4npu.core.engine.on_demand.pipeline import RunningPipeline
 from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader, make_reader
 from cluster4npu.core.engine.on_demand.reporting import Reporter
-from cluster4npu.core.engine.opening import open_source
+from cluster4npu.core.engine.opening import open_sources
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.preview import PreviewArea
+from cluster4npu.core.engine.routing import wired_to_sinks
+from cluster4npu.core.engine.stream import DRAIN_GRACE_S
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.snapshot import SinkSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
-from cluster4npu.core.nodes.base import Delivery, SinkNode, SourceNode
+from cluster4npu.core.nodes.base import Delivery, FrameSpec, Place, SinkNode, SourceNode
 from cluster4npu.core.nodes.values import Value
 from cluster4npu.core.pipeline.demand_plan import DemandPlan
 from cluster4npu.core.pipeline.graph import Graph
@@ -51,7 +56,7 @@ class OnDemandManager:
 
     def __init__(self, plan: DemandPlan, options: RunOptions, hub: Hub) -> None:
         self._plan, self._options, self._hub = plan, options, hub
-        self._reader: FrameReader | None = None
+        self._readers: dict[str, FrameReader] = {}
         self._models: dict[str, LoadedModel] = {}
         self._preview: PreviewArea | None = None
         self._sinks: dict[str, SinkThread] = {}
@@ -61,6 +66,7 @@ class OnDemandManager:
         self._done = threading.Event()
         self._error: Cluster4NPUError | None = None
         self._results: deque[Result] = deque()
+        self._shown = 0  # previews
 
     @property
     def begun(self) -> bool:
@@ -76,28 +82,41 @@ class OnDemandManager:
         """Start everything, and compute until the end of the source or of the time, or until told to stop."""
         self._state("starting", "opening the source")
         _one_thread_for_opencv()  # the cost of a node is the CPU time of the thread that computes it
-        graph = Graph.build(self._plan.config)
-        node = graph.nodes[self._plan.source]
-        assert isinstance(node, SourceNode)
-        source = open_source(node, self._hub)
-        options = self._options
-        self._reader = make_reader(
-            node, source, fps=options.target_fps, frames=options.frames, loop=options.loop
-        )
+        graphs = [Graph.build(self._plan.config) for _ in self._plan.sources]
+        spec = self._open_sources(graphs[0])
         if self._plan.models:
             self._state("starting", "loading the model")
-        self._models = load_models(graph, self._plan.models)
+        self._models = load_models(graphs, self._plan.models)
         self._preview = PreviewArea.create()
-        self._start_sinks(graph)
-        clock = VirtualClock() if options.unpaced else None
+        self._start_sinks(graphs[0])
+        clock = VirtualClock() if self._options.unpaced else None
+        lines = make_lines(self._readers, graphs)
         self._running = running = RunningPipeline(
-            self._plan, graph, self._reader, self._models, self._deliver, self._mode_changed, clock
+            self._plan,
+            lines,
+            self._models,
+            self._deliver,
+            self._mode_changed,
+            clock,
+            traced=self._options.traces,
         )
-        self._reporter = Reporter(running, self._models, options)
-        self._tell_started(source.spec.height, source.spec.width, running)
+        self._reporter = Reporter(running, self._models, self._options)
+        self._tell_started(spec, running)
         self._state("running", running.mode and f"mode: {running.mode}")
         threading.Thread(target=self._compute, args=(running,), name="compute", daemon=True).start()
         self._serve(running, self._reporter)
+
+    def _open_sources(self, graph: Graph) -> FrameSpec:
+        """Open all sources, which share the frames that are wanted evenly; return what the first one's are like."""
+        options = self._options
+        nodes = [node for node in graph.at(Place.SOURCE) if isinstance(node, SourceNode)]
+        opened = open_sources(nodes, self._hub)
+        counts = shares(options.frames, len(nodes))
+        for node, source, frames in zip(nodes, opened, counts, strict=True):
+            self._readers[node.id] = make_reader(
+                node, source, fps=options.target_fps, frames=frames, loop=options.loop
+            )
+        return opened[0].spec
 
     def close_sinks(self) -> None:
         """Let the sinks finish; raises the first that failed."""
@@ -118,9 +137,9 @@ class OnDemandManager:
             for model in self._models.values():
                 with contextlib.suppress(Exception):  # a runtime's own fault at its end harms nobody any more
                     model.session.close()
-            if self._reader is not None:
+            for reader in self._readers.values():
                 with contextlib.suppress(Cluster4NPUError, OSError):
-                    self._reader.close()
+                    reader.close()
         if self._preview is not None:
             self._preview.unlink()
 
@@ -162,7 +181,14 @@ class OnDemandManager:
             wires = self._running.graph.wires[node.id]
             values = {f"{wires[port][0]}.{wires[port][1]}": v for port, v in delivery.inputs.items()}
             self._results.append(
-                Result(delivery.frame_id, delivery.device, delivery.latency_ms, delivery.stream_ms, values)
+                Result(
+                    delivery.frame_id,
+                    delivery.device,
+                    delivery.latency_ms,
+                    delivery.stream_ms,
+                    values,
+                    source=delivery.source,
+                )
             )
 
     def _mode_changed(self, mode: str, at_s: float) -> None:
@@ -174,32 +200,41 @@ class OnDemandManager:
     def _serve(self, running: RunningPipeline, reporter: Reporter) -> None:
         next_report = time.monotonic() + REPORT_S
         until: float | None = None
+        latest = self._latest_s()
         while not self._done.is_set():
             self._hub.pump(max(0.0, min(next_report, until or next_report) - time.monotonic()))
             now = time.monotonic()
-            if until is None and self._stopping():
+            if until is None and (self._stopping() or now > latest):
                 until = now + STOP_S
             if until is not None:
                 running.execution.stop()  # again each time: the run may just have been about to begin
                 next_report = min(next_report, now + 0.05)
                 if now >= until:
+                    reporter.hung = True
                     break
             if now >= next_report:
                 next_report = now + REPORT_S
                 self._flush()
-                for notice in running.reader.news():
-                    self._hub.tell(SourceChanged(self._plan.source, notice.state, notice.detail))
+                for source, reader in self._readers.items():
+                    for notice in reader.news():
+                        self._hub.tell(SourceChanged(source, notice.state, notice.detail))
                 self._hub.tell(MetricsUpdated(replace(reporter.snapshot("running"), sinks=self._outputs())))
             elif self._hub.preview_wish is not None and until is None:
                 self._show(running)
         reporter.end()
         self._flush()
         self._hub.tell(MetricsUpdated(replace(reporter.snapshot("stopped"), sinks=self._outputs())))
-        live = self._reader.error if isinstance(self._reader, LiveReader) else None
+        live = (reader.error for reader in self._readers.values() if isinstance(reader, LiveReader))
         failed = next((sink.error for sink in self._sinks.values() if sink.error is not None), None)
-        error = failed or self._error or live
+        error = failed or self._error or next((error for error in live if error is not None), None)
         if error is not None:
             raise error
+
+    def _latest_s(self) -> float:
+        """Return when a run of so many seconds must be over, if need be without what still computes (monotonic)."""
+        if self._options.seconds is None or self._options.unpaced:
+            return math.inf
+        return time.monotonic() + self._options.seconds + DRAIN_GRACE_S
 
     def _stopping(self) -> bool:
         return self._hub.stop_asked is not None or any(s.error is not None for s in self._sinks.values())
@@ -210,17 +245,20 @@ class OnDemandManager:
             self._hub.tell(ResultsReady(tuple(batch)))
 
     def _show(self, running: RunningPipeline) -> None:
-        """Put the newest frame into the preview area, with what its nodes have found; asks for no result."""
+        """Put the newest frame into the preview area, with what its nodes have found; asks for no result.
+
+        Of several sources each has its turn.
+        """
         wish = self._hub.preview_wish
+        line = running.lines[self._shown % len(running.lines)]
+        self._shown += 1
         picture: tuple[object, int] | None = None
         values: dict[str, Value] = {}
-        for node in running.graph.nodes.values():
-            for port, (name, output) in (
-                running.graph.wires[node.id].items() if node.type == "preview" else ()
-            ):
-                source = name == self._plan.source
-                live = isinstance(self._reader, LiveReader)
-                found = running.newest(name, output, make=source and not live)
+        for node in line.nodes():
+            for port, (name, output) in line.wires(node.id).items() if node.type == "preview" else ():
+                source = name == line.source
+                live = isinstance(line.reader, LiveReader)
+                found = running.newest(line, name, output, make=source and not live)
                 if found is not None and port == "frame":
                     picture = found
                 elif found is not None:
@@ -229,7 +267,7 @@ class OnDemandManager:
             return
         self._hub.preview_wish = None
         height, width, scale = self._preview.write(picture[0], wish)  # type: ignore[arg-type]
-        self._hub.tell(PreviewReady(picture[1], height, width, scale, values))
+        self._hub.tell(PreviewReady(picture[1], height, width, scale, values, line.source))
 
     # ---- starting
 
@@ -242,20 +280,22 @@ class OnDemandManager:
         self._room.set()
         self._hub.wake()
 
-    def _tell_started(self, height: int, width: int, running: RunningPipeline) -> None:
+    def _tell_started(self, spec: FrameSpec, running: RunningPipeline) -> None:
         assert self._preview is not None
         models = list(self._models.values())
+        shown = wired_to_sinks(running.graph)
         self._hub.tell(
             Started(
                 devices=tuple(m.plan.member.id for m in models),
                 simulated=tuple(m.plan.member.id for m in models if m.plan.member.simulated),
-                labels=running.labels,
+                labels={key: names for key in shown if (names := running.names.of(key))},
                 units={m.plan.member.id: m.session.unit for m in models},
                 model_sha256=models[0].session.info.sha256 if models else "",
-                frame_height=height,
-                frame_width=width,
+                frame_height=spec.height,
+                frame_width=spec.width,
                 preview_area=self._preview.name,
                 processes=(os.getpid(),),
+                crop_labels={key: names for key in shown if (names := running.names.of_crops(key))},
             )
         )
 

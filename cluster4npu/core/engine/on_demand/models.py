@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -84,13 +84,14 @@ class LoadedModel:
         return self._frames
 
 
-def load_models(graph: Graph, plans: tuple[LocalModel, ...]) -> dict[str, LoadedModel]:
-    """Load every model, and bind the nodes around each; raises as `LoadedModel` does."""
+def load_models(graphs: Iterable[Graph], plans: tuple[LocalModel, ...]) -> dict[str, LoadedModel]:
+    """Load every model, and bind the nodes around each in all graphs; raises as `LoadedModel` does."""
     models = {plan.node_id: LoadedModel(plan) for plan in plans}
-    for node in graph.nodes.values():
-        model = models.get(_model_of(graph, node.id)) if isinstance(node, WorkerNode) else None
-        if model is not None and isinstance(node, WorkerNode):
-            node.bind(model.session.info)
+    for graph in graphs:
+        for node in graph.nodes.values():
+            model = models.get(_model_of(graph, node.id)) if isinstance(node, WorkerNode) else None
+            if model is not None and isinstance(node, WorkerNode):
+                node.bind(model.session.info)
     return models
 
 

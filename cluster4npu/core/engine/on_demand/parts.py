@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cluster4npu.core.demand import DemandGraph, Input, Node, Source
+from cluster4npu.core.engine.on_demand.each import Compute, ForEach
+from cluster4npu.core.engine.on_demand.line import Line, Wires
 from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader
 from cluster4npu.core.nodes.base import Node as PipelineNode
 from cluster4npu.core.nodes.base import Place, PortType, WorkerNode
 from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
-from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.rates import rate_of
 
-Compute = Callable[[Mapping[str, Any]], dict[str, Any]]
 Values = dict[str, Any]  # a node's answer: its values by output port
 
 
@@ -22,26 +22,31 @@ def beat_of(source: str) -> str:
     return f"{source}.beat"
 
 
-def make_demand_graph(graph: Graph, reader: FrameReader, models: Mapping[str, Compute]) -> DemandGraph:
+def make_demand_graph(lines: Iterable[Line], models: Mapping[str, Compute]) -> DemandGraph:
     """Return the demand graph. `models` computes the inference nodes; a sink's answer is what goes into it.
 
     A preview without a rate is left out: it shows what others have asked for.
     """
-    parts: list[Source | Node] = []
-    for node in graph.nodes.values():
-        if node.place is Place.SOURCE:
-            parts += _source(node.id, reader)
-        elif node.place is Place.SINK:
-            wires = _result_wires(graph, node)
-            unrated = rate_of(node) is None
-            if wires and not (unrated and node.type == "preview"):
-                parts.append(_part(node, dict, wires, push=unrated))
-        elif isinstance(node, WorkerNode):
-            opaque = isinstance(node, ComputeNode) and node.opaque
-            parts.append(_part(node, node.process, graph.wires[node.id], push=opaque))
-        else:
-            parts.append(_part(node, models[node.id], graph.wires[node.id], push=False))
-    return DemandGraph(parts)
+    return DemandGraph(part for line in lines for node in line.nodes() for part in _parts(line, node, models))
+
+
+def _parts(line: Line, node: PipelineNode, models: Mapping[str, Compute]) -> list[Source | Node]:
+    if node.place is Place.SOURCE:
+        return _source(line.name(node.id), line.reader)
+    if node.place is Place.SINK:
+        wires = _result_wires(line, node)
+        unrated = rate_of(node) is None
+        if not wires or (unrated and node.type == "preview"):
+            return []
+        return [_part(line, node, dict, wires, push=unrated)]
+    compute = node.process if isinstance(node, WorkerNode) else models[node.id]
+    opaque = isinstance(node, ComputeNode) and node.opaque
+    wires = line.wires(node.id)
+    fans = line.graph.cut.fans
+    if fans.get(node.id, node.id) != node.id:
+        ports = [port for port, (source, _) in wires.items() if source in fans]
+        compute = ForEach(compute, ports, [port.name for port in node.outputs])
+    return [_part(line, node, compute, wires, push=opaque)]
 
 
 def _source(name: str, reader: FrameReader) -> list[Source | Node]:
@@ -50,16 +55,16 @@ def _source(name: str, reader: FrameReader) -> list[Source | Node]:
     return [Source(beat_of(name), reader.tick, reader.every_ms), Node(name, reader.read, beat_of(name))]
 
 
-def _result_wires(graph: Graph, node: PipelineNode) -> dict[str, tuple[str, str]]:
+def _result_wires(line: Line, node: PipelineNode) -> Wires:
     """Return a sink's wires without those that bring pixels: only previews take them, and look for themselves."""
     return {
         port: (source, output)
-        for port, (source, output) in graph.wires[node.id].items()
-        if not any(p.name == output and PortType.FRAME in p.types for p in graph.nodes[source].outputs)
+        for port, (source, output) in line.wires(node.id).items()
+        if not any(p.name == output and PortType.FRAME in p.types for p in line.graph.nodes[source].outputs)
     }
 
 
-def _part(node: PipelineNode, compute: Compute, wires: Mapping[str, tuple[str, str]], *, push: bool) -> Node:
+def _part(line: Line, node: PipelineNode, compute: Compute, wires: Wires, *, push: bool) -> Node:
     params = node.params
     samples = node.samples() if isinstance(node, ComputeNode) else None
     depths = {port.name: port.depth for port in node.inputs}
@@ -68,12 +73,13 @@ def _part(node: PipelineNode, compute: Compute, wires: Mapping[str, tuple[str, s
     for source in dict.fromkeys(source for source, _ in wires.values()):
         ports = [port for port, (name, _) in wires.items() if name == source]
         deepest = max(depths[port] for port in ports)
-        inputs.append(Input(source, *samples) if samples and sampled in ports else Input(source, deepest))
+        name = line.name(source)
+        inputs.append(Input(name, *samples) if samples and sampled in ports else Input(name, deepest))
     many = {port for port, depth in depths.items() if depth > 1 or port == sampled}
     required = {port.name for port in node.inputs if port.required}
     return Node(
-        node.id,
-        _Step(compute, wires, many, required, [slot.node for slot in inputs]),
+        line.name(node.id),
+        _Step(compute, wires, many, required, list(dict.fromkeys(source for source, _ in wires.values()))),
         inputs,
         every_ms=rate_of(node),
         modes=params.modes if isinstance(params, DemandParams) else (),

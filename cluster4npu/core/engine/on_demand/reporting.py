@@ -14,9 +14,9 @@ from cluster4npu.core.engine.messages import RunOptions
 from cluster4npu.core.engine.on_demand.models import LoadedModel
 from cluster4npu.core.engine.on_demand.periods import Period
 from cluster4npu.core.metrics.meter import HostMeter
-from cluster4npu.core.metrics.snapshot import MetricsSnapshot, NodeSnapshot
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot, NodeSnapshot, SourceSnapshot
 from cluster4npu.core.metrics.statistics import LatencyStats
-from cluster4npu.core.metrics.summary import ModeSummary, NodeSummary, RunSummary
+from cluster4npu.core.metrics.summary import ModeSummary, NodeSummary, RunSummary, SourceSummary
 from cluster4npu.core.nodes.base import Delivery
 from cluster4npu.core.pipeline.demand_plan import DemandPlan
 
@@ -45,6 +45,7 @@ class Reporter:
         self._before: Mapping[str, NodeCounts] = running.counts()
         self._last_made, self._last_s = 0, 0.0
         self._end_s: float | None = None
+        self.hung = False  # a computation did not end in time
 
     def delivered(self, delivery: Delivery) -> None:
         """Count one result that reached a sink."""
@@ -63,7 +64,7 @@ class Reporter:
         if now_s - self._rated_s >= _RATE_S:
             self._rates = _rates(self._before, counts, now_s - self._rated_s)
             self._before, self._rated_s = counts, now_s
-        made = counts[self._running.plan.source].computes
+        made = self._made(counts)
         seconds = max(now_s - self._last_s, 1e-9)
         fps = (made - self._last_made) / seconds
         self._last_made, self._last_s = made, now_s
@@ -91,17 +92,21 @@ class Reporter:
             devices=(),
             host_cpu=self._host.cpu,
             host_memory_bytes=self._host.memory_bytes,
-            progress=self._progress(self._running.reader.offered, now_s),
-            reconnects=self._running.reader.reconnects,
+            progress=self._progress(now_s),
+            reconnects=self._reconnects(),
             mode=self._running.mode,
             nodes=self._rates,
+            sources=tuple(
+                SourceSnapshot(source.id, source.frames_in, source.frames_dropped, source.frames_out, 0, 0)
+                for source in self._sources(now_s)
+            ),
         )
 
     def summary(self) -> RunSummary:
         """Return how the run ended."""
         now_s = self._now_s()
-        made = self._running.counts()[self._running.plan.source].computes
-        reader, late = self._running.reader, self._late()
+        sources = self._sources(now_s)
+        made, late = sum(s.frames_out for s in sources), self._late()
         total = sum(model.frames for model in self._models.values())
         return RunSummary(
             frames_in=made + late,
@@ -118,9 +123,17 @@ class Reporter:
             policy="",
             simulated=self._running.plan.simulated,
             execution=self._running.plan.config.execution,
-            reconnects=reader.reconnects,
-            frames_not_asked=max(0, reader.offered - late - made),
+            reconnects=self._reconnects(),
+            sources=sources,
+            frames_not_asked=sum(
+                max(0, line.reader.offered - source.frames_in)
+                for line, source in zip(self._running.lines, sources, strict=True)
+            ),
             host_peak_bytes=self._host.peak_bytes,
+            spans=self._running.spans,
+            warnings=("what was being computed did not end in time and was left behind",)
+            if self.hung
+            else (),
             modes=tuple(summarize(p) for p in self._running.periods.all(now_s) if p.seconds > 0),
         )
 
@@ -132,14 +145,30 @@ class Reporter:
             0, 0, 0, 0, 0.0, 0.0, nothing, (), 0, 0, 0, "", plan.simulated, execution=plan.config.execution
         )
 
+    def _sources(self, now_s: float) -> tuple[SourceSummary, ...]:
+        """Return what each source made and lost. On demand a beat that falls out loses none: asks get the newest."""
+        counts, found = self._running.execution.counts(), []
+        for line in self._running.lines:
+            made = counts[line.name(line.source)].computes
+            late = line.reader.late if self._running.plan.style == "push" else 0
+            fps = made / now_s if now_s else 0.0
+            found.append(SourceSummary(line.source, made + late, made, late, 0, fps))
+        return tuple(found)
+
     def _late(self) -> int:
-        """Return the frames that were lost. On demand a beat that falls out loses none: each ask gets the newest."""
-        return self._running.reader.late if self._running.plan.style == "push" else 0
+        return sum(source.frames_dropped for source in self._sources(0.0))
+
+    def _reconnects(self) -> int:
+        return sum(line.reader.reconnects for line in self._running.lines)
+
+    def _made(self, counts: Mapping[str, NodeCounts]) -> int:
+        return sum(counts[source].computes for source in self._running.plan.sources)
 
     def _now_s(self) -> float:
         return self._running.elapsed_s if self._end_s is None else self._end_s
 
-    def _progress(self, offered: int, now_s: float) -> float | None:
+    def _progress(self, now_s: float) -> float | None:
+        offered = sum(line.reader.offered for line in self._running.lines)
         if self._options.seconds is not None:
             return min(1.0, now_s / self._options.seconds)
         return min(1.0, offered / self._options.frames) if self._options.frames is not None else None
