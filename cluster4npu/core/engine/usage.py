@@ -16,7 +16,7 @@ from cluster4npu.core.engine.intake import Inlet
 from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.pool import WorkerPool
 from cluster4npu.core.metrics.summary import ModeSummary, NodeSummary
-from cluster4npu.core.nodes.base import Place, SinkNode
+from cluster4npu.core.nodes.base import InOrderNode, Place, SinkNode
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.pipeline.rates import rate_of
 
@@ -38,6 +38,9 @@ class Usage:
         )
         periods = {n.id: rate_of(n) for n in sinks if n.id not in previews | self._always}
         self._period_ns = {name: int(ms * 1e6) for name, ms in periods.items() if ms is not None}
+        remembering = {node.id for node in graph.nodes.values() if isinstance(node, InOrderNode)}
+        self._all |= remembering
+        self._always |= remembering  # each frame goes into what they know
         self._due_ns = dict.fromkeys(self._period_ns, 0)
         self._frames: Counter[tuple[str, frozenset[str]]] = Counter()  # by source and who took it
 

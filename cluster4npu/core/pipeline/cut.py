@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cluster4npu.core.errors import Problem
-from cluster4npu.core.nodes.base import FanInNode, FanOutNode, InOrderNode, JoinNode, Node, Place, SinkNode
+from cluster4npu.core.nodes.base import FanInNode, FanOutNode, InOrderNode, JoinNode, Node, Place
 
 Wires = Mapping[str, Mapping[str, tuple[str, str]]]
 
@@ -187,15 +187,6 @@ class Cut:
     def one_process_problems(self) -> Iterator[Problem]:
         """Return what cannot be run in one process, where nothing is cut into stages."""
         yield from self.problems
-        for node in self.nodes.values():
-            if isinstance(node, InOrderNode) or (isinstance(node, SinkNode) and node.takes_pixels):
-                yield Problem(
-                    "this node works only where every frame is computed",
-                    node=node.id,
-                    found=type(node).title,
-                    allowed="nodes that need no pixels behind the model, and not every frame",
-                    hint='Remove it, or set "execution" of the pipeline to "push".',
-                )
         for node in self._at(Place.SINK):
             yield from self._crop_problems(node)
         for node in self._at(Place.SOURCE):

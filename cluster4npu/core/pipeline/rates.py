@@ -66,12 +66,9 @@ def _modes(config: PipelineConfig, nodes: Mapping[str, Node]) -> Iterator[Proble
 
 def _asking(nodes: Mapping[str, Node], wires: Wires) -> Iterator[Problem]:
     for node in nodes.values():
-        if isinstance(node, InOrderNode):
-            hint = 'Set "execution" of the pipeline to "push", or take this node out.'
-            yield Problem("this node needs every frame, so it cannot be asked", node.id, hint=hint)
-        elif isinstance(node, FanInNode):  # behind every fan-out there is one
+        if isinstance(node, FanInNode):  # behind every fan-out there is one
             yield from _other_frames(node, nodes, wires)
-        opaque = isinstance(node, ComputeNode) and node.opaque
+        opaque = isinstance(node, InOrderNode) or (isinstance(node, ComputeNode) and node.opaque)
         if opaque and rate_of(node) is not None:
             hint = "Empty 'every_ms' here, and give the rate to the node before it."
             yield Problem(

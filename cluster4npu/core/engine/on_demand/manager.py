@@ -179,7 +179,11 @@ class OnDemandManager:
             sink.put(delivery)
         if self._options.results:
             wires = self._running.graph.wires[node.id]
-            values = {f"{wires[port][0]}.{wires[port][1]}": v for port, v in delivery.inputs.items()}
+            values = {
+                f"{wires[port][0]}.{wires[port][1]}": v
+                for port, v in delivery.inputs.items()
+                if hasattr(v, "kind")
+            }
             self._results.append(
                 Result(
                     delivery.frame_id,

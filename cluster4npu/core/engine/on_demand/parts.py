@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from cluster4npu.core.demand import DemandGraph, Input, Node, Source
 from cluster4npu.core.engine.on_demand.each import Compute, ForEach
 from cluster4npu.core.engine.on_demand.line import Line, Wires
 from cluster4npu.core.engine.on_demand.reader import FrameReader, LiveReader
+from cluster4npu.core.nodes.base import FrameFacts, InOrderNode, Place, PortType, SinkNode, WorkerNode
 from cluster4npu.core.nodes.base import Node as PipelineNode
-from cluster4npu.core.nodes.base import Place, PortType, WorkerNode
 from cluster4npu.core.nodes.demand import ComputeNode, DemandParams
 from cluster4npu.core.pipeline.rates import rate_of
 
@@ -38,9 +41,11 @@ def _parts(line: Line, node: PipelineNode, models: Mapping[str, Compute]) -> lis
         unrated = rate_of(node) is None
         if not wires or (unrated and node.type == "preview"):
             return []
-        return [_part(line, node, dict, wires, push=unrated)]
+        return [_part(line, node, _own, wires, push=unrated)]
     compute = node.process if isinstance(node, WorkerNode) else models[node.id]
-    opaque = isinstance(node, ComputeNode) and node.opaque
+    opaque = isinstance(node, InOrderNode) or (isinstance(node, ComputeNode) and node.opaque)
+    if isinstance(node, InOrderNode):
+        compute = partial(_in_order, node, line)
     wires = line.wires(node.id)
     fans = line.graph.cut.fans
     if fans.get(node.id, node.id) != node.id:
@@ -56,7 +61,12 @@ def _source(name: str, reader: FrameReader) -> list[Source | Node]:
 
 
 def _result_wires(line: Line, node: PipelineNode) -> Wires:
-    """Return a sink's wires without those that bring pixels: only previews take them, and look for themselves."""
+    """Return a sink's wires; without those that bring pixels, but for a sink that takes them.
+
+    Previews do not: they look for themselves.
+    """
+    if isinstance(node, SinkNode) and node.takes_pixels:
+        return line.wires(node.id)
     return {
         port: (source, output)
         for port, (source, output) in line.wires(node.id).items()
@@ -86,6 +96,19 @@ def _part(line: Line, node: PipelineNode, compute: Compute, wires: Wires, *, pus
         ttl_ms=getattr(params, "expires_ms", None),
         push=push,
     )
+
+
+def _own(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what goes into a sink: pixels as a copy, which it may draw on."""
+    return {port: v.copy() if isinstance(v, np.ndarray) else v for port, v in inputs.items()}
+
+
+def _in_order(node: InOrderNode, line: Line, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell a node that remembers which frame it is looking at: all that feeds it was made of the newest."""
+    info = line.reader.present()
+    source = line.source if line.prefix else ""
+    node.frame = FrameFacts(source, info.height, info.width, info.stream_ms)
+    return node.process(inputs)
 
 
 class _Step:

@@ -14,7 +14,7 @@ from cluster4npu.core.engine.on_demand.periods import Periods
 from cluster4npu.core.engine.on_demand.reader import LiveReader, make_reader
 from cluster4npu.core.engine.routing import Names
 from cluster4npu.core.metrics.spans import COMPUTED, DELIVERED, SWITCHED, NodeTrace, SpanLog
-from cluster4npu.core.nodes.base import Delivery, Place, SinkNode, SourceNode
+from cluster4npu.core.nodes.base import Delivery, InOrderNode, Place, SinkNode, SourceNode
 from cluster4npu.core.nodes.demand import ComputeNode
 from cluster4npu.core.nodes.switch_mode import SwitchMode
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -190,7 +190,7 @@ class RunningPipeline:
     def _reset(self) -> None:
         for line in self.lines:
             for node in line.nodes():
-                if isinstance(node, ComputeNode):
+                if isinstance(node, ComputeNode | InOrderNode):
                     node.reset()
-                    if node.opaque:
+                    if isinstance(node, InOrderNode) or node.opaque:
                         self.execution.forget(line.name(node.id))

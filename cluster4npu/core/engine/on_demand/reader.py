@@ -94,6 +94,10 @@ class FrameReader:
         """Return the number of the frame that went out as the `version`-th; late beats leave numbers out."""
         return self._numbers.get(version, version - 1)
 
+    def present(self) -> FrameInfo:
+        """Return size and time of the frame that was made last."""
+        return self._infos[next(reversed(self._infos))]
+
     def info(self, number: int) -> FrameInfo | None:
         """Return size and time of a frame that was made not long ago."""
         return self._infos.get(number)
@@ -197,6 +201,10 @@ class LiveReader(FrameReader):
             if newest is not None:
                 self._count_out(self.offered - 1)
             return newest
+
+    def present(self) -> FrameInfo:
+        """Return size and time of the frame that was taken last: the thread may have a newer one."""
+        return self._infos[self.number(self._out)]
 
     def read(self, number: int) -> dict[str, Any] | None:  # never asked: what is taken is made already
         raise RunFailed(Problem("a live source cannot be asked for a frame", node=self.node.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import MetricsUpdated, PreviewReady, RunOptions
 from cluster4npu.core.errors import PipelineInvalid
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
+from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.core.vision.capture import quiet_cv2
 from cluster4npu.templates import PipelineTemplates
 from tests.core.engine.stages import cameras, row, synthetic
 
@@ -95,3 +98,44 @@ def test_a_rate_between_the_frame_and_its_crops_is_refused() -> None:
     with pytest.raises(PipelineInvalid, match="of the same moment") as caught:
         Engine(asked.replace(nodes=(*asked.nodes, stretch), edges=tuple(edges)))
     assert {p.node for p in caught.value.problems} == {"stretch"}
+
+
+def followed(execution: str, path: Path) -> dict[int, list[object]]:
+    """Return what is tracked in the bundled clip, frame by frame; every second or so a frame goes into a video."""
+    config = PipelineConfig.open(assets_dir() / "example.json").replace(execution=execution)
+    edges = [e for e in config.edges if e.target != "count.result"]
+    more = {
+        "track.tracks": "count.result",
+        "detections.detections": "track.detections",
+        "source.frame": "video.frame",
+    }
+    edges += [EdgeConfig(source=source, target=target) for source, target in more.items()]
+    edges.append(EdgeConfig(source="detections.detections", target="video.result"))
+    track = NodeConfig(id="track", type="track")
+    video = NodeConfig(id="video", type="video_writer", params={"path": str(path)})
+    config = config.replace(nodes=(*config.nodes, track, video), edges=tuple(edges))
+    options = RunOptions(frames=20, unpaced=True, devices=("onnx:cpu",), calibration="never", results=True)
+    found: dict[int, list[object]] = {}
+    with Engine(config, options) as run:
+        for result in run.results():
+            if "track.tracks" in result.values:
+                found[result.frame_id] = result.values["track.tracks"].as_json()
+    return found
+
+
+def test_nodes_that_remember_see_every_frame_and_a_video_gets_its_pixels(tmp_path: Path) -> None:
+    push, pull = (followed(e, tmp_path / f"{e}.avi") for e in ("push", "on_demand"))
+    assert push == pull and len(pull) == 20
+    assert any(box["track"] is not None for box in pull[19])
+    sizes = [read_back(tmp_path / f"{e}.avi") for e in ("push", "on_demand")]
+    assert sizes[0] == sizes[1] and sizes[0][0] == 20
+
+
+def read_back(path: Path) -> tuple[int, int, int]:
+    """Return how many frames a video has, and their height and width."""
+    capture = quiet_cv2().VideoCapture(str(path))
+    frames = []
+    while (found := capture.read())[0]:
+        frames.append(found[1])
+    capture.release()
+    return len(frames), *frames[0].shape[:2]
