@@ -139,7 +139,7 @@ class RunControl(QObject):
         self._messages.show_text(f"{event.device} failed: {event.reason}. {what}", "warn")
 
     def _show_worker_back(self, event: WorkerBack) -> None:
-        self._messages.show_text(f"{event.device} is back after {event.down_s:.1f} s.", "ok")
+        self._messages.show_text(f"{event.device} failed, and is back after {event.down_s:.1f} s.", "ok")
 
     def _show_source_changed(self, event: SourceChanged) -> None:
         what = " Trying again ..." if event.state == "lost" else ""

@@ -18,6 +18,8 @@ from cluster4npu.core.engine.messages import (
     PreviewReady,
     RunOptions,
     StateChanged,
+    WorkerBack,
+    WorkerFailed,
 )
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -185,3 +187,19 @@ def test_shutdown_waits_for_the_end(bridge: EngineBridge, monkeypatch: pytest.Mo
     bridge.shutdown()
     assert run.closed
     assert not bridge.busy
+
+
+def test_lost_and_returned_workers_are_told(
+    bridge: EngineBridge, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = FakeRun()
+    run.events += [WorkerFailed("sim:a", "it died", final=False), WorkerBack("sim:a", 0.4, 17)]
+    use(monkeypatch, run)
+    told: list[object] = []
+    bridge.worker_failed.connect(told.append)
+    bridge.worker_back.connect(told.append)
+    bridge.start(PipelineConfig())
+    qtbot.waitUntil(lambda: len(told) == 2)
+    assert [type(event) for event in told] == [WorkerFailed, WorkerBack]
+    with qtbot.waitSignal(bridge.finished):
+        bridge.stop()
