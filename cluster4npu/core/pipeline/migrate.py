@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.pipeline.mflow import convert, is_mflow
 
 CURRENT_VERSION: Literal[1] = 1
 
@@ -14,7 +15,12 @@ _STEPS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 def migrate(data: dict[str, Any], origin: str) -> dict[str, Any]:
-    """Return `data` in the current version; raises InputError for a missing, odd or newer version."""
+    """Return `data` in the current version; raises InputError for a missing, odd or newer version.
+
+    A file of an earlier designer (`.mflow`) is read as well.
+    """
+    if is_mflow(data):
+        return convert(data, origin)
     version = data.get("version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise InputError(

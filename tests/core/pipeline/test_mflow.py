@@ -1,0 +1,135 @@
+"""Files of earlier designers: every node and wire has a counterpart, or is told in a comment; nothing is dropped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.graph import find_problems
+
+OLD: dict[str, Any] = {
+    "project_name": "Gate",
+    "description": "Watches the gate.",
+    "version": "1.0",
+    "nodes": [
+        {"id": "0x1", "name": "Input 1", "type": "InputNode", "pos": [0, 10],
+         "properties": {"source_type": "Camera", "device_id": 2, "resolution": "1920x1080", "fps": 15}},
+        {"id": "0x2", "name": "Preprocess 1", "type": "PreprocessNode", "pos": [250, 10],
+         "properties": {"resize_width": 640, "resize_height": 480, "normalize": True, "operations": "resize"}},
+        {"id": "0x3", "name": "Model 1", "type": "ModelNode", "pos": [500, 10],
+         "properties": {"model_path": "yolo.nef", "dongle_series": "720", "num_dongles": 2, "port_id": "28"}},
+        {"id": "0x4", "name": "Postprocess 1", "type": "PostprocessNode", "pos": [750, 10],
+         "properties": {"confidence_threshold": 0.6, "nms_threshold": 0.5, "output_format": "JSON"}},
+        {"id": "0x5", "name": "Output 1", "type": "OutputNode", "pos": [1000, 10],
+         "properties": {"output_type": "File", "destination": "out.json", "format": "JSON", "save_interval": 1.0}},
+        {"id": "0x6", "name": "Screen", "type": "OutputNode", "pos": [1000, 210],
+         "properties": {"output_type": "Display"}},
+        {"id": "0x7", "name": "Siren", "type": "SirenNode", "pos": [0, 0], "properties": {"loud": 11}},
+    ],
+    "connections": [
+        {"output_node": "0x1", "output_port": "output", "input_node": "0x2", "input_port": "input"},
+        {"output_node": "0x2", "output_port": "output", "input_node": "0x3", "input_port": "input"},
+        {"output_node": "0x3", "output_port": "output", "input_node": "0x4", "input_port": "input"},
+        {"output_node": "0x4", "output_port": "output", "input_node": "0x5", "input_port": "input"},
+        {"output_node": "0x4", "output_port": "output", "input_node": "0x6", "input_port": "input"},
+        {"output_node": "0x4", "output_port": "output", "input_node": "0x7", "input_port": "input"},
+    ],
+}  # fmt: skip
+
+
+def opened(data: dict[str, Any], folder: Path) -> PipelineConfig:
+    path = folder / "old.mflow"
+    path.write_text(json.dumps(data))
+    return PipelineConfig.open(path)
+
+
+def test_every_node_and_wire_has_its_counterpart(tmp_path: Path) -> None:
+    config = opened(OLD, tmp_path)
+    assert (config.name, config.description, config.base) == ("Gate", "Watches the gate.", tmp_path.resolve())
+    assert {n.id: (n.type, n.params) for n in config.nodes} == {
+        "input_1": ("camera", {"index": 2, "target_fps": 15.0}),
+        "preprocess_1": ("preprocess", {"width": 640, "height": 480}),
+        "model_1": ("inference", {"model": "yolo.nef"}),
+        "postprocess_1": ("detections", {"confidence": 0.6, "iou": 0.5}),
+        "output_1": ("jsonl", {"path": "out.json"}),
+        "screen": ("preview", {}),
+    }
+    assert config.node("model_1").position == (500.0, 10.0)
+    assert [f"{e.source}>{e.target}" for e in config.edges] == [
+        "input_1.frame>preprocess_1.frame",
+        "preprocess_1.tensor>model_1.tensor",
+        "model_1.outputs>postprocess_1.outputs",
+        "postprocess_1.detections>output_1.result",
+        "postprocess_1.detections>screen.result",
+        "input_1.frame>screen.frame",
+    ]
+    wrong = {(p.node, p.field) for p in find_problems(config) if p.severity == "error"}
+    assert {("model_1", "model")} <= wrong <= {("input_1", "index"), ("model_1", "model")}  # neither is here
+
+
+def test_what_has_no_counterpart_is_kept_and_saved(tmp_path: Path) -> None:
+    config = opened(OLD, tmp_path)
+    (comment,) = config.boxes
+    for word in ("num_dongles = 2", 'resolution = "1920x1080"', "SirenNode", "loud", "0x7", "save_interval"):
+        assert word in comment.text
+    config.save(tmp_path / "new.json")
+    assert PipelineConfig.open(tmp_path / "new.json").boxes == config.boxes
+
+
+@pytest.mark.parametrize(
+    ("properties", "type", "params"),
+    [
+        ({"source_type": "File", "source_path": "a.mp4"}, "video_file", {"path": "a.mp4"}),
+        ({"source_type": "RTSP Stream", "source_path": "rtsp://h/1"}, "rtsp", {"url": "rtsp://h/1"}),
+        ({"source_type": "Microphone"}, "synthetic", {}),
+        ({"source_path": "bundled:digits.mp4"}, "video_file", {"path": "digits.mp4"}),
+        ({"device_id": "3"}, "camera", {"index": 3}),
+        ({"device_id": -7}, "camera", {}),
+    ],
+)
+def test_inputs_of_every_kind(properties: dict, type: str, params: dict, tmp_path: Path) -> None:
+    entry = {"id": 1, "name": "In", "type": "Input", "properties": properties}
+    config = opened({"nodes": [entry], "connections": []}, tmp_path)
+    assert (config.nodes[0].type, config.nodes[0].params) == (type, params)
+
+
+@pytest.mark.parametrize("nodes", [[1, 2], ["x"], [None]])
+def test_what_is_no_such_file_is_refused(nodes: list, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="earlier designer"):
+        opened({"nodes": nodes, "connections": []}, tmp_path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(sorted({k for n in OLD["nodes"] for k in n["properties"]}))
+NODE = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(
+            ["InputNode", "ModelNode", "OutputNode", "PostprocessNode", "PreprocessNode", "X"]
+        )
+    },
+    optional={"id": JSON, "name": JSON, "pos": JSON, "properties": st.dictionaries(KEYS, JSON) | JSON},
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(nodes=st.lists(NODE, max_size=5), connections=st.lists(JSON, max_size=3), more=JSON)
+def test_whatever_is_in_it_becomes_a_pipeline_or_is_refused(
+    nodes: list, connections: list, more: object
+) -> None:
+    text = json.dumps({"nodes": nodes, "connections": connections, "project_name": more, "extra": more})
+    try:
+        config = PipelineConfig.parse(text)
+    except InputError:
+        return
+    assert PipelineConfig.parse(config.text()) == config
