@@ -6,10 +6,10 @@ import csv
 import io
 from typing import Any
 
-from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, param
+from cluster4npu.core.nodes.base import RESULTS, Delivery, Port
 from cluster4npu.core.nodes.demand import DemandParams
 from cluster4npu.core.nodes.jsonl import line_of
-from cluster4npu.core.nodes.result_file import ResultFile
+from cluster4npu.core.nodes.result_file import ResultFile, path_param
 
 _FRAME = ("frame", "device", "latency_ms", "stream_ms", "width", "height", "kind", "error")
 _FOUND = ("class", "label", "score", "track")
@@ -27,15 +27,7 @@ class CsvFile(ResultFile):
     inputs = (Port("result", RESULTS),)
 
     class Params(DemandParams):
-        path: str = param(
-            "results.csv",
-            title="File",
-            description="Where to write; a relative path belongs to the pipeline file's folder.",
-            widget="file",
-            file_filter="CSV tables (*.csv)",
-            min_length=1,
-            max_length=4096,
-        )
+        path: str = path_param("results.csv", "CSV tables (*.csv)")
 
     def head(self) -> str:
         return _row([*_FRAME, *_FOUND, *_BOX])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, param
+from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType
 from cluster4npu.core.nodes.demand import DemandParams
-from cluster4npu.core.nodes.result_file import ResultFile
+from cluster4npu.core.nodes.result_file import ResultFile, path_param
 
 
 class JsonLines(ResultFile):
@@ -20,15 +20,7 @@ class JsonLines(ResultFile):
     inputs = (Port("result", RESULTS), Port("count", (PortType.NUMBER, PortType.FLAG), required=False))
 
     class Params(DemandParams):
-        path: str = param(
-            "results.jsonl",
-            title="File",
-            description="Where to write; a relative path belongs to the pipeline file's folder.",
-            widget="file",
-            file_filter="JSON lines (*.jsonl)",
-            min_length=1,
-            max_length=4096,
-        )
+        path: str = path_param("results.jsonl", "JSON lines (*.jsonl)")
 
     def text_of(self, delivery: Delivery) -> str:
         return json.dumps(line_of(delivery), ensure_ascii=False, allow_nan=False) + "\n"

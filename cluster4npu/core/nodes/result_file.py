@@ -9,10 +9,36 @@ from typing import IO, Any
 import psutil
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
-from cluster4npu.core.nodes.base import Delivery, SinkNode
+from cluster4npu.core.nodes.base import Delivery, SinkNode, param
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 
 _LEAST_FREE = 2**20  # bytes
+
+
+def path_param(default: str, file_filter: str, kinds: str = "") -> Any:
+    """Return the parameter of an output that writes a file."""
+    return param(
+        default,
+        title="File",
+        description=f"Where to write{kinds}; a relative path belongs to the pipeline file's folder.",
+        widget="file",
+        file_filter=file_filter,
+        min_length=1,
+        max_length=4096,
+    )
+
+
+def wrong_place(given: str, path: Path, what: str, least_free: int) -> str:
+    """Say why nothing can be written there, "" when it can; `given` is the path as it stands in the pipeline."""
+    if given.startswith(BUNDLED_PREFIX):
+        return f"{what} cannot be written among the bundled files"
+    if path.is_dir():
+        return f"the file for {what} is a folder"
+    if not path.parent.is_dir():
+        return f"the folder for {what} is missing"
+    if psutil.disk_usage(str(path.parent)).free < least_free:
+        return f"the disk for {what} is full"
+    return ""
 
 
 class ResultFile(SinkNode):
@@ -30,16 +56,7 @@ class ResultFile(SinkNode):
         return ""
 
     def problems(self) -> list[Problem]:
-        path = self._path()
-        message = ""
-        if self.params.path.startswith(BUNDLED_PREFIX):
-            message = "results cannot be written among the bundled files"
-        elif path.is_dir():
-            message = "the results file is a folder"
-        elif not path.parent.is_dir():
-            message = "the folder for the results is missing"
-        elif psutil.disk_usage(str(path.parent)).free < _LEAST_FREE:
-            message = "the disk for the results is full"
+        message = wrong_place(self.params.path, self._path(), "results", _LEAST_FREE)
         return [self._problem(message)] if message else []
 
     def setup(self) -> None:

@@ -10,7 +10,8 @@ import psutil
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, SinkNode, param
 from cluster4npu.core.nodes.demand import DemandParams
-from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
+from cluster4npu.core.nodes.result_file import path_param, wrong_place
+from cluster4npu.core.settings import resolve_path
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
 _LEAST_FREE = 16 * 2**20  # bytes
@@ -39,15 +40,7 @@ class VideoWriter(SinkNode):
     most_waiting = 8
 
     class Params(DemandParams):
-        path: str = param(
-            "annotated.mp4",
-            title="File",
-            description="Where to write: .mp4, .mkv or .avi; a relative path belongs to the pipeline file's folder.",
-            widget="file",
-            file_filter="Videos (*.mp4 *.mkv *.avi)",
-            min_length=1,
-            max_length=4096,
-        )
+        path: str = path_param("annotated.mp4", "Videos (*.mp4 *.mkv *.avi)", ": .mp4, .mkv or .avi")
         fps: float | None = param(
             None,
             title="Pace",
@@ -66,17 +59,9 @@ class VideoWriter(SinkNode):
 
     def problems(self) -> list[Problem]:
         path = self._path()
-        message = ""
-        if self.params.path.startswith(BUNDLED_PREFIX):
-            message = "a video cannot be written among the bundled files"
-        elif path.suffix.lower() not in _CODECS:
+        message = wrong_place(self.params.path, path, "the video", _LEAST_FREE)
+        if not message and path.suffix.lower() not in _CODECS:
             message = "this is no kind of video that can be written"
-        elif path.is_dir():
-            message = "the video file is a folder"
-        elif not path.parent.is_dir():
-            message = "the folder for the video is missing"
-        elif psutil.disk_usage(str(path.parent)).free < _LEAST_FREE:
-            message = "the disk for the video is full"
         return [self._problem(message)] if message else []
 
     def setup(self) -> None:

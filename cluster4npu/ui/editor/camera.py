@@ -54,7 +54,11 @@ class Camera(NodeViewer):
         # NodeViewer's own uses fitInView, which takes off a margin each time, so that the picture creeps.
         width = max(self._scene_range.width(), 1.0)
         scale = self.viewport().width() / width
+        # Qt would scroll the pixels, and with them the widgets that lie over the canvas: figures, overview, notices.
+        mode = self.viewportUpdateMode()
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setSceneRect(self._scene_range)
+        self.setViewportUpdateMode(mode)
         self.setTransform(QTransform.fromScale(scale, scale))
         self.view_changed.emit()
 

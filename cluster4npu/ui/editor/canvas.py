@@ -11,18 +11,20 @@ from functools import cache
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QWidget
+from PySide6.QtWidgets import QGraphicsScene, QGraphicsSceneMouseEvent, QGraphicsView, QWidget
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.boxes import BoxLayer
+from cluster4npu.ui.editor.far_layer import FarLayer
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
 from cluster4npu.ui.editor.minimap import Minimap
 from cluster4npu.ui.editor.node_item import NodeItem, Signature
 from cluster4npu.ui.editor.overlay import Hint, Notice
 from cluster4npu.ui.editor.wiring import Wiring, edge_between
+from cluster4npu.ui.text import tr
 
 EMPTY_HINT = (
     "Press Tab or double-click to add a node, drop a video, a folder of images or a model here,\n"
@@ -42,9 +44,9 @@ class Canvas(Wiring):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Canvas")
+        self.setAccessibleName(tr("Canvas"))
         self.setAccessibleDescription(
-            "The nodes of the pipeline; Tab adds one, Ctrl and the arrows go from one to the next"
+            tr("The nodes of the pipeline; Tab adds one, Ctrl and the arrows go from one to the next")
         )
         self.accept_connection_types: dict[str, object] = {}
         self.reject_connection_types: dict[str, object] = {}
@@ -58,11 +60,13 @@ class Canvas(Wiring):
         self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
+        self.far = FarLayer(self.items_by_id, self.wires)
+        self.scene().addItem(self.far)
         self.boxes = BoxLayer(self.scene(), self.boxes_moved.emit, self.box_edit_wanted.emit)
         self.minimap = Minimap(self._spots, self.viewport())
         self.minimap.looked_at.connect(self.look_at)
         self.view_changed.connect(self._show_seen)
-        self._hint = Hint(EMPTY_HINT, self.viewport())
+        self._hint = Hint(tr(EMPTY_HINT), self.viewport())
         self._notice = Notice(self.viewport())
         self.moved_nodes.connect(self._on_moved)
         self.connection_sliced.connect(self._on_sliced)
@@ -90,6 +94,7 @@ class Canvas(Wiring):
             self._on_selection()
         self._hint.setVisible(not config.nodes and not config.boxes)
         self._extent = self._whole()
+        self.far.cover(self._extent)
         self.minimap.forget()
         self._show_seen()
 
@@ -129,6 +134,7 @@ class Canvas(Wiring):
         self._problems = found
         for node_id, item in self.items_by_id.items():
             item.show_problems(found.get(node_id, []))
+        self.far.forget()
 
     def show_figures(self, figures: Mapping[str, str]) -> None:
         """Show a measured figure on these nodes, and none on the others."""
@@ -148,6 +154,7 @@ class Canvas(Wiring):
         for item in self.items_by_id.values():
             item.update()
         self.boxes.restyle()
+        self.far.forget()
         self.minimap.forget()
         self.viewport().update()
 
@@ -155,6 +162,7 @@ class Canvas(Wiring):
         item = NodeItem(entry, signature)
         self.items_by_id[entry.id] = item
         self.scene().addItem(item)
+        self.far.take(item)
         item.show_problems(self._problems.get(entry.id, []))
         item.show_figure(self._figures.get(entry.id, ""))
 
@@ -176,6 +184,7 @@ class Canvas(Wiring):
         start = source.dots[OUTPUT, edge.source_port]
         wire = Wire(edge, start.kind)
         self.scene().addItem(wire)
+        self.far.take(wire)
         end = target.dots[INPUT, edge.target_port]
         wire.set_connections(end, start)
         wire.follow()
@@ -249,12 +258,18 @@ class Canvas(Wiring):
         return area
 
     def _show_seen(self) -> None:
+        self.far.look_from(self.transform().m11())
         self.minimap.show_seen(self._scene_range, self._extent)
 
     def _spots(self) -> list[tuple[float, float, float, float, str]]:
         return [(*i.place, *i.size, i.header_color) for i in self.items_by_id.values()]
 
     # --- gestures ---
+
+    def sceneMouseMoveEvent(self, event: QGraphicsSceneMouseEvent) -> None:
+        super().sceneMouseMoveEvent(event)
+        if self.LMB_state and self.far.on:
+            self.far.forget()  # nodes may be on their way
 
     def show_again(self) -> None:
         self._edges = None
@@ -305,6 +320,7 @@ class Canvas(Wiring):
         self.wires_drawn.emit([edge_between(a, b) for a, b in pairs], [])
 
     def _on_selection(self) -> None:
+        self.far.forget()
         self.selection_changed.emit(self.selected_ids())
 
 

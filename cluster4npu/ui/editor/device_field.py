@@ -15,6 +15,7 @@ from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.text import tr
 
 
 class DeviceFinder(QObject):
@@ -56,10 +57,10 @@ class DeviceField(FieldEditor):
         self._own: list[str] = []  # added by hand; stay in the list when their tick is taken away
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)
-        self.line = QLineEdit(placeholderText="Another, like onnx:cpu#2")
-        self.line.setAccessibleName("Another device id")
-        self.add = QPushButton("Add")
-        self.again = QPushButton("Look again")
+        self.line = QLineEdit(placeholderText=tr("Another, like onnx:cpu#2"))
+        self.line.setAccessibleName(tr("Another device id"))
+        self.add = QPushButton(tr("Add"))
+        self.again = QPushButton(tr("Look again"))
         self.error = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.error.hide()
         typed = QHBoxLayout()
@@ -133,7 +134,9 @@ class DeviceField(FieldEditor):
             device_options(device)
         except InputError as error:
             problem = error.problems[0]
-            self.error.setText(f"Not added: {problem.message}. Allowed: {problem.allowed}. {problem.hint}")
+            self.error.setText(
+                tr("Not added: {0}. Allowed: {1}. {2}").format(problem.message, problem.allowed, problem.hint)
+            )
             self.error.setStyleSheet(f"color: {theme.colors().fail};")
             self.error.show()
             return

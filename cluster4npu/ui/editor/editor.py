@@ -20,6 +20,7 @@ from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
 from cluster4npu.ui.editor.keyboard import Keyboard
 from cluster4npu.ui.editor.layout import arranged
+from cluster4npu.ui.text import tr
 
 _BOX_MARGIN, _BOX_HEADER = 24.0, 30.0
 
@@ -106,7 +107,7 @@ class EnhancedPipelineEditor(QWidget):
         """Line the selected nodes up or spread them; `kind` is one of `align.KINDS`."""
         items = {n: self.canvas.items_by_id[n] for n in self.canvas.selected_ids()}
         if len(items) < 2:
-            self.canvas.tell("Select at least two nodes to line them up.")
+            self.canvas.tell(tr("Select at least two nodes to line them up."))
             return
         rects = {n: (item.place, item.size) for n, item in items.items()}
         self.document.move_nodes(aligned(rects, kind), "Align nodes")
@@ -122,15 +123,15 @@ class EnhancedPipelineEditor(QWidget):
         """Leave the selected nodes out of runs, or take them in again; what that means is told."""
         ids = self.canvas.selected_ids()
         if not ids:
-            self.canvas.tell("Select the nodes to bypass.")
+            self.canvas.tell(tr("Select the nodes to bypass."))
         elif self.document.bypass(ids) and len(ids) == 1:
-            self.canvas.tell(f"Bypassed. {meaning(self.document.config.node(ids[0]))}", "accent")
+            self.canvas.tell(tr("Bypassed. {0}").format(meaning(self.document.config.node(ids[0]))), "accent")
 
     def group_selection(self) -> None:
         """Put a box around the selected nodes; they go where it goes."""
         items = [self.canvas.items_by_id[n] for n in self.canvas.selected_ids()]
         if not items:
-            self.canvas.tell("Select the nodes that shall be in the group.")
+            self.canvas.tell(tr("Select the nodes that shall be in the group."))
             return
         left = min(i.place[0] for i in items) - _BOX_MARGIN
         top = min(i.place[1] for i in items) - _BOX_MARGIN - _BOX_HEADER
@@ -159,8 +160,8 @@ class EnhancedPipelineEditor(QWidget):
         box = next(b for b in self.document.config.boxes if b.id == box_id)
         dialog = QInputDialog(self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle("Comment")
-        dialog.setLabelText("The first line is the title.")
+        dialog.setWindowTitle(tr("Comment"))
+        dialog.setLabelText(tr("The first line is the title."))
         dialog.setOption(QInputDialog.InputDialogOption.UsePlainTextEditForTextInput)
         dialog.setTextValue(box.text)
         dialog.textValueSelected.connect(lambda text: self._write_box(box_id, text))
@@ -284,11 +285,11 @@ class EnhancedPipelineEditor(QWidget):
         if selected:
             menu.addActions([actions[n] for n in MENU])
             if len(self.canvas.selected_ids()) > 1:
-                menu.addMenu("Align").addActions([actions[n] for n, *_ in ALIGN])
+                menu.addMenu(tr("Align")).addActions([actions[n] for n, *_ in ALIGN])
             menu.addSeparator()
         else:
             place = self.canvas.mapToScene(self.canvas.mapFromGlobal(where))
-            self._fill_add_menu(menu.addMenu("Add node"), (place.x(), place.y()))
+            self._fill_add_menu(menu.addMenu(tr("Add node")), (place.x(), place.y()))
         menu.addActions([actions[n] for n in CANVAS_MENU])
         menu.popup(where)
 

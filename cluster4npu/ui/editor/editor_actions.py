@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 
+from cluster4npu.ui.text import tr
+
 if TYPE_CHECKING:
     from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 
@@ -33,7 +35,7 @@ def make_actions(editor: EnhancedPipelineEditor) -> dict[str, QAction]:
     """Make every action of the editor, by name; their keys work while the editor has the focus."""
     actions = {}
     for name, text, shortcuts, slot in _specs(editor):
-        action = QAction(text, editor)
+        action = QAction(tr(text), editor)
         action.setShortcuts([QKeySequence(key) for key in shortcuts])
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         action.triggered.connect(lambda _=False, slot=slot: slot())

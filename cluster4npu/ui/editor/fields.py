@@ -14,6 +14,7 @@ from cluster4npu.core.nodes.base import ui_hint
 from cluster4npu.core.scheduling import policy_types
 from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.editor.number_field import NumberField
+from cluster4npu.ui.text import tr
 
 
 class FlagField(FieldEditor):
@@ -21,7 +22,7 @@ class FlagField(FieldEditor):
 
     def __init__(self, title: str) -> None:
         super().__init__()
-        self.box = QCheckBox(title)
+        self.box = QCheckBox(tr(title))
         self._row(self.box).addStretch()
         self.box.toggled.connect(self._enter)
 
@@ -38,7 +39,7 @@ class ChoiceField(FieldEditor):
         super().__init__()
         self.combo = QComboBox()
         for value, text in choices.items():
-            self.combo.addItem(text, value)
+            self.combo.addItem(tr(text), value)
         self._row(self.combo)
         self._leave_wheel_to_scrolling(self.combo)
         self.combo.activated.connect(lambda index: self.edited.emit(self.combo.itemData(index)))
@@ -97,7 +98,7 @@ class ListField(TextField):
     def __init__(self, item: type) -> None:
         super().__init__()
         self.item = item
-        self.line.setPlaceholderText("separated by commas")
+        self.line.setPlaceholderText(tr("separated by commas"))
 
     def show_value(self, value: JsonValue) -> None:
         if isinstance(value, list | tuple) and list(value) != self._parts(self.line.text()):

@@ -14,6 +14,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.editor.fields import FlagField, allowed_text
+from cluster4npu.ui.text import tr
 
 _UNSET = object()
 
@@ -25,6 +26,7 @@ class FormRow(QWidget):
         self, name: str, title: str, help_text: str, editor: FieldEditor, info: FieldInfo | None = None
     ) -> None:
         super().__init__()
+        title, help_text = tr(title), tr(help_text)
         self.name = name
         self.editor = editor
         self.info = info
@@ -92,15 +94,15 @@ class Form(QWidget):
         self.rows: dict[str, FormRow] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(14, 12, 14, 12)
-        title = _text(heading, "heading")
+        title = _text(tr(heading), "heading")
         self._column.addWidget(title)
         if node_id:
-            self._column.addWidget(_text(f"id: {node_id}", "muted"))
+            self._column.addWidget(_text(tr("id: {0}").format(node_id), "muted"))
         if text:
-            self._column.addWidget(_text(text, "muted"))
+            self._column.addWidget(_text(tr(text), "muted"))
         self._column.addSpacing(8)
         self.advanced = QToolButton()
-        self.advanced.setText("Advanced settings")
+        self.advanced.setText(tr("Advanced settings"))
         self.advanced.setCheckable(True)
         self.advanced.setAutoRaise(True)
         self.advanced.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.nodes.base import Port
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, PipeItem, PortItem, PortTypeEnum
+from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, Z_VAL_PORT, PipeItem, PortItem, PortTypeEnum
 
 OUTPUT = PortTypeEnum.OUT.value
 INPUT = PortTypeEnum.IN.value
@@ -27,10 +26,8 @@ _WIRE_WIDTH = 2.5
 _TURN = 70.0  # pixels in which a long wire changes height
 _BACK_MOST = 160.0  # how far a wire that leads back reaches beyond its ends
 _WIRE_REACH = 14.0  # how near to a wire a click must be
-_FAR = 0.35  # below this zoom a wire is a plain line
 _DOT = QRectF(0.0, 0.0, 26.0, 22.0)
 _MIDDLE = _DOT.center()
-_NO_CACHE = QGraphicsItem.CacheMode.NoCache
 _NO_PEN = QPen(Qt.PenStyle.NoPen)
 _SMOOTH = QPainter.RenderHint.Antialiasing
 _SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
@@ -43,13 +40,18 @@ class PortDot(PortItem):
     """
 
     def __init__(self, parent: QGraphicsItem, name: str, side: str, port: Port | None) -> None:
-        super().__init__(parent)
-        self.setCacheMode(_NO_CACHE)
+        QGraphicsItem.__init__(
+            self, parent
+        )  # PortItem's own sets flags and tool tips that are not wanted here
+        self.setAcceptHoverEvents(True)
         self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)  # its node tells it that it has moved
+        self.setZValue(Z_VAL_PORT)
+        self._pipes: list[Wire] = []
+        self._hovered = self._locked = False
         self.port = port
         self.fits = True  # for the wire that is being drawn
-        self.name = name
-        self.port_type = side
+        self._name = name
+        self._port_type = side
         self._multi_connection = side == OUTPUT  # not by the setter, which writes a tool tip
         self._middle = QPointF()  # in the node's coordinates
 
@@ -131,7 +133,7 @@ class Wire(PipeItem):
         QGraphicsPathItem.__init__(self)
         self.edge = edge
         self.kind = kind
-        self._active = self._highlight = False
+        self._active = self._highlight = self.chosen = False
         self._input_port: PortDot | None = None
         self._output_port: PortDot | None = None
         self._ends = QLineF()
@@ -180,6 +182,16 @@ class Wire(PipeItem):
             self._curve.lineTo(last)
         return self._curve
 
+    @property
+    def ends(self) -> QLineF:
+        """Return the line from the one port to the other, in the scene."""
+        return self._ends
+
+    @property
+    def look(self) -> tuple[bool, bool, str]:
+        """Return whether it stands out, whether it is selected, and what flows through it."""
+        return self.chosen or self._active or self._highlight, self.chosen, self.kind
+
     def draw_path(self, start_port: Any, end_port: Any = None, cursor_pos: QPointF | None = None) -> None:
         self.follow()
 
@@ -188,11 +200,6 @@ class Wire(PipeItem):
     ) -> None:
         chosen = self.isSelected()
         lit = chosen or self._active or self._highlight
-        if painter.worldTransform().m11() < _FAR:
-            painter.setPen(_far_pen(theme.colors().accent if chosen else theme.colors().port(self.kind), lit))
-            painter.setRenderHint(_SMOOTH, False)
-            painter.drawLine(self._ends)
-            return
         c = theme.colors()
         color = QColor(c.accent if chosen else c.port(self.kind))
         source, target = self._output_port, self._input_port
@@ -215,12 +222,6 @@ class Wire(PipeItem):
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         if change == _SELECTED:
+            self.chosen = bool(value)
             self.update()
         return value
-
-
-@cache
-def _far_pen(color: str, lit: bool) -> QPen:
-    pen = QPen(QColor(color), 2.0 if lit else 1.0)
-    pen.setCosmetic(True)
-    return pen

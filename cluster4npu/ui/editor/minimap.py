@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPix
 from PySide6.QtWidgets import QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _WIDTH, _HEIGHT, _MARGIN, _PAD = 190, 130, 12, 6
 
@@ -31,8 +32,8 @@ class Minimap(QWidget):
         self._picture: QPixmap | None = None
         self._wanted = True
         self.setFixedSize(_WIDTH, _HEIGHT)
-        self.setAccessibleName("Overview of the pipeline")
-        self.setToolTip("Overview: click or drag to look elsewhere (M hides it)")
+        self.setAccessibleName(tr("Overview of the pipeline"))
+        self.setToolTip(tr("Overview: click or drag to look elsewhere (M hides it)"))
         self.setCursor(Qt.CursorShape.CrossCursor)
         parent.installEventFilter(self)
         self.hide()

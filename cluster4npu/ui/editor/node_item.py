@@ -30,15 +30,15 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import device_color, is_device
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import AbstractNodeItem
+from cluster4npu.ui.text import tr
 
 _MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
-_PAD, _HEADER, _ROW, _LINE = 12.0, 44.0, 24.0, 18.0
+HEADER = 44.0  # height of the title bar
+_PAD, _ROW, _LINE = 12.0, 24.0, 18.0
 _RADIUS = 8.0
-FAR = 0.35  # below this zoom no text could be read
 _MAX_DEVICES = 4  # lines; the rest is counted
 
 _SEEN = ("type", "title", "params", "bypassed")  # what of an entry is seen, apart from its place
-_SMOOTH = QPainter.RenderHint.Antialiasing
 _SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
 _MOVED = QGraphicsItem.GraphicsItemChange.ItemPositionHasChanged
 
@@ -56,6 +56,8 @@ class NodeItem(AbstractNodeItem):
         self.id = entry.id
         self.moves_in_batch = False  # the canvas leads the wires when all nodes are at their places
         self._entry: NodeConfig | None = None
+        self._place = (0.0, 0.0)
+        self.chosen = False
         self.faint = False
         self._rect = QRectF()
         self.cls: type[Node] | None = node_types().get(entry.type)
@@ -80,8 +82,7 @@ class NodeItem(AbstractNodeItem):
     @property
     def place(self) -> tuple[float, float]:
         """Return where it stands (canvas pixels)."""
-        place = self.pos()
-        return place.x(), place.y()
+        return self._place
 
     def show_entry(self, entry: NodeConfig) -> None:
         """Show this state of the node; it must have the same id and the same ports."""
@@ -92,7 +93,9 @@ class NodeItem(AbstractNodeItem):
             self.setPos(QPointF(*entry.position))
 
     def _take(self, entry: NodeConfig) -> None:
-        self._properties["name"] = entry.title or (self.cls.title if self.cls else f"Unknown: {entry.type}")
+        self._properties["name"] = entry.title or (
+            tr(self.cls.title) if self.cls else f"Unknown: {entry.type}"
+        )
         self._lines = summary(entry, self.cls)
         self._devices = frozenset(line for line in self._lines if is_device(line))
         self._bypassed = meaning(entry) if entry.bypassed else ""
@@ -119,13 +122,15 @@ class NodeItem(AbstractNodeItem):
     @property
     def footer(self) -> tuple[str, str]:
         """Return the word that says what is wrong and its status: "fail", "warn", "bypassed" or ""."""
+        if not self._problems:
+            return ("bypassed", "bypassed") if self.faint else ("", "")
         errors = sum(p.severity == "error" for p in self._problems)
         warnings = len(self._problems) - errors
         if errors:
             return ("1 error" if errors == 1 else f"{errors} errors"), "fail"
         if warnings:
             return ("1 warning" if warnings == 1 else f"{warnings} warnings"), "warn"
-        return ("bypassed", "bypassed") if self.faint else ("", "")
+        return "", ""
 
     def _lay_out(self) -> None:
         self.prepareGeometryChange()
@@ -140,10 +145,10 @@ class NodeItem(AbstractNodeItem):
         wanted = max(title_w, ports_w, text_w) + 2 * _PAD + 2.0
         foot = sum(1 for t in (self._figure, self.footer[0]) if t)
         self._width = min(max(wanted, _MIN_WIDTH), _MAX_WIDTH)
-        self._height = _HEADER + rows * _ROW + (len(self._lines) + foot) * _LINE + 14.0
+        self._height = HEADER + rows * _ROW + (len(self._lines) + foot) * _LINE + 14.0
         for dots, x in ((self.inputs, 0.0), (self.outputs, self._width)):
             for row, dot in enumerate(dots):
-                dot.put(x, _HEADER + 6.0 + row * _ROW + _ROW / 2)
+                dot.put(x, HEADER + 6.0 + row * _ROW + _ROW / 2)
         side = RADIUS + 3.0  # the dots stand out at both sides
         self._rect = QRectF(-side, -2.0, self._width + 2 * side, self._height + 4.0)
         self.update()
@@ -166,9 +171,6 @@ class NodeItem(AbstractNodeItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        if painter.worldTransform().m11() < FAR:
-            self._paint_far(painter)
-            return
         c = theme.colors()
         bold, plain = _fonts()
         box = QRectF(0.0, 0.0, self._width, self._height)
@@ -177,7 +179,7 @@ class NodeItem(AbstractNodeItem):
         painter.fillPath(outline, QColor(c.raised))
         painter.save()
         painter.setClipPath(outline)
-        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self.header_color))
+        painter.fillRect(QRectF(0.0, 0.0, self._width, HEADER), QColor(self.header_color))
         painter.restore()
         self._text(painter, bold, "#ffffff", self.name, 5.0, 20.0)
         self._text(painter, plain, "#e6ebf2", self.id, 23.0, _LINE)
@@ -188,9 +190,9 @@ class NodeItem(AbstractNodeItem):
             (self.outputs, Qt.AlignmentFlag.AlignRight),
         ):
             for row, dot in enumerate(dots):
-                place = QRectF(_PAD, _HEADER + 6.0 + row * _ROW, self._width - 2 * _PAD, _ROW)
+                place = QRectF(_PAD, HEADER + 6.0 + row * _ROW, self._width - 2 * _PAD, _ROW)
                 painter.drawText(place, align | Qt.AlignmentFlag.AlignVCenter, dot.name)
-        y = _HEADER + 8.0 + max(len(self.inputs), len(self.outputs)) * _ROW
+        y = HEADER + 8.0 + max(len(self.inputs), len(self.outputs)) * _ROW
         word, status = self.footer
         state = {"fail": c.fail, "warn": c.warn}.get(status, c.muted)
         lines = [(line, c.muted) for line in self._lines]
@@ -210,22 +212,6 @@ class NodeItem(AbstractNodeItem):
         painter.drawPath(outline)
         for dot in self.dots.values():
             dot.draw(painter)
-
-    def _paint_far(self, painter: QPainter) -> None:
-        """Paint what can be seen from far away: body, colour of the category, what is wrong, what is selected."""
-        c = theme.colors()
-        status = self.footer[1]
-        box = QRectF(0.0, 0.0, self._width, self._height)
-        painter.setRenderHint(_SMOOTH, False)
-        painter.fillRect(box, QColor(c.raised))
-        painter.fillRect(QRectF(0.0, 0.0, self._width, _HEADER), QColor(self.header_color))
-        chosen = self.isSelected()
-        edge = c.accent if chosen else {"fail": c.fail, "warn": c.warn}.get(status, c.border)
-        pen = QPen(QColor(edge), 2.0 if chosen else 1.0)
-        pen.setCosmetic(True)
-        painter.setPen(pen)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(box)
 
     @property
     def header_color(self) -> str:
@@ -251,10 +237,12 @@ class NodeItem(AbstractNodeItem):
 
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         if change == _MOVED:
+            self._place = value.toTuple()
             if not self.moves_in_batch:
                 for dot in self.dots.values():
                     dot.lead_wires()
         elif change == _SELECTED:
+            self.chosen = bool(value)
             for dot in self.dots.values():
                 for wire in dot.connected_pipes:
                     wire.highlight() if value else wire.reset()

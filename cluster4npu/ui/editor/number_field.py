@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QLineEdit, QSpinBox
 
 from cluster4npu.core.nodes.base import ui_hint
 from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.text import tr
 
 _FAR = 2**31 - 1
 
@@ -30,7 +31,7 @@ class NumberField(FieldEditor):
         unit = unit or ui_hint(info, "unit") or ""
         if unit:
             self.spin.setSuffix(f" {unit}")
-        self.auto = QCheckBox(auto)
+        self.auto = QCheckBox(tr(auto))
         self.auto.setVisible(bool(auto))
         self._row(self.spin, self.auto).setStretch(0, 1)
         self._leave_wheel_to_scrolling(self.spin)

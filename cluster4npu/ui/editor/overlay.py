@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPropertyAnimation, Qt, QTim
 from PySide6.QtWidgets import QGraphicsOpacityEffect, QLabel, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _SHOWN_MS = 6000
 _FADE_MS = 400
@@ -105,7 +106,7 @@ class WireTip(QLabel):
             f"background: {c.raised}; color: {c.text}; border: 2px solid {color};"
             "border-radius: 4px; padding: 4px 8px;"
         )
-        self.setText(f"✕ {reason}" if reason else "✓ Let go to connect")
+        self.setText(f"✕ {reason}" if reason else tr("✓ Let go to connect"))
         width = min(340, self.fontMetrics().horizontalAdvance(self.text()) + 28)
         height = self.heightForWidth(width)
         around = self._around.rect()

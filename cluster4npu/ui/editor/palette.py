@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.nodes import node_types
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.dropping import NODE_MIME
+from cluster4npu.ui.text import tr
 
 _KEY = Qt.ItemDataRole.UserRole
 _CATEGORY = Qt.ItemDataRole.UserRole + 1
@@ -32,10 +33,10 @@ class NodePalette(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit(clearButtonEnabled=True, placeholderText="Search nodes")
-        self.search.setAccessibleName("Search nodes")
+        self.search = QLineEdit(clearButtonEnabled=True, placeholderText=tr("Search nodes"))
+        self.search.setAccessibleName(tr("Search nodes"))
         self.tree = _Tree()
-        self._nothing = QLabel("No node matches.", wordWrap=True)
+        self._nothing = QLabel(tr("No node matches."), wordWrap=True)
         self._nothing.setProperty("role", "muted")
         self._nothing.hide()
         layout = QVBoxLayout(self)
@@ -64,14 +65,14 @@ class NodePalette(QWidget):
         groups: dict[str, QTreeWidgetItem] = {}
         for key, cls in node_types().items():
             if cls.category not in groups:
-                group = QTreeWidgetItem(self.tree, [cls.category])
+                group = QTreeWidgetItem(self.tree, [tr(cls.category)])
                 group.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 font = group.font(0)
                 font.setBold(True)
                 group.setFont(0, font)
                 groups[cls.category] = group
-            item = QTreeWidgetItem(groups[cls.category], [cls.title])
-            item.setToolTip(0, f"<p>{html.escape(cls.description)}</p>")
+            item = QTreeWidgetItem(groups[cls.category], [tr(cls.title)])
+            item.setToolTip(0, f"<p>{html.escape(tr(cls.description))}</p>")
             item.setData(0, _KEY, key)
             item.setData(0, _CATEGORY, cls.category)
         self.tree.expandAll()
@@ -91,7 +92,9 @@ class NodePalette(QWidget):
         words = text.casefold().split()
         for item in self._items():
             cls = node_types()[item.data(0, _KEY)]
-            told = f"{cls.title} {cls.type} {cls.category} {cls.description}".casefold()
+            told = (
+                f"{tr(cls.title)} {cls.title} {cls.type} {tr(cls.category)} {tr(cls.description)}".casefold()
+            )
             item.setHidden(not all(word in told for word in words))
         for group in self._groups():
             group.setHidden(all(item.isHidden() for item in _children(group)))
@@ -119,7 +122,7 @@ class _Tree(QTreeWidget):
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Node types")
+        self.setAccessibleName(tr("Node types"))
         self.itemDoubleClicked.connect(self._want)
 
     def mimeTypes(self) -> list[str]:

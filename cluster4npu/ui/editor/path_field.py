@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QPushButton
 
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.ui.editor.field import FieldEditor
+from cluster4npu.ui.text import tr
 
 
 class PathField(FieldEditor):
@@ -27,7 +28,7 @@ class PathField(FieldEditor):
         self.base = base
         self.optional = optional
         self.line = QLineEdit()
-        self.button = QPushButton("Choose…")
+        self.button = QPushButton(tr("Choose…"))
         self.dialog: QFileDialog | None = None
         self._row(self.line, self.button)
         self.line.textEdited.connect(self._tell)

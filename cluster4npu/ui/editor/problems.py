@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.text import tr
 
 _MOST = 100  # entries; nobody reads on, and each one takes time to lay out
 _NODE = Qt.ItemDataRole.UserRole
@@ -45,11 +46,11 @@ class ProblemsPanel(QWidget):
         self.list.setSpacing(2)
         self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setAccessibleName("Problems")
-        self.nothing = QLabel("No problems found", alignment=Qt.AlignmentFlag.AlignCenter)
+        self.list.setAccessibleName(tr("Problems"))
+        self.nothing = QLabel(tr("No problems found"), alignment=Qt.AlignmentFlag.AlignCenter)
         self.nothing.setProperty("role", "muted")
-        self.mend = QPushButton("Remove wires that lead nowhere")
-        self.mend.setToolTip("The file has wires to nodes that do not exist.")
+        self.mend = QPushButton(tr("Remove wires that lead nowhere"))
+        self.mend.setToolTip(tr("The file has wires to nodes that do not exist."))
         listing = QWidget()
         column = QVBoxLayout(listing)
         column.setContentsMargins(0, 0, 0, 0)
@@ -97,7 +98,7 @@ class ProblemsPanel(QWidget):
             item.setData(_NODE, problem.node)
             item.setData(_PROBLEM, problem)
         if (more := len(self.shown()) - _MOST) > 0:
-            QListWidgetItem(f"And {more} more; mend these first.", self.list).setData(_NODE, "")
+            QListWidgetItem(tr("And {0} more; mend these first.").format(more), self.list).setData(_NODE, "")
 
     def _choose(self, item: QListWidgetItem) -> None:
         node = item.data(_NODE)

@@ -27,6 +27,7 @@ from cluster4npu.ui.editor.fields import (
 from cluster4npu.ui.editor.form import Form, FormRow
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.editor.path_field import PathField
+from cluster4npu.ui.text import tr
 
 BYPASS = "node.bypassed"  # no parameter has such a name
 _EXECUTIONS = {"push": "every frame (push)", "on_demand": "on demand"}
@@ -46,14 +47,14 @@ class PropertyPanel(QScrollArea):
         super().__init__(parent)
         self.document = document
         self.finder = DeviceFinder(self)
-        self.setAccessibleName("Properties")
+        self.setAccessibleName(tr("Properties"))
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.node_id = ""
         self._type = ""
         self._base = document.config.base
-        self.advanced_action = QAction("Ad&vanced settings", self, checkable=True)
+        self.advanced_action = QAction(tr("Ad&vanced settings"), self, checkable=True)
         self.advanced_action.setShortcut(QKeySequence("Ctrl+Shift+A"))
         self.advanced_action.toggled.connect(self._show_advanced)
         self.form = Form()
@@ -152,13 +153,13 @@ class PropertyPanel(QScrollArea):
             )
         form = Form(cls.title, cls.description, entry.id)
         title = TextField()
-        title.line.setPlaceholderText(cls.title)
-        row = FormRow("title", "Title", "Shown on the canvas.", title)
+        title.line.setPlaceholderText(tr(cls.title))
+        row = FormRow("title", tr("Title"), tr("Shown on the canvas."), title)
         title.edited.connect(lambda text: row.show_problem(self.document.rename(entry.id, text)))
         form.add(row)
-        flag = FlagField("Bypass this node")
+        flag = FlagField(tr("Bypass this node"))
         flag.edited.connect(lambda _: self.document.bypass([entry.id]))
-        form.add(FormRow(BYPASS, "Bypass", meaning(entry), flag))
+        form.add(FormRow(BYPASS, tr("Bypass"), meaning(entry), flag))
         for name, info in cls.Params.model_fields.items():
             editor = self._editor(name, cls)
             param = FormRow(name, info.title or name, info.description or "", editor, info)

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.errors import Problem
@@ -407,3 +407,35 @@ def test_300_nodes_open_and_are_edited_in_reasonable_time(editor: EnhancedPipeli
     print(taken)
     assert_shown(editor.canvas, editor.document.config)
     assert max(taken.values()) < 5.0, taken
+
+
+def test_from_far_away_one_item_draws_all_and_the_mouse_still_finds_each(
+    editor: EnhancedPipelineEditor, qtbot: QtBot
+) -> None:
+    canvas = editor.canvas
+    near = canvas.items_by_id["inference"]
+    canvas.zoom_by(0.2 / canvas.transform().m11())
+    assert canvas.far.on
+    picture = canvas.grab().toImage()
+    place = canvas.mapFromScene(near.sceneBoundingRect().center())
+    assert canvas.node_at(canvas.mapToScene(place)) is near
+    assert canvas.itemAt(canvas.mapFromScene(near.pos() - QPointF(300, 900))) is None
+    body = picture.pixelColor(place * picture.devicePixelRatio())
+    assert body != picture.pixelColor(2, 2)
+    QTest.mouseClick(canvas.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert canvas.selected_ids() == ["inference"]
+    assert canvas.grab().toImage() != picture  # the selection is seen
+    canvas.zoom_by(5.0)
+    assert not canvas.far.on
+    assert not near.flags() & near.GraphicsItemFlag.ItemHasNoContents
+
+
+def test_what_lies_over_the_canvas_stays_there_wherever_one_looks(editor: EnhancedPipelineEditor) -> None:
+    cover = QWidget(editor.canvas.viewport())
+    cover.setGeometry(editor.canvas.viewport().rect())
+    before = cover.geometry()
+    for step in range(1, 6):
+        editor.canvas.look_at(QPointF(900.0 * step, -700.0 * step))
+        editor.canvas.zoom_by(1.3 if step % 2 else 0.4)
+        editor.canvas.fit(["inference"] if step % 2 else ())
+    assert cover.geometry() == before

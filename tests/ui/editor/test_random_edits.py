@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,16 +16,20 @@ from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.align import KINDS
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.properties import PropertyPanel
+from tests.distribution import soak
 from tests.ui.editor.pipelines import chain
 from tests.ui.editor.test_canvas import assert_shown
 
 TYPES = sorted(node_types())
+_STEPS = 100  # in one sitting of the long form
 INDEX = st.integers(0, 10_000)
 PLACE = st.floats(-2000, 2000)
 
 
 class Edits(RuleBasedStateMachine):
     """What a user can do, in any order, with an editor and a property panel on one document."""
+
+    done: ClassVar[int] = 0  # edits of all sittings
 
     @initialize(full=st.booleans())
     def begin(self, full: bool) -> None:
@@ -140,6 +146,7 @@ class Edits(RuleBasedStateMachine):
     @invariant()
     def canvas_shows_the_document(self) -> None:
         if hasattr(self, "editor"):
+            Edits.done += 1
             assert_shown(self.editor.canvas, self.document.config)
             assert self.panel.node_id in ("", *(n.id for n in self.document.config.nodes))
             again = PipelineConfig.parse(self.document.config.text())
@@ -165,16 +172,18 @@ def test_random_edits(qapp: QApplication) -> None:
     )
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(6 * 3600)
-def test_100_000_random_edits(qapp: QApplication) -> None:
+@pytest.mark.parametrize("times", [soak(100_000, hours=6)])
+def test_many_random_edits(times: int, qapp: QApplication) -> None:
     run_state_machine_as_test(
         Edits,
         settings=settings(
-            max_examples=1000,
-            stateful_step_count=100,
+            max_examples=max(1, times // _STEPS),
+            stateful_step_count=_STEPS,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),
+    )
+    print(
+        f"{Edits.done} random edits: the canvas showed the document after each, and undoing all gave the start"
     )
