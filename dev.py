@@ -129,12 +129,13 @@ def soak(arguments: list[str]) -> int:
 
 
 def screenshots(arguments: list[str]) -> int:
-    """Draw the pictures of the documentation anew, without a display; --all [FOLDER]: of every panel, to look at."""
+    """Draw the pictures and the film of the documentation anew; --all [FOLDER]: every panel, to look at."""
     prepare()
     if arguments[:1] == ["--all"]:
         folder = arguments[1] if len(arguments) > 1 else str(Path(ROOT, "build", "gallery"))
         return call([program("python"), "-m", "cluster4npu.ui.gallery", folder], env=OFFSCREEN)
-    return call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
+    code = call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
+    return code or call([program("python"), "-m", "cluster4npu.ui.animation"], env=OFFSCREEN)
 
 
 def docs(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QToolBu
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.layouts import LAYOUTS
+from cluster4npu.ui.text import tr
 
 # name: text, icon, keys, tool tip
 _SPECS: dict[str, tuple[str, str, str, str]] = {
@@ -72,7 +73,8 @@ class Actions(QObject):
         self._window = window
         self.by_name: dict[str, QAction] = {}
         for name, (text, _icon, keys, tip) in _SPECS.items():
-            action = self.by_name[name] = QAction(text, window)
+            action = self.by_name[name] = QAction(tr(text), window)
+            tip = tr(tip)
             if keys:
                 action.setShortcut(QKeySequence(keys))
                 tip = f"{tip} ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})"
@@ -80,8 +82,8 @@ class Actions(QObject):
             slot = slots[name]
             action.triggered.connect(lambda _=False, slot=slot: slot())
         for name, action, key in (
-            ("undo", undo.createUndoAction(window, "Undo"), QKeySequence.StandardKey.Undo),
-            ("redo", undo.createRedoAction(window, "Redo"), QKeySequence.StandardKey.Redo),
+            ("undo", undo.createUndoAction(window, tr("Undo")), QKeySequence.StandardKey.Undo),
+            ("redo", undo.createRedoAction(window, tr("Redo")), QKeySequence.StandardKey.Redo),
         ):
             action.setShortcuts(QKeySequence.keyBindings(key))
             self.by_name[name] = action
@@ -89,10 +91,10 @@ class Actions(QObject):
         for name in _MENU_PAGES:
             self.by_name[name].setCheckable(True)
             pages.addAction(self.by_name[name])
-        self.recent_menu = QMenu("Open &recent", window)
-        self.theme_menu = QMenu("&Theme", window)
-        self.edit_menu = QMenu("&Edit", window)
-        self.window_menu = QMenu("&Window", window)
+        self.recent_menu = QMenu(tr("Open &recent"), window)
+        self.theme_menu = QMenu(tr("&Theme"), window)
+        self.edit_menu = QMenu(tr("&Edit"), window)
+        self.window_menu = QMenu(tr("&Window"), window)
         theme.changes().changed.connect(self.dress)
         self.dress()
 
@@ -114,7 +116,7 @@ class Actions(QObject):
     def make_menus(self, view: QMenu) -> None:
         """Fill the menu bar; `view` holds what belongs to the panels."""
         bar = self._window.menuBar()
-        file = bar.addMenu("&File")
+        file = bar.addMenu(tr("&File"))
         self._add(file, "new", "wizard", "open")
         file.addMenu(self.recent_menu)
         self._add(
@@ -125,10 +127,10 @@ class Actions(QObject):
         self._add(view, "layout_design", "layout_run", "layout_analyse", "reset_layout")
         view.addMenu(self.theme_menu)
         bar.addMenu(view)
-        self._add(bar.addMenu("&Run"), "run", "stop", "", "benchmark")
+        self._add(bar.addMenu(tr("&Run")), "run", "stop", "", "benchmark")
         self._add(self.window_menu, "new_window", "next_window", "")
         bar.addMenu(self.window_menu)
-        self._add(bar.addMenu("&Help"), "help", "tour", "shortcuts", "command_palette", "", "about")
+        self._add(bar.addMenu(tr("&Help")), "help", "tour", "shortcuts", "command_palette", "", "about")
 
     def fill_edit_menu(self, canvas: Mapping[str, QAction]) -> None:
         """Fill the edit menu anew; `canvas` holds the canvas's actions, or none while it is not shown."""
@@ -146,7 +148,7 @@ class Actions(QObject):
 
     def make_toolbar(self) -> QToolBar:
         """Make the toolbar: files, edits, the run, and the pages at its right end."""
-        toolbar = QToolBar("Toolbar", self._window)
+        toolbar = QToolBar(tr("Toolbar"), self._window)
         toolbar.setObjectName("Toolbar")
         toolbar.setMovable(False)
         toolbar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

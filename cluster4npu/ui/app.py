@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import install_translation, tr
 
 _LOG_BYTES = 1_000_000
 _log = logging.getLogger("cluster4npu.ui")
@@ -37,6 +38,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     from cluster4npu.ui.preferences import Preferences
     from cluster4npu.ui.windows import Windows
 
+    install_translation(app)
     theme.apply_theme(app, Preferences().theme)
     windows = Windows(store)
     window = windows.open()
@@ -110,10 +112,12 @@ class CrashReporter(QObject):
             return  # one at a time; all of them are in the log
         self.box = QMessageBox(self._window or QApplication.activeWindow())
         self.box.setIcon(QMessageBox.Icon.Warning)
-        self.box.setWindowTitle("Something went wrong")
+        self.box.setWindowTitle(tr("Something went wrong"))
         self.box.setTextFormat(Qt.TextFormat.PlainText)
         self.box.setText(
-            "Something went wrong that the program did not foresee. Your pipeline is still open."
+            tr("Something went wrong that the program did not foresee. Your pipeline is still open.")
         )
-        self.box.setInformativeText(f"{text}\n\nThe whole story is in {data_dir() / 'app.log'}")
+        self.box.setInformativeText(
+            tr("{0}\n\nThe whole story is in {1}").format(text, data_dir() / "app.log")
+        )
         self.box.open()

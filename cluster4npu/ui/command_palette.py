@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.nodes import node_types
 from cluster4npu.ui.search_popup import Entry, SearchPopup
+from cluster4npu.ui.text import tr
 
 if TYPE_CHECKING:
     from cluster4npu.ui.main_window import MainWindow
@@ -72,13 +73,13 @@ class ShortcutList(QDialog):
 
     def __init__(self, listed: Sequence[Command], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keyboard shortcuts")
-        self.search = QLineEdit(placeholderText="Search actions and keys", clearButtonEnabled=True)
-        self.search.setAccessibleName("Search actions and keys")
+        self.setWindowTitle(tr("Keyboard shortcuts"))
+        self.search = QLineEdit(placeholderText=tr("Search actions and keys"), clearButtonEnabled=True)
+        self.search.setAccessibleName(tr("Search actions and keys"))
         rows = [c for c in listed if c.keys] + list(_GESTURES)
         self.table = QTableWidget(len(rows), 3)
-        self.table.setAccessibleName("Keyboard shortcuts")
-        self.table.setHorizontalHeaderLabels(["Action", "Keys", "Where"])
+        self.table.setAccessibleName(tr("Keyboard shortcuts"))
+        self.table.setHorizontalHeaderLabels([tr("Action"), tr("Keys"), tr("Where")])
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

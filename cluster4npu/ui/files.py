@@ -15,8 +15,11 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.recovery import Lost
+from cluster4npu.ui.text import tr
 
 _FILTER = "Pipelines (*.json);;All files (*)"
+_OPEN_FILTER = "Pipelines (*.json *.mflow);;All files (*)"
+MFLOW = ".mflow"
 Button = QMessageBox.StandardButton
 
 
@@ -28,6 +31,7 @@ class FileControl(QObject):
 
     opened = Signal()
     saved = Signal()
+    taken_over = Signal(int)  # an earlier designer's file; how many of its settings have no counterpart
     failed = Signal(object)
 
     def __init__(
@@ -49,8 +53,8 @@ class FileControl(QObject):
             return True
         answer = QMessageBox.question(
             self._window,
-            "Unsaved changes",
-            f"Save the changes to “{display_name(self._document)}” first?",
+            tr("Unsaved changes"),
+            tr("Save the changes to “{0}” first?").format(display_name(self._document)),
             Button.Save | Button.Discard | Button.Cancel,
             Button.Save,
         )
@@ -82,16 +86,18 @@ class FileControl(QObject):
         """Let the reader choose a file."""
         recent = self._preferences.recent
         folder = str(recent[0].parent) if recent else str(Path.home())
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open pipeline", folder, _FILTER)
+        name, _ = QFileDialog.getOpenFileName(self._window, tr("Open pipeline"), folder, _OPEN_FILTER)
         return bool(name) and self.open(Path(name))
 
     def open(self, path: Path) -> bool:
-        """Open a file. What ships with the program is opened as a new pipeline, so that it stays as it is."""
+        """Open a file. What ships with the program, or is an earlier designer's, becomes a new pipeline: it stays."""
         path = path.absolute()
         try:
             config = PipelineConfig.open(path)
             if path.resolve().parent == assets_dir().resolve():
                 return self.new(config.replace(base=None))
+            if path.suffix.lower() == MFLOW:
+                return self._take_over(config)
             if self._opened_elsewhere(path):
                 return False
             if not self.may_lose_edits():
@@ -102,6 +108,13 @@ class FileControl(QObject):
             return False
         self._preferences.remember(path)
         self.opened.emit()
+        return True
+
+    def _take_over(self, config: PipelineConfig) -> bool:
+        """Begin with what an earlier designer's file became."""
+        if not self.new(config, modified=True):
+            return False
+        self.taken_over.emit(sum(len(box.text.splitlines()) - 1 for box in config.boxes))
         return True
 
     def recover(self, lost: Lost) -> bool:
@@ -122,7 +135,7 @@ class FileControl(QObject):
         """Let the reader choose where to save."""
         document = self._document
         place = document.path or Path.home() / f"{_file_name(document.config.name)}.json"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save pipeline", str(place), _FILTER)
+        name, _ = QFileDialog.getSaveFileName(self._window, tr("Save pipeline"), str(place), _FILTER)
         if not name:
             return False
         path = Path(name)

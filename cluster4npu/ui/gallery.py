@@ -19,7 +19,7 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.app import make_application
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.pseudo import translate
+from cluster4npu.ui.pseudo import PseudoTranslator
 from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, stop, wait_for
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
@@ -33,6 +33,9 @@ class Gallery:
     def __init__(self, app: QApplication, folder: Path, language: str) -> None:
         self.pictures: list[Path] = []
         self._app, self._folder, self._language = app, folder, language
+        self._translator = PseudoTranslator(app)
+        if language != "en":
+            app.installTranslator(self._translator)
         folder.mkdir(parents=True, exist_ok=True)
         self.window = MainWindow(Path(os.environ["CLUSTER4NPU_DATA"]) / "results.duckdb")
         self.window.resize(*SIZE)
@@ -105,8 +108,6 @@ class Gallery:
 
     def _draw(self, widget: QWidget, name: str) -> None:
         """Draw a widget in both themes and at every scale."""
-        if self._language != "en":
-            translate(widget)
         for mode in ("light", "dark"):
             theme.apply_theme(self._app, mode)
             settle(250)

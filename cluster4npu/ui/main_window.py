@@ -41,6 +41,7 @@ from cluster4npu.ui.recovery_bar import RecoveryBar
 from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 from cluster4npu.ui.template_control import TemplateControl
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.tour_steps import tour_steps
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class MainWindow(QMainWindow):
     def show_benchmark(self, profile: Profile | None = None) -> BenchmarkDialog | None:
         """Measure the open pipeline: all devices together against each alone; `profile` is offered first."""
         if self.runs.busy:
-            self.messages.show_text("Stop the run first: it would disturb the measurement.", "warn")
+            self.messages.show_text(tr("Stop the run first: it would disturb the measurement."), "warn")
             return None
         from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
 
@@ -209,7 +210,9 @@ class MainWindow(QMainWindow):
     def show_documentation(self) -> None:
         """Open the README, which lies beside the program."""
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(_DOCUMENTATION))):
-            self.messages.show_text(f"The documentation is {_DOCUMENTATION}. Every command has --help.")
+            self.messages.show_text(
+                tr("The documentation is {0}. Every command has --help.").format(_DOCUMENTATION)
+            )
 
     def show_shortcuts(self) -> None:
         """List every key."""
@@ -218,8 +221,8 @@ class MainWindow(QMainWindow):
     def show_about(self) -> None:
         """Tell version and licence."""
         box = QMessageBox(self)
-        box.setWindowTitle("About Cluster4NPU")
-        box.setText(f"Cluster4NPU {version('cluster4npu')}")
+        box.setWindowTitle(tr("About Cluster4NPU"))
+        box.setText(tr("Cluster4NPU {0}").format(version("cluster4npu")))
         box.setInformativeText(
             "Runs one model on several inference devices at once and measures the gain.\n"
             "Apache License 2.0. Runs and settings are kept in " + str(self.store.parent)
@@ -315,12 +318,12 @@ class MainWindow(QMainWindow):
             },
             self.document.undo_stack,
         )
-        self._view_menu = QMenu("&View", self)
+        self._view_menu = QMenu(tr("&View"), self)
         self.actions_by_name.make_menus(self._view_menu)
         self._view_menu.addSeparator()
         self.addToolBar(self.actions_by_name.make_toolbar())
         for mode in theme.MODES:
-            action = self.actions_by_name.theme_menu.addAction(mode.capitalize())
+            action = self.actions_by_name.theme_menu.addAction(tr(mode.capitalize()))
             action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
         self.command_palette = CommandPalette(self)
         self._fill_edit_menu()
@@ -333,7 +336,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.fill_edit_menu(shown.editor.actions_by_name if shown is not None else {})
 
     def _make_status_bar(self) -> None:
-        self.state_label, self.figures_label = QLabel("Ready"), QLabel()
+        self.state_label, self.figures_label = QLabel(tr("Ready")), QLabel()
         self.statusBar().addWidget(self.state_label)
         self.statusBar().addPermanentWidget(self.figures_label)
 
@@ -350,8 +353,9 @@ class MainWindow(QMainWindow):
         page.file_chosen.connect(files.open)
         page.file_forgotten.connect(self._forget)
         files.opened.connect(self._show_opened)
-        files.saved.connect(lambda: self.statusBar().showMessage("Saved", 3000))
+        files.saved.connect(lambda: self.statusBar().showMessage(tr("Saved"), 3000))
         files.failed.connect(self._show_error)
+        files.taken_over.connect(self._show_taken_over)
         self.recovery.recover_asked.connect(self._recover)
         self.recovery.discard_asked.connect(self._discard)
         self.autosave.failed.connect(self._warn_of_autosave)
@@ -366,7 +370,7 @@ class MainWindow(QMainWindow):
     def _update(self) -> None:
         """Bring title and actions up to date."""
         mark = "*" if self.document.is_modified() else ""
-        self.setWindowTitle(f"{display_name(self.document)}{mark} - Cluster4NPU")
+        self.setWindowTitle(tr("{0}{1} - Cluster4NPU").format(display_name(self.document), mark))
         busy, empty = self.runs.busy, not self.document.config.nodes
         self.actions_by_name["run"].setEnabled(not busy and not empty)
         self.actions_by_name["benchmark"].setEnabled(not busy and not empty)
@@ -400,12 +404,20 @@ class MainWindow(QMainWindow):
         compare.show_comparison(Comparison.of(result.as_dict()))
         self.workspace.dashboard.show_compare()
 
+    def _show_taken_over(self, left: int) -> None:
+        text = tr(
+            "Made from an earlier designer's file, which stays as it is. Choose the model and its devices."
+        )
+        if left:
+            text += " " + tr("{0} settings have no counterpart here: they stand in the comment.").format(left)
+        self.messages.show_text(text, "accent")
+
     def _show_error(self, error: InputError) -> None:
         self.messages.show_problems(error.problems)
         self.start_page.show_recent(self.preferences.recent)
 
     def _show_run_state(self, state: str, figures: str) -> None:
-        self.state_label.setText(state)
+        self.state_label.setText(tr(state))
         self.figures_label.setText(figures)
 
     def _refresh_history(self, _run_id: str = "") -> None:
@@ -443,11 +455,11 @@ class MainWindow(QMainWindow):
         menu = self.actions_by_name.recent_menu
         menu.clear()
         for path in self.preferences.recent:
-            action = menu.addAction(str(path) if path.is_file() else f"{path} (missing)")
+            action = menu.addAction(str(path) if path.is_file() else tr("{0} (missing)").format(path))
             action.setEnabled(path.is_file())
             action.triggered.connect(lambda _=False, path=path: self.files.open(path))
         if menu.isEmpty():
-            menu.addAction("None yet").setEnabled(False)
+            menu.addAction(tr("None yet")).setEnabled(False)
 
     def _recover(self, lost: Lost) -> None:
         if not self.files.recover(lost):
@@ -463,12 +475,15 @@ class MainWindow(QMainWindow):
         try:
             lost.discard()
         except OSError as error:
-            self.messages.show_text(f"The copy {lost.copy} cannot be deleted: {error.strerror}.", "warn")
+            self.messages.show_text(
+                tr("The copy {0} cannot be deleted: {1}.").format(lost.copy, error.strerror), "warn"
+            )
         self.recovery.drop(lost)
 
     def _warn_of_autosave(self, reason: str) -> None:
         self.messages.show_text(
-            f"No copy of your unsaved edits can be kept: {reason}. Save the pipeline yourself.", "warn"
+            tr("No copy of your unsaved edits can be kept: {0}. Save the pipeline yourself.").format(reason),
+            "warn",
         )
 
     def _end_autosave(self) -> None:
@@ -476,7 +491,7 @@ class MainWindow(QMainWindow):
         try:
             self.autosave.end(keep=self._unasked and self.document.is_modified())
         except OSError as error:
-            _log.warning("unsaved edits are lost: %s", error)
+            _log.warning(tr("unsaved edits are lost: %s"), error)
 
     def _set_theme(self, mode: str) -> None:
         app = QApplication.instance()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _WORDS = {"fail": "Error", "warn": "Warning", "ok": "Done", "accent": "Note"}
 
@@ -27,13 +28,13 @@ class MessageBar(QFrame):
         self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.show_node = QPushButton("Show node")
+        self.show_node = QPushButton(tr("Show node"))
         self.show_node.clicked.connect(lambda: self.node_asked.emit(self._node))
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
-        close.setToolTip("Dismiss")
-        close.setAccessibleName("Dismiss this message")
+        close.setToolTip(tr("Dismiss"))
+        close.setAccessibleName(tr("Dismiss this message"))
         close.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 6, 6, 6)
@@ -57,10 +58,10 @@ class MessageBar(QFrame):
     def show_text(self, text: str, role: str = "accent", node: str = "") -> None:
         """Show a message; `role` is "fail", "warn", "ok" or "accent"."""
         self.label.setText(text)
-        self.word.setText(_WORDS[role])
+        self.word.setText(tr(_WORDS[role]))
         self._role, self._node = role, node
         self.show_node.setVisible(bool(node))
-        self.setAccessibleName(f"{_WORDS[role]}: {text}")
+        self.setAccessibleName(f"{tr(_WORDS[role])}: {text}")
         self._dress()
         self.show()
 

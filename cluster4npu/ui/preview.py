@@ -26,6 +26,7 @@ from cluster4npu.core.nodes.values import Classes, Detections, Flag, Number, Out
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.labels import place_labels
+from cluster4npu.ui.text import tr
 
 IDLE = "Press Run to see frames here"
 WAITING = "Waiting for the first frame …"
@@ -59,11 +60,11 @@ class Preview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.frame: PreviewFrame | None = None
-        self.message = IDLE
+        self.message = tr(IDLE)
         self._image = QImage()
         self._only_simulated = False
         self.setMinimumSize(200, 150)
-        self.setAccessibleName("Preview")
+        self.setAccessibleName(tr("Preview"))
 
     def sizeHint(self) -> QSize:
         return QSize(360, 270)
@@ -72,19 +73,19 @@ class Preview(QWidget):
         """Forget the last frame; a run of this pipeline starts."""
         self.frame, self._image, self._only_simulated = None, QImage(), False
         has_preview = any(node.type == "preview" for node in config.nodes)
-        self.message = WAITING if has_preview else NO_PREVIEW_NODE
+        self.message = tr(WAITING if has_preview else NO_PREVIEW_NODE)
         self.update()
 
     def end(self, how: str, reason: str = "") -> None:
         """Say that the run is over where no frame came; `how` is "finished", "stopped" or "failed"."""
-        if self.message == WAITING:
-            self.message = f"The run {_ENDS[how]} before a frame came.\n{reason}".strip()
+        if self.message == tr(WAITING):
+            self.message = tr("The run {0} before a frame came.\n{1}").format(tr(_ENDS[how]), reason).strip()
             self.update()
 
     def clear(self) -> None:
         """Go back to the state before the first run."""
         self.frame, self._image = None, QImage()
-        self.message = IDLE
+        self.message = tr(IDLE)
         self.update()
 
     def show_started(self, started: Started) -> None:
@@ -140,7 +141,7 @@ class Preview(QWidget):
         """Return what stands on the frame in words: classes, shapes, or why there is no box."""
         if self.frame is None:
             return []
-        return ([NO_BOXES] if self._only_simulated else []) + _lines(self.frame)
+        return ([tr(NO_BOXES)] if self._only_simulated else []) + _lines(self.frame)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -1,22 +1,14 @@
-"""A pseudo-translation: every text 40% longer and with accents, to see what longer words would break."""
+"""A pseudo-translation: every text 40% longer and with accents, to see what longer words would break, and what is not
+translated at all.
+"""
 
 from __future__ import annotations
 
 import re
 
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import (
-    QAbstractButton,
-    QComboBox,
-    QDockWidget,
-    QGroupBox,
-    QLabel,
-    QLineEdit,
-    QTabWidget,
-    QToolButton,
-    QTreeWidget,
-    QWidget,
-)
+from PySide6.QtCore import QTranslator
+
+from cluster4npu.ui.text import CONTEXT
 
 GROWTH = 0.4
 _WORD_LENGTH = 6  # of what is added: lines break between words
@@ -39,39 +31,11 @@ def pseudo(text: str) -> str:
     return f"[{grown} {filler}]" if " " in text else f"[{grown}{filler}]"
 
 
-def translate(root: QWidget) -> None:
-    """Replace every text that a widget and all inside it show; what is set afterwards is not."""
-    for widget in (root, *root.findChildren(QWidget)):
-        _translate_one(widget)
-        widget.updateGeometry()
-    for action in root.findChildren(QAction):
-        action.setText(pseudo(action.text()))
+class PseudoTranslator(QTranslator):
+    """Answers every text with `pseudo`: what is still in English then goes past `tr`."""
 
+    def isEmpty(self) -> bool:  # noqa: N802 (Qt's name)
+        return False
 
-def _translate_one(widget: QWidget) -> None:
-    match widget:
-        case QLabel() if widget.text():
-            widget.setText(pseudo(widget.text()))
-        case QToolButton() if widget.defaultAction() is not None:
-            pass  # shows its action's text
-        case QAbstractButton() if widget.text():
-            widget.setText(pseudo(widget.text()))
-        case QGroupBox():
-            widget.setTitle(pseudo(widget.title()))
-        case QDockWidget():
-            widget.setWindowTitle(pseudo(widget.windowTitle()))
-        case QTabWidget():
-            for index in range(widget.count()):
-                widget.setTabText(index, pseudo(widget.tabText(index)))
-        case QComboBox() if not widget.isEditable():
-            for index in range(widget.count()):
-                widget.setItemText(index, pseudo(widget.itemText(index)))
-        case QLineEdit():
-            widget.setPlaceholderText(pseudo(widget.placeholderText()))
-        case QTreeWidget():
-            header = widget.headerItem()
-            for column in range(widget.columnCount()):
-                if header is not None:
-                    header.setText(column, pseudo(header.text(column)))
-        case _:
-            pass
+    def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
+        return pseudo(text) if context == CONTEXT else None  # type: ignore[return-value]  # Qt's own

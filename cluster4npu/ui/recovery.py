@@ -16,6 +16,7 @@ from cluster4npu.core.errors import InputError
 from cluster4npu.core.files import write_whole
 from cluster4npu.core.pipeline.config import MAX_FILE_BYTES, PipelineConfig
 from cluster4npu.core.settings import data_dir
+from cluster4npu.ui.text import tr
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def find_lost() -> list[Lost]:
         try:
             found.append(_read(copy))
         except (OSError, ValueError, KeyError, TypeError, InputError) as error:
-            _log.warning("the copy %s cannot be read: %s", copy, error)
+            _log.warning(tr("the copy %s cannot be read: %s"), copy, error)
     return sorted(found, key=lambda lost: -lost.kept_s)
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.recovery import Lost
+from cluster4npu.ui.text import tr
 
 
 class RecoveryBar(QFrame):
@@ -23,14 +24,14 @@ class RecoveryBar(QFrame):
         self.setObjectName("RecoveryBar")
         self._offered: list[Lost] = []
         self.label = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
-        self.recover = QPushButton("Recover")
+        self.recover = QPushButton(tr("Recover"))
         self.recover.setProperty("role", "primary")
-        self.discard = QPushButton("Discard")
+        self.discard = QPushButton(tr("Discard"))
         later = QToolButton()
         later.setText("✕")
         later.setAutoRaise(True)
-        later.setToolTip("Ask again at the next start")
-        later.setAccessibleName("Ask again at the next start")
+        later.setToolTip(tr("Ask again at the next start"))
+        later.setAccessibleName(tr("Ask again at the next start"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 6, 6, 6)
         layout.addWidget(self.label, 1)

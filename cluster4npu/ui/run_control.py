@@ -28,6 +28,7 @@ from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.result_files import placed, written_files
+from cluster4npu.ui.text import tr
 
 if TYPE_CHECKING:
     from cluster4npu.ui.workspace import Workspace
@@ -136,7 +137,7 @@ class RunControl(QObject):
 
     def _show_worker_failed(self, event: WorkerFailed) -> None:
         what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
-        self._messages.show_text(f"{event.device} failed: {event.reason}. {what}", "warn")
+        self._messages.show_text(tr("{0} failed: {1}. {2}").format(event.device, event.reason, what), "warn")
 
     def _show_worker_back(self, event: WorkerBack) -> None:
         self._messages.show_text(f"{event.device} failed, and is back after {event.down_s:.1f} s.", "ok")
@@ -154,7 +155,7 @@ class RunControl(QObject):
         self._warn(summary)
         if self._files and not self._messages.text():
             names = ", ".join(str(path) for path in self._files)
-            self._messages.show_text(f"Results are in {names}", "ok")
+            self._messages.show_text(tr("Results are in {0}").format(names), "ok")
         self._keep(summary)
         self.busy_changed.emit(False)
 
@@ -202,4 +203,4 @@ class RunControl(QObject):
 
     def _not_stored(self, error: Exception) -> None:
         why = error.problems[0].text() if isinstance(error, Cluster4NPUError) else str(error)
-        self._messages.show_text(f"This run was not kept: {why}", "warn")
+        self._messages.show_text(tr("This run was not kept: {0}").format(why), "warn")

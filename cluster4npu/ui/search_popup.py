@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _HINT = Qt.ItemDataRole.UserRole + 1
 _MOST = 60  # rows; who sees more types another letter
@@ -49,10 +50,11 @@ class SearchPopup(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("SearchPopup")
         self._offered: list[Entry] = []
+        name = tr(name)
         self.search = QLineEdit(placeholderText=name, clearButtonEnabled=True)
         self.search.setAccessibleName(name)
         self.list = QListWidget()
-        self.list.setAccessibleName("Matches")
+        self.list.setAccessibleName(tr("Matches"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setSpacing(1)
         self.list.setItemDelegate(_Hinted(self.list))

@@ -21,6 +21,7 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.template_cards import CardGrid, TemplateCard, words
+from cluster4npu.ui.text import tr
 
 _LEFT_PX = 280
 _PAGE_PX = 1400
@@ -36,8 +37,10 @@ class RecentRow(QWidget):
         self.open.setObjectName("RecentFile")
         self.open.setEnabled(exists)
         self.open.setToolTip(str(path))
-        self.open.setAccessibleName(f"Open {path.name}" if exists else f"{path.name} is missing")
-        name = ElidedLabel(path.name if exists else f"{path.name} (missing)")
+        self.open.setAccessibleName(
+            tr("Open {0}").format(path.name) if exists else tr("{0} is missing").format(path.name)
+        )
+        name = ElidedLabel(path.name if exists else tr("{0} (missing)").format(path.name))
         place = ElidedLabel(_short(path.parent))
         place.setProperty("role", "muted")
         inside = QVBoxLayout(self.open)
@@ -51,8 +54,8 @@ class RecentRow(QWidget):
         self.remove = QToolButton()
         self.remove.setText("✕")
         self.remove.setAutoRaise(True)
-        self.remove.setToolTip("Take it out of this list")
-        self.remove.setAccessibleName(f"Take {path.name} out of the list")
+        self.remove.setToolTip(tr("Take it out of this list"))
+        self.remove.setAccessibleName(tr("Take {0} out of the list").format(path.name))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.open, 1)
@@ -74,15 +77,15 @@ class StartPage(QScrollArea):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Start page")
+        self.setAccessibleName(tr("Start page"))
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.rows: dict[Path, RecentRow] = {}
         self.cards: dict[str, TemplateCard] = {}
-        self.wizard = self._button("New with wizard", self.wizard_asked.emit, primary=True)
-        self.example = self._button("Example: handwritten digits", self.example_asked.emit)
-        self.open = self._button("Open file…", self.open_asked.emit)
-        self.empty = self._button("Empty pipeline", self.empty_asked.emit)
+        self.wizard = self._button(tr("New with wizard"), self.wizard_asked.emit, primary=True)
+        self.example = self._button(tr("Example: handwritten digits"), self.example_asked.emit)
+        self.open = self._button(tr("Open file…"), self.open_asked.emit)
+        self.empty = self._button(tr("Empty pipeline"), self.empty_asked.emit)
         self._recent = QVBoxLayout()
         self._recent.setSpacing(2)
         columns = QHBoxLayout()
@@ -93,8 +96,10 @@ class StartPage(QScrollArea):
         inside.setMaximumWidth(_PAGE_PX)
         page = QVBoxLayout(inside)
         page.setContentsMargins(32, 28, 32, 24)
-        page.addWidget(words("Cluster4NPU", "title"))
-        page.addWidget(words("Run one model on all your devices at once, and see what you gain.", "muted"))
+        page.addWidget(words(tr("Cluster4NPU"), "title"))
+        page.addWidget(
+            words(tr("Run one model on all your devices at once, and see what you gain."), "muted")
+        )
         page.addSpacing(20)
         page.addLayout(columns)
         page.addStretch(1)
@@ -121,7 +126,7 @@ class StartPage(QScrollArea):
             row.remove.clicked.connect(lambda _=False, p=path: self.file_forgotten.emit(p))
             self._recent.addWidget(row)
         if not paths:
-            self._recent.addWidget(words("Pipelines that you save or open are listed here.", "muted"))
+            self._recent.addWidget(words(tr("Pipelines that you save or open are listed here."), "muted"))
 
     def show_templates(self) -> None:
         """List the templates as they are now."""
@@ -143,12 +148,12 @@ class StartPage(QScrollArea):
     def _left(self) -> QVBoxLayout:
         left = QVBoxLayout()
         left.setSpacing(8)  # a layout takes the spacing of the one around it
-        left.addWidget(words("Start", "heading"))
+        left.addWidget(words(tr("Start"), "heading"))
         for button in (self.wizard, self.example, self.open, self.empty):
             button.setFixedWidth(_LEFT_PX)
             left.addWidget(button)
         left.addSpacing(20)
-        left.addWidget(words("Recent", "heading"))
+        left.addWidget(words(tr("Recent"), "heading"))
         left.addLayout(self._recent)
         left.addStretch(1)
         return left
@@ -156,7 +161,7 @@ class StartPage(QScrollArea):
     def _right(self) -> QVBoxLayout:
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(words("Templates", "heading"))
+        right.addWidget(words(tr("Templates"), "heading"))
         self._grid = CardGrid()
         self.show_templates()
         right.addWidget(self._grid)

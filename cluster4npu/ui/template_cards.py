@@ -20,6 +20,7 @@ from cluster4npu.templates import PipelineTemplates, TemplateInfo
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.sketch import PipelineSketch
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _CARD_PX = 290
@@ -34,20 +35,20 @@ class TemplateCard(QPushButton):
         super().__init__(parent)
         self.key, self.info = info.key, info
         self.setObjectName("TemplateCard")
-        self.setAccessibleName(f"Template {info.title}")
+        self.setAccessibleName(tr("Template {0}").format(info.title))
         self.setAccessibleDescription(info.description)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        title = words(info.title, "heading")
-        text = words(info.description, "muted")
+        title = words(tr(info.title), "heading")
+        text = words(tr(info.description), "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 10, 14, 10)
         layout.setSpacing(4)
         layout.addWidget(title)
-        layout.addWidget(words(info.use_case, ""))
+        layout.addWidget(words(tr(info.use_case), ""))
         layout.addWidget(text)
         layout.addStretch(1)
-        word = ("try-out; set your model", "accent") if info.model_needed else ("runs at once", "ok")
+        word = (tr("try-out; set your model"), "accent") if info.model_needed else (tr("runs at once"), "ok")
         foot = QHBoxLayout()
         foot.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignBottom)
         foot.addSpacing(8)

@@ -11,6 +11,7 @@ from cluster4npu.core.errors import InputError
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.message_bar import MessageBar
+from cluster4npu.ui.text import tr
 
 _FILTER = "Templates (*.json);;All files (*)"
 
@@ -28,8 +29,8 @@ class TemplateControl(QObject):
         """Let the user name the template, and keep the open pipeline as it."""
         name, wanted = QInputDialog.getText(
             self._window,
-            "Save as template",
-            "Name of the template:",
+            tr("Save as template"),
+            tr("Name of the template:"),
             QLineEdit.EchoMode.Normal,
             self._document.config.name,
         )
@@ -48,7 +49,7 @@ class TemplateControl(QObject):
 
     def ask_take(self) -> None:
         """Let the user choose a template file of somebody else's."""
-        name, _ = QFileDialog.getOpenFileName(self._window, "Import template", str(Path.home()), _FILTER)
+        name, _ = QFileDialog.getOpenFileName(self._window, tr("Import template"), str(Path.home()), _FILTER)
         if name:
             self.take(Path(name))
 
@@ -65,7 +66,7 @@ class TemplateControl(QObject):
     def ask_share(self, key: str) -> None:
         """Let the user choose where to write a template for others."""
         place = Path.home() / f"{key}.json"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Share template", str(place), _FILTER)
+        name, _ = QFileDialog.getSaveFileName(self._window, tr("Share template"), str(place), _FILTER)
         if name:
             self.share(key, Path(name))
 
@@ -76,13 +77,15 @@ class TemplateControl(QObject):
         except InputError as error:
             self._messages.show_problems(error.problems)
             return False
-        self._messages.show_text(f"Wrote {path}. It holds no paths of this machine.", "ok")
+        self._messages.show_text(tr("Wrote {0}. It holds no paths of this machine.").format(path), "ok")
         return True
 
     def ask_remove(self, key: str) -> None:
         """Remove a template once the user has said so."""
         answer = QMessageBox.question(
-            self._window, "Remove template", f"Remove the template “{key}”? Its file is deleted."
+            self._window,
+            tr("Remove template"),
+            tr("Remove the template “{0}”? Its file is deleted.").format(key),
         )
         if answer == QMessageBox.StandardButton.Yes:
             self.remove(key)

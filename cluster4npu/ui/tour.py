@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 _WIDTH, _MARGIN = 340, 14
 
@@ -39,7 +40,11 @@ class Tour(QFrame):
         self.title = plain_label(wrap=False)
         self.title.setProperty("role", "heading")
         self.text = plain_label()
-        self.skip, self.back, self.next = QPushButton("Skip"), QPushButton("Back"), QPushButton("Next")
+        self.skip, self.back, self.next = (
+            QPushButton(tr("Skip")),
+            QPushButton(tr("Back")),
+            QPushButton(tr("Next")),
+        )
         self.next.setProperty("role", "primary")
         self.skip.clicked.connect(self.end)
         self.back.clicked.connect(lambda: self.show_step(self.at - 1))
@@ -64,13 +69,13 @@ class Tour(QFrame):
             return
         self.at = max(0, number)
         step = self._steps[self.at]
-        self.count.setText(f"{self.at + 1} of {len(self._steps)}")
-        self.title.setText(step.title)
-        self.text.setText(step.text)
+        self.count.setText(tr("{0} of {1}").format(self.at + 1, len(self._steps)))
+        self.title.setText(tr(step.title))
+        self.text.setText(tr(step.text))
         self.back.setEnabled(self.at > 0)
-        self.next.setText("Done" if self.at == len(self._steps) - 1 else "Next")
-        self.setAccessibleName(f"Tour, step {self.at + 1}: {step.title}")
-        self.setAccessibleDescription(step.text)
+        self.next.setText(tr("Done") if self.at == len(self._steps) - 1 else tr("Next"))
+        self.setAccessibleName(tr("Tour, step {0}: {1}").format(self.at + 1, tr(step.title)))
+        self.setAccessibleDescription(tr(step.text))
         self._place(step.widget())
         self.show()
         self.raise_()

@@ -27,6 +27,7 @@ from cluster4npu.ui.overlay.live import LiveOverlay
 from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.preview import Preview
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
 
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
@@ -209,7 +210,7 @@ class Workspace(QMainWindow):
                 self.layouts.arrange()
 
     def _add_dock(self, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
-        dock = QDockWidget(name, self)
+        dock = QDockWidget(tr(name), self)
         dock.setObjectName(f"{name}Dock")
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
@@ -234,4 +235,4 @@ class Workspace(QMainWindow):
 
     def _count_problems(self) -> None:
         count = len(self.problems.shown())
-        self.docks["Problems"].setWindowTitle(f"Problems ({count})" if count else "Problems")
+        self.docks["Problems"].setWindowTitle(tr("Problems ({0})").format(count) if count else tr("Problems"))

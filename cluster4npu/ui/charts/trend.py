@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from cluster4npu.core.compare import Trend
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 _POINT_PX = 7
 _CHOSEN_PX = 12
@@ -33,7 +34,7 @@ class PerformanceTrendChart(QWidget):
         self.changes = plain_label()
         self.changes.setProperty("role", "muted")
         self.plot = pg.PlotWidget(self)
-        self.plot.setAccessibleName("Trend of the rate")
+        self.plot.setAccessibleName(tr("Trend of the rate"))
         self.plot.setMenuEnabled(False)
         self.plot.setMinimumHeight(150)
         self._points = pg.ScatterPlotItem(size=_POINT_PX)
@@ -53,9 +54,11 @@ class PerformanceTrendChart(QWidget):
         if trend is None:
             return
         marked = " (SIMULATED)" if trend.simulated else ""
-        self.title.setText(f"Frames/s of {len(trend.points):,} runs of this kind, oldest first{marked}")
+        self.title.setText(
+            tr("Frames/s of {0:,} runs of this kind, oldest first{1}").format(len(trend.points), marked)
+        )
         self.changes.setText("\n".join(change_texts(trend)))
-        self.setAccessibleName(f"Chart: {self.title.text()}. {self.changes.text()}")
+        self.setAccessibleName(tr("Chart: {0}. {1}").format(self.title.text(), self.changes.text()))
         self._draw()
 
     @Slot()

@@ -32,6 +32,7 @@ from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
+from cluster4npu.ui.text import tr
 
 _MOST_LOGGED = 500
 _MOST_RULES = 50
@@ -54,14 +55,14 @@ class AlertsPanel(QWidget):
         self._targets: list[AlertRule] = []
         self._events: list[tuple[str, AlertEvent]] = []
         self.table = QTreeWidget()
-        self.table.setHeaderLabels(["Alert when", "From", "State"])
+        self.table.setHeaderLabels([tr("Alert when"), tr("From"), tr("State")])
         self.table.setRootIsDecorated(False)
-        self.table.setAccessibleName("Alerts")
+        self.table.setAccessibleName(tr("Alerts"))
         self.log = QListWidget()
-        self.log.setAccessibleName("What happened in this run")
+        self.log.setAccessibleName(tr("What happened in this run"))
         self.log.setWordWrap(True)
         self.watched, self.side, self.threshold = self._fields()
-        self.add_button, self.remove_button = QPushButton("Add alert"), QPushButton("Remove")
+        self.add_button, self.remove_button = QPushButton(tr("Add alert")), QPushButton(tr("Remove"))
         self.add_button.clicked.connect(self.add_rule)
         self.remove_button.clicked.connect(self.remove_rule)
         self.table.itemSelectionChanged.connect(self._selection_changed)
@@ -152,7 +153,7 @@ class AlertsPanel(QWidget):
             item = self.table.topLevelItem(row)
             if item is not None:
                 active = item.data(0, Qt.ItemDataRole.UserRole) in self.monitor.active
-                item.setText(2, "▲ ALERT" if active else "✓ quiet")
+                item.setText(2, tr("▲ ALERT") if active else tr("✓ quiet"))
 
     def _selected(self) -> AlertRule | None:
         items = self.table.selectedItems()
@@ -172,21 +173,22 @@ class AlertsPanel(QWidget):
     def _fields(self) -> tuple[QComboBox, QComboBox, QDoubleSpinBox]:
         metric, side, threshold = QComboBox(), QComboBox(), QDoubleSpinBox()
         for key, about in METRICS.items():
-            metric.addItem(about.title, key)
+            metric.addItem(tr(about.title), key)
         for word in (BELOW, ABOVE):
-            side.addItem(word, word)
+            side.addItem(tr(word), word)
         threshold.setRange(0.0, 1e9)
         threshold.setDecimals(1)
         threshold.setValue(30.0)
 
         def show_unit() -> None:
             threshold.setSuffix(f" {METRICS[metric.currentData()].unit}")
-            side.setCurrentText(BELOW if metric.currentData() in ("fps", "throughput_mb_s") else ABOVE)
+            wanted = BELOW if metric.currentData() in ("fps", "throughput_mb_s") else ABOVE
+            side.setCurrentIndex(side.findData(wanted))
 
         metric.currentIndexChanged.connect(show_unit)
         show_unit()
         for widget, name in ((metric, "Metric"), (side, "Below or above"), (threshold, "Threshold")):
-            widget.setAccessibleName(name)
+            widget.setAccessibleName(tr(name))
         return metric, side, threshold
 
     def _lay_out(self) -> None:
@@ -197,7 +199,7 @@ class AlertsPanel(QWidget):
         left = QVBoxLayout()
         left.addWidget(self.table, 1)
         left.addLayout(new)
-        title = ElidedLabel("Log of this run")
+        title = ElidedLabel(tr("Log of this run"))
         title.setProperty("role", "subheading")
         head = QHBoxLayout()
         head.addWidget(title, 1)

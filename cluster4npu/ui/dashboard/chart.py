@@ -15,6 +15,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
 from cluster4npu.ui.dashboard.series import CAPACITY, SeriesStore
+from cluster4npu.ui.text import tr
 
 WINDOW_S = 60.0
 LEAST_S = 0.5  # the shortest stretch that one can zoom to
@@ -83,7 +84,7 @@ class LiveChart(QWidget):
         self._redraw.timeout.connect(self._draw)
         self.plot.getViewBox().sigRangeChangedManually.connect(self._moved_by_hand)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"Chart: {title} in {unit}")
+        self.setAccessibleName(tr("Chart: {0} in {1}").format(title, unit))
         theme.changes().changed.connect(self._dress)
         self._dress()
 
@@ -198,7 +199,7 @@ class LiveChart(QWidget):
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.plot, 1)
-        self.plot.setToolTip(KEYS)
+        self.plot.setToolTip(tr(KEYS))
 
     def minimumSizeHint(self) -> QSize:
         """Return what the header needs for a number of each line, without names and unit."""
@@ -218,7 +219,7 @@ class LiveChart(QWidget):
             ("Zoom in", lambda: self.zoom(0.5)),
             ("Zoom out", lambda: self.zoom(2.0)),
         ):
-            action = menu.addAction(text)
+            action = menu.addAction(tr(text))
             action.triggered.connect(lambda _=False, slot=slot: slot())
             menu.insertAction(first, action)
         menu.insertSeparator(first)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _SIDE = 7  # frame and padding, in pixels
 
@@ -65,6 +66,6 @@ class ElidedChip(Chip):
 
 def simulated_chip() -> Chip:
     """Return the chip that stands wherever numbers of simulated devices are shown."""
-    chip = Chip("SIMULATED", "simulated")
-    chip.setToolTip("These figures come from simulated devices. They say nothing about real hardware.")
+    chip = Chip(tr("SIMULATED"), "simulated")
+    chip.setToolTip(tr("These figures come from simulated devices. They say nothing about real hardware."))
     return chip

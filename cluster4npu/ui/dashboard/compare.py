@@ -12,6 +12,7 @@ from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.comparison import Comparison, Side, figure
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.text import tr
 
 NOTHING = "No benchmark of this pipeline yet. Press F6 to measure each device alone and all together."
 _FIGURES = ("Frames/s", "p50, ms", "p95, ms", "p99, ms")
@@ -23,11 +24,11 @@ class ComparePanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.speedup_display = SpeedupWidget()
-        self.bars = Bars("Frames per second, single and parallel")
-        self.table = FigureTable("Single and parallel", ("", "best alone", "all together", "difference"))
+        self.bars = Bars(tr("Frames per second, single and parallel"))
+        self.table = FigureTable(tr("Single and parallel"), ("", "best alone", "all together", "difference"))
         self.live = plain_label()
         self.live.setProperty("role", "muted")
-        self.note = plain_label(NOTHING)
+        self.note = plain_label(tr(NOTHING))
         self.note.setProperty("role", "muted")
         self.comparison: Comparison | None = None
         self._alone = 0.0
@@ -65,7 +66,7 @@ class ComparePanel(QWidget):
         self.speedup_display.clear()
         for widget in (self.bars, self.table):
             widget.hide()
-        self.note.setText(NOTHING)
+        self.note.setText(tr(NOTHING))
         self.note.show()
         self.begin()
 
@@ -108,7 +109,9 @@ class ComparePanel(QWidget):
         """Say how the run compares with the best device alone as calibration saw it: an estimate, no benchmark."""
         if self._alone > 0 and fps > 0:
             ratio = fps / self._alone
-            self.live.setText(f"Now about {ratio:.1f}x of {self._device} alone (estimate from calibration)")
+            self.live.setText(
+                tr("Now about {0:.1f}x of {1} alone (estimate from calibration)").format(ratio, self._device)
+            )
 
     def _export(self) -> Table:
         sides = self.comparison.sides if self.comparison else ()

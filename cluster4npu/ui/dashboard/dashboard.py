@@ -31,6 +31,7 @@ from cluster4npu.ui.dashboard.figures import Figures
 from cluster4npu.ui.dashboard.load import LoadPanel
 from cluster4npu.ui.dashboard.nodes import NodesPanel
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
+from cluster4npu.ui.text import tr
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
 _SMOOTHED_S = 1.0
@@ -52,9 +53,9 @@ class PerformanceDashboard(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fps_chart = LiveChart("Frames", "FPS", ["fps"])
-        self.latency_chart = LiveChart("Latency", "ms", ["p50", "p95", "p99"], band=True)
-        self.throughput_chart = LiveChart("Throughput", "MB/s", ["pixels"])
+        self.fps_chart = LiveChart(tr("Frames"), tr("FPS"), [tr("fps")])
+        self.latency_chart = LiveChart(tr("Latency"), tr("ms"), [tr("p50"), tr("p95"), tr("p99")], band=True)
+        self.throughput_chart = LiveChart(tr("Throughput"), tr("MB/s"), [tr("pixels")])
         self.device_chart = DeviceUtilizationChart()
         self.load, self.compare, self.alerts = LoadPanel(), ComparePanel(), AlertsPanel()
         self._alerts_page = _scrolled(self.alerts)
@@ -69,7 +70,7 @@ class PerformanceDashboard(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.figures)
         layout.addWidget(self.tabs, 1)
-        empty = QLabel(IDLE)
+        empty = QLabel(tr(IDLE))
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         empty.setWordWrap(True)
         empty.setProperty("role", "muted")
@@ -130,7 +131,7 @@ class PerformanceDashboard(QWidget):
         """Keep the charts as they are, to be looked at; what comes meanwhile is recorded."""
         for chart in self.live_charts:
             chart.set_paused(paused)
-        self.pause_button.setText("▶ Resume" if paused else "❚❚ Pause")
+        self.pause_button.setText(tr("▶ Resume") if paused else tr("❚❚ Pause"))
         self.paused.emit(paused)
 
     def clear(self) -> None:
@@ -139,7 +140,7 @@ class PerformanceDashboard(QWidget):
 
     def show_state(self, state: str, detail: str = "") -> None:
         """Say in words what the engine does now."""
-        words = _WORDS.get(state, "")
+        words = tr(_WORDS[state]) if state in _WORDS else ""
         if detail.casefold() not in words.casefold():
             words = f"{words} {detail}"
         self.figures.show_state(state, self._note if state == "running" else words.strip())
@@ -225,25 +226,28 @@ class PerformanceDashboard(QWidget):
             (self._alerts_page, "Alerts"),
             (self.nodes, "Nodes"),
         ):
-            tabs.addTab(widget, title)
+            tabs.addTab(widget, tr(title))
         tabs.setTabVisible(tabs.indexOf(self.nodes), False)
         self.alerts.changed.connect(self._count_alerts)
         return tabs
 
     def _make_pause(self) -> QToolButton:
         button = QToolButton()
-        button.setText("❚❚ Pause")
+        button.setText(tr("❚❚ Pause"))
         button.setCheckable(True)
         button.setAutoRaise(True)
         button.setShortcut("Ctrl+P")
-        button.setToolTip("Keep the charts still to look at them; the run and its recording go on (Ctrl+P)")
-        button.setAccessibleName("Pause the charts")
+        button.setToolTip(
+            tr("Keep the charts still to look at them; the run and its recording go on (Ctrl+P)")
+        )
+        button.setAccessibleName(tr("Pause the charts"))
         button.toggled.connect(self.set_paused)
         return button
 
     def _count_alerts(self, active: int) -> None:
         self.tabs.setTabText(
-            self.tabs.indexOf(self._alerts_page), f"▲ Alerts ({active})" if active else "Alerts"
+            self.tabs.indexOf(self._alerts_page),
+            tr("▲ Alerts ({0})").format(active) if active else tr("Alerts"),
         )
         rules = [rule.text() for rule in self.alerts.monitor.active if rule.origin == "user"]
         self.figures.show_alerts(sorted(rules))  # a target that is missed has its own words there

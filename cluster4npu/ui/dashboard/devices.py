@@ -15,6 +15,7 @@ from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
+from cluster4npu.ui.text import tr
 
 STATE_ROLES = {"ready": "ok", "busy": "ok", "starting": "accent", "restarting": "warn", "failed": "fail"}
 
@@ -61,7 +62,7 @@ class DeviceRow(QWidget):
         self.simulated = simulated_chip()
         self.fallback = Chip()
         self.fallback.setToolTip(
-            "Its runtime ran the whole model on the processor, not on what was asked for."
+            tr("Its runtime ran the whole model on the processor, not on what was asked for.")
         )
         self.share, self.busy = Bar(0), Bar(2)
         self.share_text, self.busy_text = _plain(""), _plain("")
@@ -101,8 +102,10 @@ class DeviceRow(QWidget):
         self.busy_text.setText(f"{device.busy:.0%}")
         latency = NOT_REPORTED if device.latency_ms is None else f"{figure(device.latency_ms)} ms"
         restarts = f" · {device.restarts} restarts" if device.restarts else ""
-        self.detail.setText(f"{figure(device.fps)} FPS · {latency} · {device.queue} waiting{restarts}")
-        self.setToolTip(f"{device.id}: {device.frames} frames, run by {device.unit}")
+        self.detail.setText(
+            tr("{0} FPS · {1} · {2} waiting{3}").format(figure(device.fps), latency, device.queue, restarts)
+        )
+        self.setToolTip(tr("{0}: {1} frames, run by {2}").format(device.id, device.frames, device.unit))
 
     def show_end(self, device: DeviceSummary | None) -> None:
         """Show the figures of the whole run; None: they are not known, and only the state is another."""
@@ -118,7 +121,9 @@ class DeviceRow(QWidget):
             text.setText(f"{value:.0%}")
         mean = device.latency_ms.mean
         latency = NOT_REPORTED if mean is None else f"{figure(mean)} ms"
-        self.detail.setText(f"{figure(device.fps)} FPS · {latency} · {device.frames} frames")
+        self.detail.setText(
+            tr("{0} FPS · {1} · {2} frames").format(figure(device.fps), latency, device.frames)
+        )
 
 
 class DeviceUtilizationChart(QFrame):
@@ -127,7 +132,7 @@ class DeviceUtilizationChart(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[str, DeviceRow] = {}
-        title = QLabel("Devices")
+        title = QLabel(tr("Devices"))
         title.setProperty("role", "subheading")
         inside = QWidget()
         self._list = QVBoxLayout(inside)
@@ -148,7 +153,7 @@ class DeviceUtilizationChart(QFrame):
         layout.addLayout(head)
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)
-        self.setAccessibleName("Devices: share of the frames and how busy each is")
+        self.setAccessibleName(tr("Devices: share of the frames and how busy each is"))
 
     def update_devices(self, devices: Sequence[DeviceSnapshot]) -> None:
         """Show these devices and no others."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton, QWid
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.files import write_whole
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
@@ -92,12 +93,12 @@ class ExportButton(QToolButton):
         self.setAutoRaise(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.setToolTip(f"{name}: view, and save as PNG, SVG or CSV")
-        self.setAccessibleName(f"Menu of the chart {name}")
+        self.setToolTip(tr("{0}: view, and save as PNG, SVG or CSV").format(name))
+        self.setAccessibleName(tr("Menu of the chart {0}").format(name))
         self.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         menu = QMenu(self)
         for suffix, title in FORMATS.items():
-            action = menu.addAction(f"Save as {title.split()[0]}…")
+            action = menu.addAction(tr("Save as {0}…").format(title.split()[0]))
             action.triggered.connect(lambda _=False, suffix=suffix: self.ask(suffix))
         self.setMenu(menu)
 
@@ -105,7 +106,7 @@ class ExportButton(QToolButton):
         """Let the user choose where to write the chart, and write it there."""
         place = Path.home() / f"{self._name.lower().replace(' ', '-')}{suffix}"
         name, _ = QFileDialog.getSaveFileName(
-            self.window(), f"Save {self._name}", str(place), FORMATS[suffix]
+            self.window(), tr("Save {0}").format(self._name), str(place), FORMATS[suffix]
         )
         if name:
             path = Path(name)

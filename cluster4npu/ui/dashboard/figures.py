@@ -13,6 +13,7 @@ from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.dashboard.chip import Chip, ElidedChip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
+from cluster4npu.ui.text import tr
 
 
 class Figure(QWidget):
@@ -42,12 +43,12 @@ class Figures(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fps = Figure("FPS")
-        self.latency = Figure("p95 latency")
-        self.frames = Figure("frames")
-        self.dropped = Figure("dropped")
-        self.failed = Figure("failed")
-        self.restarts = Figure("restarts")
+        self.fps = Figure(tr("FPS"))
+        self.latency = Figure(tr("p95 latency"))
+        self.frames = Figure(tr("frames"))
+        self.dropped = Figure(tr("dropped"))
+        self.failed = Figure(tr("failed"))
+        self.restarts = Figure(tr("restarts"))
         self.status = ElidedLabel()
         self.status.setProperty("role", "muted")
         self.status.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -112,8 +113,10 @@ class Figures(QWidget):
         self._judge(summary.fps, p95)
 
     def _explain_dropped(self, dropped: int, at_stop: int) -> None:
-        self.dropped.caption.setText("in flight at Stop" if dropped and dropped == at_stop else "dropped")
-        self.dropped.setToolTip(f"{at_stop} in flight at Stop" if at_stop > 0 else "")
+        self.dropped.caption.setText(
+            tr("in flight at Stop") if dropped and dropped == at_stop else tr("dropped")
+        )
+        self.dropped.setToolTip(tr("{0} in flight at Stop").format(at_stop) if at_stop > 0 else "")
 
     def _judge(self, fps: float, p95: float | None) -> None:
         targets = self._targets

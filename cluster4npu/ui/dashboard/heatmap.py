@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolTip, QVBoxL
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.export import ExportButton, Table
+from cluster4npu.ui.text import tr
 
 CELLS = 120
 _LABEL_PX = 84
@@ -22,7 +23,7 @@ class ResourceUtilizationHeatmap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[str, dict[int, tuple[float, int]]] = {}
-        title = QLabel("Busy, by device and second")
+        title = QLabel(tr("Busy, by device and second"))
         title.setProperty("role", "subheading")
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._cells = _Cells(self)
@@ -35,7 +36,7 @@ class ResourceUtilizationHeatmap(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._cells, 1)
         self.setMinimumWidth(200)
-        self.setAccessibleName("Heatmap: how busy each device is, by second")
+        self.setAccessibleName(tr("Heatmap: how busy each device is, by second"))
 
     def append(self, time_s: float, busy: Mapping[str, float]) -> None:
         """Add how busy each device was (0..1) in the period that ended at `time_s`."""

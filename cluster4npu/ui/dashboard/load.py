@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.ui.dashboard.chart import LiveChart
 from cluster4npu.ui.dashboard.heatmap import ResourceUtilizationHeatmap
+from cluster4npu.ui.text import tr
 
 
 class LoadPanel(QWidget):
@@ -14,10 +15,10 @@ class LoadPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.queue_chart = LiveChart("Queues", "frames", ["device", "order", "buffer"])
-        self.loss_chart = LiveChart("Lost", "frames", ["dropped", "failed", "restarts"])
-        self.cpu_chart = LiveChart("Host CPU", "%", ["all cores"])
-        self.memory_chart = LiveChart("Memory", "MB", ["engine"])
+        self.queue_chart = LiveChart(tr("Queues"), tr("frames"), [tr("device"), tr("order"), tr("buffer")])
+        self.loss_chart = LiveChart(tr("Lost"), tr("frames"), [tr("dropped"), tr("failed"), tr("restarts")])
+        self.cpu_chart = LiveChart(tr("Host CPU"), "%", [tr("all cores")])
+        self.memory_chart = LiveChart(tr("Memory"), tr("MB"), [tr("engine")])
         self.heatmap = ResourceUtilizationHeatmap()
         self.charts = (self.queue_chart, self.loss_chart, self.cpu_chart, self.memory_chart)
         layout = QHBoxLayout(self)
@@ -27,10 +28,10 @@ class LoadPanel(QWidget):
             layout.addWidget(chart, 3)
         layout.addWidget(self.heatmap, 4)
         self.queue_chart.setToolTip(
-            "Frames that wait at devices, for an earlier frame, and in the buffer in all"
+            tr("Frames that wait at devices, for an earlier frame, and in the buffer in all")
         )
         self.loss_chart.setToolTip(
-            "Frames dropped and failed, and workers started again, since the run began"
+            tr("Frames dropped and failed, and workers started again, since the run began")
         )
 
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:

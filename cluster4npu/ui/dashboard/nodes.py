@@ -8,6 +8,7 @@ from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import ModeSummary, RunSummary
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.text import tr
 
 _COLUMNS = ("", "computed a second", "CPU ms a second", "used by nobody", "CPU for nobody, ms a second")
 _UNKNOWN = "-"
@@ -20,7 +21,7 @@ class NodesPanel(QWidget):
         super().__init__(parent)
         self.note = plain_label()
         self.note.setProperty("role", "muted")
-        self.table = FigureTable("Nodes", _COLUMNS)
+        self.table = FigureTable(tr("Nodes"), _COLUMNS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 2)
         layout.addWidget(self.note)
@@ -35,7 +36,7 @@ class NodesPanel(QWidget):
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Show the rates of the last seconds."""
         mode = f"Mode: {snapshot.mode}. " if snapshot.mode else ""
-        self.note.setText(f"{mode}What was used is told at the end of the run.")
+        self.note.setText(tr("{0}What was used is told at the end of the run.").format(mode))
         self.table.show_rows(
             [
                 (

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.text import tr
 
 EMPTY = "Press Benchmark to measure"
 
@@ -68,7 +69,7 @@ class SpeedupWidget(QFrame):
 
     def clear(self) -> None:
         """Go back to the state before the first benchmark."""
-        self._show("—", EMPTY, "muted")
+        self._show("—", tr(EMPTY), "muted")
         self.simulated.hide()
         self.validity.show_word("", "muted")
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 from cluster4npu.core.store import Table
 from cluster4npu.ui.dialogs.errors import plain_tip
+from cluster4npu.ui.text import tr
 
 _LONGEST = 200  # characters of a cell; a tool tip has more
 _TIP = 2000
@@ -60,7 +61,7 @@ class AnswerTable(QTableView):
         super().__init__()
         self.answer = AnswerModel()
         self.setModel(self.answer)
-        self.setAccessibleName("Rows of the answer")
+        self.setAccessibleName(tr("Rows of the answer"))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
         self.setAlternatingRowColors(True)

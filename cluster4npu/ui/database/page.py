@@ -29,6 +29,7 @@ from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 EMPTY = "There is no store yet. A run or a benchmark makes one."
@@ -113,7 +114,7 @@ class DatabasePage(QWidget):
         self.rows.show_table(table)
         self.buttons["save"].setEnabled(True)
         more = ", the first of more" if table.truncated else ""
-        self.count.setText(f"{len(table.rows):,} row{'s' * (len(table.rows) != 1)}{more}")
+        self.count.setText(tr("{0:,} row{1}{2}").format(len(table.rows), "s" * (len(table.rows) != 1), more))
 
     def _done(self, lines: list[str]) -> None:
         self.log.appendPlainText("\n".join(lines))
@@ -134,21 +135,21 @@ class DatabasePage(QWidget):
 
     @Slot()
     def _export(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Export into an empty folder")
+        chosen = QFileDialog.getExistingDirectory(self, tr("Export into an empty folder"))
         if chosen:
             self.keep(jobs.export(self._store, Path(chosen)), "Exporting …")
 
     @Slot()
     def _snapshot(self) -> None:
         name = f"{self._store.stem}.snapshot-{datetime.now():%Y%m%d-%H%M%S}.duckdb"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save a snapshot", name, "DuckDB (*.duckdb)")
+        chosen, _ = QFileDialog.getSaveFileName(self, tr("Save a snapshot"), name, tr("DuckDB (*.duckdb)"))
         if chosen:
             self.keep(jobs.snapshot(self._store, Path(chosen)), "Copying …")
 
     @Slot()
     def _restore(self) -> None:
         text = "A snapshot (*.duckdb);;The manifest of an export (manifest.json)"
-        chosen, _ = QFileDialog.getOpenFileName(self, "Restore from a snapshot or an export", "", text)
+        chosen, _ = QFileDialog.getOpenFileName(self, tr("Restore from a snapshot or an export"), "", text)
         if not chosen:
             return
         path = Path(chosen)
@@ -176,7 +177,7 @@ class DatabasePage(QWidget):
     @Slot()
     def _save_answer(self) -> None:
         chosen, used = QFileDialog.getSaveFileName(
-            self, "Save the rows", "rows.csv", "CSV (*.csv);;JSON (*.json)"
+            self, tr("Save the rows"), tr("rows.csv"), tr("CSV (*.csv);;JSON (*.json)")
         )
         if chosen and self.answer is not None:
             path = Path(chosen)
@@ -187,7 +188,7 @@ class DatabasePage(QWidget):
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setWindowTitle("Store")
+        box.setWindowTitle(tr("Store"))
         box.setText(text)
         box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No)
         box.setDefaultButton(QMessageBox.StandardButton.No)
@@ -215,7 +216,7 @@ class DatabasePage(QWidget):
         }  # fmt: skip
         self.buttons = {name: QPushButton(text) for name, text in texts.items()}
         self.buttons["save"].setEnabled(False)
-        self.buttons["ask"].setToolTip("Ctrl+Enter in the box")
+        self.buttons["ask"].setToolTip(tr("Ctrl+Enter in the box"))
         self.facts, self.count, self.state = plain_label(), plain_label(wrap=False), plain_label(wrap=False)
         for label in (self.facts, self.count, self.state):
             label.setProperty("role", "muted")
@@ -223,14 +224,14 @@ class DatabasePage(QWidget):
         self.problems = ProblemBox()
         self.tables = FigureTable("Tables", ("Table", "Rows"))
         self.sql = QPlainTextEdit(EXAMPLE)
-        self.sql.setAccessibleName("Question in SQL")
+        self.sql.setAccessibleName(tr("Question in SQL"))
         self.sql.setTabChangesFocus(True)
         self.sql.setMaximumHeight(96)
         self.rows = AnswerTable()
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
-        self.log.setAccessibleName("What was done")
-        self.log.setPlaceholderText("What was done stands here.")
+        self.log.setAccessibleName(tr("What was done"))
+        self.log.setPlaceholderText(tr("What was done stands here."))
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self._side())
         splitter.addWidget(self._questions())
@@ -266,7 +267,7 @@ class DatabasePage(QWidget):
         side = QWidget()
         layout = QVBoxLayout(side)
         layout.setContentsMargins(10, 0, 0, 0)
-        layout.addWidget(plain_label("A question in SQL: it can read the tables, and change nothing."))
+        layout.addWidget(plain_label(tr("A question in SQL: it can read the tables, and change nothing.")))
         layout.addWidget(self.sql)
         line = QHBoxLayout()
         line.addWidget(self.buttons["ask"])

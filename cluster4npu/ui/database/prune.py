@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.store.maintenance import Prune
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 
 class PruneDialog(QDialog):
@@ -21,20 +22,20 @@ class PruneDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Delete old runs")
+        self.setWindowTitle(tr("Delete old runs"))
         self.days = _spin(36_500, " days", "any age")
         self.keep = _spin(1_000_000, " runs", "none")
-        self.invalid = QCheckBox("Only runs marked &INVALID")
+        self.invalid = QCheckBox(tr("Only runs marked &INVALID"))
         form = QFormLayout()
-        form.addRow("&Older than", self.days)
-        form.addRow("&Spare the newest", self.keep)
+        form.addRow(tr("&Older than"), self.days)
+        form.addRow(tr("&Spare the newest"), self.keep)
         form.addRow("", self.invalid)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.go_on = self.buttons.addButton("&Show what would go", QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(plain_label("Runs that fit all of these go, with their frames. Imports stay."))
+        layout.addWidget(plain_label(tr("Runs that fit all of these go, with their frames. Imports stay.")))
         layout.addLayout(form)
         layout.addWidget(self.buttons)
         for changed in (self.days.valueChanged, self.keep.valueChanged, self.invalid.toggled):

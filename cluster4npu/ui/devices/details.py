@@ -9,6 +9,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
 from cluster4npu.ui.devices.grid import status_of
+from cluster4npu.ui.text import tr
 
 
 class DeviceDetailsWidget(QWidget):
@@ -20,7 +21,7 @@ class DeviceDetailsWidget(QWidget):
         self.values: dict[str, QLabel] = {}
         self._layout = QFormLayout(self)
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._layout.addRow("Health", self.health)
+        self._layout.addRow(tr("Health"), self.health)
 
     def show_device(self, device: DeviceInfo | None) -> None:
         """Show this device; None clears the panel."""

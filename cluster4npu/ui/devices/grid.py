@@ -12,6 +12,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import device_color
 from cluster4npu.ui.editor.dropping import DEVICE_MIME
+from cluster4npu.ui.text import tr
 
 HEADINGS = ("Device", "Status", "Kind", "Precisions", "Load", "Temperature", "Name, or why it is not here")
 _SQUARE = 10
@@ -35,7 +36,7 @@ class DeviceListWidget(QTableWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEADINGS), parent)
         self.devices: list[DeviceInfo] = []
-        self.setHorizontalHeaderLabels(HEADINGS)
+        self.setHorizontalHeaderLabels([tr(heading) for heading in HEADINGS])
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -44,7 +45,7 @@ class DeviceListWidget(QTableWidget):
         self.verticalHeader().hide()
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setStretchLastSection(True)
-        self.setAccessibleName("Devices")
+        self.setAccessibleName(tr("Devices"))
         self.currentCellChanged.connect(lambda *_: self.chosen.emit(self.current()))
         theme.changes().changed.connect(self._dress)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 
 class DeviceHistoryChart(QWidget):
@@ -19,7 +20,7 @@ class DeviceHistoryChart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.samples: tuple[Sample, ...] = ()
-        self.note = QLabel("No device is chosen.")
+        self.note = QLabel(tr("No device is chosen."))
         self.note.setProperty("role", "muted")
         self.plot = pg.PlotWidget(self, axisItems={"bottom": pg.DateAxisItem()})
         self.plot.setMouseEnabled(x=False, y=False)
@@ -27,7 +28,7 @@ class DeviceHistoryChart(QWidget):
         self.plot.hideButtons()
         self.plot.setYRange(0, 100, padding=0.02)
         self.plot.setMinimumHeight(90)
-        self.plot.setAccessibleName("History of load and temperature")
+        self.plot.setAccessibleName(tr("History of load and temperature"))
         self._lines = [self.plot.plot(connect="finite") for _ in range(2)]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -49,7 +50,7 @@ class DeviceHistoryChart(QWidget):
             ", temperature in \N{DEGREE SIGN}C" if heat else "; temperature not reported"
         )
         self.note.setText(
-            told if any(v is not None for v in load) or heat else "Nothing is reported of this device."
+            told if any(v is not None for v in load) or heat else tr("Nothing is reported of this device.")
         )
 
     def points(self, line: int) -> int:

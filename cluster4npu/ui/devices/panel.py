@@ -32,6 +32,7 @@ from cluster4npu.ui.devices.parity import ParityDialog
 from cluster4npu.ui.devices.runs import DeviceRunsChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.text import tr
 
 LOOK_MS = 5000
 
@@ -63,16 +64,18 @@ class DeviceManagementPanel(QWidget):
         self.details = DeviceDetailsWidget()
         self.history = DeviceHistoryChart()
         self.runs = DeviceRunsChart()
-        self.state = QLabel("Looking for devices ...")
+        self.state = QLabel(tr("Looking for devices ..."))
         self.state.setProperty("role", "muted")
         self.state.setWordWrap(True)
         self.assign_menu, self.remove_menu = QMenu(self), QMenu(self)
         self.assign_button = self._menu_button("&Give to stage", self.assign_menu, self._fill_assign)
         self.remove_button = self._menu_button("&Take from stage", self.remove_menu, self._fill_remove)
-        self.refresh_button = QPushButton("&Look again")
+        self.refresh_button = QPushButton(tr("&Look again"))
         self.refresh_button.clicked.connect(self.refresh)
-        self.compare_button = QPushButton("&Compare answers")
-        self.compare_button.setToolTip("Run the same frames on every device of the pipeline, and compare.")
+        self.compare_button = QPushButton(tr("&Compare answers"))
+        self.compare_button.setToolTip(
+            tr("Run the same frames on every device of the pipeline, and compare.")
+        )
         self.compare_button.clicked.connect(self.compare)
         self._lay_out()
         self.grid.chosen.connect(self._show)
@@ -106,7 +109,9 @@ class DeviceManagementPanel(QWidget):
 
         self._look = Background(work, "look-at-devices")
         self._look.succeeded.connect(self._take_look)
-        self._look.failed.connect(lambda error: self.state.setText(f"Devices cannot be looked at: {error}"))
+        self._look.failed.connect(
+            lambda error: self.state.setText(tr("Devices cannot be looked at: {0}").format(error))
+        )
         self._look.start()
 
     def forget_runs(self) -> None:
@@ -143,7 +148,9 @@ class DeviceManagementPanel(QWidget):
         here = sum(device.available and not device.simulated for device in look.devices)
         gone = sum(not device.available for device in look.devices)
         self.state.setText(
-            f"{here} here, {gone} not here. Drag a device onto an inference node, or press Enter on it."
+            tr("{0} here, {1} not here. Drag a device onto an inference node, or press Enter on it.").format(
+                here, gone
+            )
         )
 
     def _show_current(self) -> None:
@@ -180,7 +187,7 @@ class DeviceManagementPanel(QWidget):
         self.assign_menu.popup(self.grid.viewport().mapToGlobal(place))
 
     def _menu_button(self, text: str, menu: QMenu, fill: object) -> QPushButton:
-        button = QPushButton(text)
+        button = QPushButton(tr(text))
         button.setMenu(menu)
         menu.aboutToShow.connect(fill)
         return button
@@ -191,8 +198,8 @@ class DeviceManagementPanel(QWidget):
         column.addWidget(self.details)
         charts = QTabWidget()
         charts.setDocumentMode(True)
-        charts.addTab(self.history, "Load and temperature")
-        charts.addTab(self.runs, "Stored runs")
+        charts.addTab(self.history, tr("Load and temperature"))
+        charts.addTab(self.runs, tr("Stored runs"))
         column.addWidget(charts, 1)
         scroll = QScrollArea()
         scroll.setWidget(right)

@@ -20,6 +20,7 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
 from cluster4npu.ui.dialogs.background import Background, Report
+from cluster4npu.ui.text import tr
 
 HEADINGS = ("Device", "Precision", "Runs on", "Agrees with the reference", "mAP@0.5", "ms a frame")
 
@@ -31,17 +32,17 @@ class ParityDialog(QDialog):
 
     def __init__(self, config: PipelineConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Same answers on every device?")
+        self.setWindowTitle(tr("Same answers on every device?"))
         self.resize(760, 320)
-        self.verdict = Chip("comparing", "accent")
-        self.state = QLabel("Loading the model on every device ...")
+        self.verdict = Chip(tr("comparing"), "accent")
+        self.state = QLabel(tr("Loading the model on every device ..."))
         self.state.setWordWrap(True)
         self.table = QTableWidget(0, len(HEADINGS))
-        self.table.setHorizontalHeaderLabels(HEADINGS)
+        self.table.setHorizontalHeaderLabels([tr(heading) for heading in HEADINGS])
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setAccessibleName("Parity card")
+        self.table.setAccessibleName(tr("Parity card"))
         layout = QVBoxLayout(self)
         layout.addWidget(self.verdict)
         layout.addWidget(self.state)
@@ -60,7 +61,7 @@ class ParityDialog(QDialog):
     def show_card(self, card: ParityCard) -> None:
         """Show the finished card."""
         self.verdict.show_word(*(("same answers", "ok") if card.same else ("OUTPUTS DIFFER", "fail")))
-        self.state.setText(f"{card.frames} frames; the reference is {card.reference}.")
+        self.state.setText(tr("{0} frames; the reference is {1}.").format(card.frames, card.reference))
         self.table.setRowCount(len(card.devices))
         for row, device in enumerate(card.devices):
             for column, text in enumerate(cells(device, card.reference)):

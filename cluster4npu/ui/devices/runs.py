@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.core.store.device_runs import DeviceRun, ModelProfile, profile
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 
 _MOST_MODELS = 6
 _POINT_PX = 7
@@ -21,10 +22,11 @@ class DeviceRunsChart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs: tuple[DeviceRun, ...] = ()
-        self.note = QLabel("No device is chosen.")
+        self.note = QLabel(tr("No device is chosen."))
         self.note.setProperty("role", "muted")
         self.note.setWordWrap(True)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": pg.DateAxisItem()})
+        self.plot.setAccessibleName(tr("Rate of this device in stored runs"))
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
@@ -47,7 +49,7 @@ class DeviceRunsChart(QWidget):
         if len(told) > _MOST_MODELS:
             lines.append(f"and {len(told) - _MOST_MODELS} more")
         self.note.setText("\n".join(lines) or "No stored run has used this device.")
-        self.plot.setAccessibleName(f"Frames/s in stored runs. {self.note.text()}")
+        self.plot.setAccessibleName(tr("Frames/s in stored runs. {0}").format(self.note.text()))
         self._draw()
 
     def points(self) -> int:

@@ -38,6 +38,7 @@ from cluster4npu.ui.dialogs.benchmark_setup import SetupStep
 from cluster4npu.ui.dialogs.device_choice import Detect
 from cluster4npu.ui.dialogs.errors import plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _QUIT_S = 3.0
@@ -80,7 +81,7 @@ class BenchmarkDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("BenchmarkDialog")
-        self.setWindowTitle("Benchmark")
+        self.setWindowTitle(tr("Benchmark"))
         self._config = config
         self._store = store_path
         self._make = benchmarker
@@ -157,7 +158,7 @@ class BenchmarkDialog(QDialog):
     def _ask_to_stop(self) -> bool:
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
         text = "Stop the benchmark? Nothing will be stored."
-        return QMessageBox.question(self, "Benchmark", text, yes | no, no) == yes and self.running
+        return QMessageBox.question(self, tr("Benchmark"), text, yes | no, no) == yes and self.running
 
     @Slot()
     def _quit(self) -> None:
@@ -186,7 +187,7 @@ class BenchmarkDialog(QDialog):
         self._work = None
         self._show_step(self.setup_step)
         if isinstance(error, Cancelled):
-            self.status.setText("Cancelled. Nothing was stored.")
+            self.status.setText(tr("Cancelled. Nothing was stored."))
         else:
             self.setup_step.show_problems(problems_of(error, "the benchmark failed"))
         if self._closing:
@@ -213,13 +214,13 @@ class BenchmarkDialog(QDialog):
         for step in (self.setup_step, self.progress_step, self.result_step):
             self._stack.addWidget(step)
         self.status = plain_label(name="Status")
-        self.start_button = _button("&Start benchmark", primary=True)
-        self.cancel_button = _button("Cancel")
-        self.store_button = _button("S&tore again")
-        self.report_button = _button("Save &report ...")
-        self.history_button = _button("Open in &history")
-        self.again_button = _button("Run &again")
-        self.close_button = _button("Close")
+        self.start_button = _button(tr("&Start benchmark"), primary=True)
+        self.cancel_button = _button(tr("Cancel"))
+        self.store_button = _button(tr("S&tore again"))
+        self.report_button = _button(tr("Save &report ..."))
+        self.history_button = _button(tr("Open in &history"))
+        self.again_button = _button(tr("Run &again"))
+        self.close_button = _button(tr("Close"))
         buttons = QHBoxLayout()
         buttons.addWidget(self.status, 1)
         for button in (
@@ -262,7 +263,7 @@ class BenchmarkDialog(QDialog):
         self.report_button.setEnabled(stored or kept)
         self.history_button.setEnabled(stored)
         for button in (self.report_button, self.history_button):
-            button.setToolTip("" if button.isEnabled() else "This result was not stored.")
+            button.setToolTip("" if button.isEnabled() else tr("This result was not stored."))
 
     @Slot()
     def _again(self) -> None:

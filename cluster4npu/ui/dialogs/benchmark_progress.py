@@ -11,6 +11,7 @@ from cluster4npu.core.bench import BenchmarkProgress
 from cluster4npu.core.devices.registry import is_simulated
 from cluster4npu.ui.dialogs.benchmark_setup import duration
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 _STEPS = 1000
 
@@ -27,13 +28,13 @@ class ProgressStep(QWidget):
         self.detail = plain_label()
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
-        self.bar.setAccessibleName("Progress of the benchmark")
+        self.bar.setAccessibleName(tr("Progress of the benchmark"))
         self.rate = plain_label(wrap=False)
         self.rate.setProperty("role", "figure")
         self.rate_of = plain_label()
         self.eta = plain_label(wrap=False)
         note = plain_label(
-            "Leave the machine alone meanwhile: whatever else runs makes the figures unsteady."
+            tr("Leave the machine alone meanwhile: whatever else runs makes the figures unsteady.")
         )
         for label in (self.detail, self.rate_of, self.eta, note):
             label.setProperty("role", "muted")
@@ -56,7 +57,7 @@ class ProgressStep(QWidget):
         self._simulated = {device for device in devices if is_simulated(device)}
         self.bar.setValue(0)
         self._rate = None
-        self.stage.setText("Starting")
+        self.stage.setText(tr("Starting"))
         for label in (self.detail, self.rate, self.rate_of, self.eta):
             label.setText("")
 
@@ -65,16 +66,18 @@ class ProgressStep(QWidget):
         self.bar.setValue(max(self.bar.value(), min(_STEPS, int(progress.fraction * _STEPS))))
         self.stage.setText(progress.stage)
         self.detail.setText(progress.detail)
-        self.eta.setText("" if progress.eta_s is None else f"About {duration(progress.eta_s)} left")
+        self.eta.setText(
+            "" if progress.eta_s is None else tr("About {0} left").format(duration(progress.eta_s))
+        )
         if progress.window_fps is not None and progress.window_fps != self._rate:
             self._rate = progress.window_fps  # told again with the next device, which it is not of
-            self.rate.setText(f"{progress.window_fps:,.1f} frames/s")
+            self.rate.setText(tr("{0:,.1f} frames/s").format(progress.window_fps))
             marked = progress.device in self._simulated if progress.device else bool(self._simulated)
             whose = progress.device or "all devices together"
-            self.rate_of.setText(f"last window, {whose}{' (SIMULATED)' if marked else ''}")
+            self.rate_of.setText(tr("last window, {0}{1}").format(whose, " (SIMULATED)" if marked else ""))
 
     def show_stopping(self) -> None:
         """Say that a cancel was heard."""
-        self.stage.setText("Stopping ...")
-        self.detail.setText("Nothing will be stored.")
+        self.stage.setText(tr("Stopping ..."))
+        self.detail.setText(tr("Nothing will be stored."))
         self.eta.setText("")

@@ -14,6 +14,7 @@ from cluster4npu.ui.dialogs.comparison import Comparison
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.reports import ReportSaver
+from cluster4npu.ui.text import tr
 
 
 class ResultStep(QWidget):
@@ -42,7 +43,7 @@ class ResultStep(QWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("Result")
+        area.setAccessibleName(tr("Result"))
         inner = QWidget()
         inside = QVBoxLayout(inner)
         inside.setContentsMargins(0, 0, 6, 0)
@@ -62,7 +63,7 @@ class ResultStep(QWidget):
         self.view.show_comparison(Comparison.of(result.as_dict()))
         self.problems.show_problems([])
         self.message.setText(
-            f"Stored as run {self.run_id}." if self.run_id else "This result was not stored."
+            tr("Stored as run {0}.").format(self.run_id) if self.run_id else tr("This result was not stored.")
         )
 
     @Slot()
@@ -82,7 +83,7 @@ class ResultStep(QWidget):
         def work(_report: Report) -> object:
             return Store(path).save(record)
 
-        self.message.setText("Storing …")
+        self.message.setText(tr("Storing …"))
         self._storing = Background(work, "store-benchmark")
         self._storing.succeeded.connect(self._stored)
         self._storing.failed.connect(self._not_stored)
@@ -92,20 +93,20 @@ class ResultStep(QWidget):
     def _stored(self, run_id: str) -> None:
         self._storing, self.unstored, self.run_id = None, None, run_id
         self.problems.show_problems([])
-        self.message.setText(f"Stored as run {run_id}.")
+        self.message.setText(tr("Stored as run {0}.").format(run_id))
         self.changed.emit()
 
     @Slot(object)
     def _not_stored(self, error: BaseException) -> None:
         self._storing = None
-        self.message.setText("This result was not stored.")
+        self.message.setText(tr("This result was not stored."))
         self.problems.show_problems(problems_of(error, "the result could not be stored"))
         self.changed.emit()
 
     @Slot(str)
     def _saved(self, path: str) -> None:
         self.problems.show_problems([])
-        self.message.setText(f"Report saved: {path}")
+        self.message.setText(tr("Report saved: {0}").format(path))
 
     @Slot(object)
     def _failed(self, error: BaseException) -> None:

@@ -12,6 +12,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, look_again_button
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
+from cluster4npu.ui.text import tr
 
 _MEANING = {
     "quick": "Five pairs of 3 s. Enough for a first look.",
@@ -31,7 +32,7 @@ class SetupStep(QWidget):
         self._profiles = {**PROFILES, **({profile.name: profile} if profile else {})}
         self.choice = DeviceChoice(detect=detect)
         self.again = look_again_button(self.choice)
-        self.profiles = CardGroup("Profile")
+        self.profiles = CardGroup(tr("Profile"))
         for key, item in self._profiles.items():
             note = "" if item.conforms else "Too short for the standard: its result is not a headline."
             self.profiles.add(key, item.title, _MEANING.get(key, ""), note)
@@ -113,13 +114,17 @@ class SetupStep(QWidget):
             self.estimate.setText("")
         elif count == 1:
             self.estimate.setText(
-                "With one device there is nothing to compare: a speedup needs two. It is measured alone, "
-                f"in about {duration(self.profile.estimate_s(1))}."
+                tr(
+                    "With one device there is nothing to compare: a speedup needs two. "
+                    "It is measured alone, in about {0}."
+                ).format(duration(self.profile.estimate_s(1)))
             )
         else:
             self.estimate.setText(
-                "Each device alone, then the best one against all together, in turns: "
-                f"about {duration(self.profile.estimate_s(count))}, and the loading of the model."
+                tr(
+                    "Each device alone, then the best one against all together, in turns: about {0}, "
+                    "and the loading of the model."
+                ).format(duration(self.profile.estimate_s(count)))
             )
         self.reason.setText(self.missing())
         self.changed.emit()

@@ -9,6 +9,7 @@ from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.text import tr
 
 _LATENCY = ("p50, ms", "p95, ms", "p99, ms")
 
@@ -20,8 +21,8 @@ class ComparisonView(QWidget):
         super().__init__(parent)
         self.speedup = SpeedupWidget()
         self.note = plain_label(name="ResultNote")
-        self.bars = Bars("Frames per second, single and parallel")
-        self.sides = FigureTable("Single and parallel", ("Side", "Frames/s", *_LATENCY))
+        self.bars = Bars(tr("Frames per second, single and parallel"))
+        self.sides = FigureTable(tr("Single and parallel"), ("Side", "Frames/s", *_LATENCY))
         self.efficiency = plain_label()
         self.efficiency.setProperty("role", "muted")
         self.workers_title = _heading("Share of each device")

@@ -24,6 +24,7 @@ from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.device_row import DeviceRow, base_id, workers_of
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 SIMULATED_TITLE = "SIMULATED \N{EN DASH} no hardware behind these"
@@ -70,7 +71,7 @@ class DeviceChoice(QWidget):
         self._list.setObjectName("DeviceList")
         self._list.setWidgetResizable(True)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.setAccessibleName("Devices")
+        self._list.setAccessibleName(tr("Devices"))
         self._stack.addWidget(self._list)
         self.problems = ProblemBox()
         layout = QVBoxLayout(self)
@@ -132,13 +133,13 @@ class DeviceChoice(QWidget):
         page = QFrame()
         page.setFrameShape(QFrame.Shape.StyledPanel)
         layout = QVBoxLayout(page)
-        text = plain_label("Looking for devices ...", wrap=False)
+        text = plain_label(tr("Looking for devices ..."), wrap=False)
         text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         bar = QProgressBar()
         bar.setRange(0, 0)
         bar.setTextVisible(False)
         bar.setMaximumWidth(220)
-        bar.setAccessibleName("Looking for devices")
+        bar.setAccessibleName(tr("Looking for devices"))
         layout.addStretch(1)
         layout.addWidget(text)
         layout.addWidget(bar, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -174,7 +175,7 @@ class DeviceChoice(QWidget):
                 self.rows.append(row)
                 layout.addWidget(row)
         if not every:
-            empty = plain_label("No devices were found.", wrap=False)
+            empty = plain_label(tr("No devices were found."), wrap=False)
             empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addWidget(empty)
         layout.addStretch(1)
@@ -185,8 +186,8 @@ class DeviceChoice(QWidget):
 
 def look_again_button(choice: DeviceChoice) -> QPushButton:
     """Return a button that searches again (a device was plugged in)."""
-    button = QPushButton("&Look again")
-    button.setAccessibleDescription("Looks for devices again, for example after one was plugged in.")
+    button = QPushButton(tr("&Look again"))
+    button.setAccessibleDescription(tr("Looks for devices again, for example after one was plugged in."))
     button.clicked.connect(choice.look)
     return button
 

@@ -13,6 +13,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.ui.dialogs.errors import plain_label, plain_tip
 from cluster4npu.ui.dialogs.looks import text_indent
+from cluster4npu.ui.text import tr
 
 
 def workers_of(pool: Iterable[str]) -> dict[str, int]:
@@ -93,13 +94,13 @@ class DeviceRow(QWidget):
         self.detail.setContentsMargins(indent, 0, 0, 0)
         grid.addWidget(self.detail, 1, 0)
         if device.reason and not device.available:
-            reason = plain_label(f"Not available: {device.reason}", name="DeviceReason")
+            reason = plain_label(tr("Not available: {0}").format(device.reason), name="DeviceReason")
             reason.setContentsMargins(indent, 0, 0, 0)
             grid.addWidget(reason, 2, 0, 1, 3)
         self.workers = QSpinBox()
         self.workers.setRange(1, max(2, os.cpu_count() or 2))
-        self.workers.setAccessibleName(f"Workers on {device.name}")
-        self._label = plain_label("Workers", wrap=False)
+        self.workers.setAccessibleName(tr("Workers on {0}").format(device.name))
+        self._label = plain_label(tr("Workers"), wrap=False)
         grid.addWidget(self._label, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         grid.addWidget(self.workers, 0, 2, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         self._has_workers = device.kind == "cpu" and not device.simulated and device.available

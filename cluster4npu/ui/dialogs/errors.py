@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.core.errors import Cluster4NPUError, Problem
+from cluster4npu.ui.text import tr
 
 _SHOWN = 20
 
@@ -57,7 +58,7 @@ class ProblemBox(QFrame):
         self._label.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._label.setAccessibleName("Problems")
+        self._label.setAccessibleName(tr("Problems"))
         self._layout.addWidget(self._label)
         self.hide()
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem
 
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _ROWS_SHOWN = 8
@@ -23,7 +24,7 @@ class FigureTable(QTableWidget):
         super().__init__(0, len(columns))
         self._overflows = False  # wider than the room: then a scroll bar stands below the rows
         self.setAccessibleName(name)
-        self.setHorizontalHeaderLabels(list(columns))
+        self.setHorizontalHeaderLabels([tr(column) if column else "" for column in columns])
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from cluster4npu.core.settings import resolve_path
+from cluster4npu.ui.text import tr
 
 
 class PathField(QWidget):
@@ -32,8 +33,8 @@ class PathField(QWidget):
         self.edit.setClearButtonEnabled(True)
         self.edit.setMaxLength(4096)
         self.edit.textChanged.connect(self.changed)
-        self.browse = QPushButton("Browse ...")
-        self.browse.setAccessibleName(f"Browse for {name.lower()}")
+        self.browse = QPushButton(tr("Browse ..."))
+        self.browse.setAccessibleName(tr("Browse for {0}").format(name.lower()))
         self.browse.clicked.connect(self._browse)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from cluster4npu.core.report import ReportGenerator
 from cluster4npu.core.store import RunRecord, Store
 from cluster4npu.ui.dialogs.background import Background, Report
+from cluster4npu.ui.text import tr
 
 FILTERS = "Web page (*.html);;PDF (*.pdf);;Markdown (*.md)"
 
@@ -29,7 +30,7 @@ class ReportSaver(QObject):
     def ask(self, store: Path, run_id: str, record: RunRecord | None = None) -> None:
         """Ask where to save the report of a run, and save it there; `record`: the run, where no store has it."""
         chosen, used = QFileDialog.getSaveFileName(
-            self._widget, "Save report", f"report-{run_id[:16]}.html", FILTERS
+            self._widget, tr("Save report"), tr("report-{0}.html").format(run_id[:16]), FILTERS
         )
         if chosen:
             path, ending = Path(chosen), next((e for e in (".md", ".pdf") if e in used), ".html")

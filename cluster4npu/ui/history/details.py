@@ -15,6 +15,7 @@ from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.text import tr
 
 _LONGEST = 400
 
@@ -27,7 +28,7 @@ class RunDetails(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Details of the run")
+        self.setAccessibleName(tr("Details of the run"))
         self.title = plain_label()
         self.title.setProperty("role", "heading")
         self.subtitle = plain_label()
@@ -53,7 +54,7 @@ class RunDetails(QScrollArea):
         """Show this run."""
         self.title.setText(record.pipeline.name or "(no name)")
         when = f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        self.subtitle.setText(f"{record.kind} of {when}\nRun id {record.id}")
+        self.subtitle.setText(tr("{0} of {1}\nRun id {2}").format(record.kind, when, record.id))
         comparison = Comparison.of(record.detail)
         compared = record.kind == "benchmark" and bool(comparison.sides)
         self.comparison.setVisible(compared)
@@ -121,7 +122,7 @@ def _selectable() -> QLabel:
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
     )
-    label.setAccessibleName("Conditions")
+    label.setAccessibleName(tr("Conditions"))
     return label
 
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from cluster4npu.core.store import RunRow
+from cluster4npu.ui.text import tr
 
 VALID, INVALID = "valid", "INVALID"
 _READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
@@ -34,7 +35,7 @@ class FilterBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for name in _READ:
             box = QComboBox()
-            box.setAccessibleName(f"Filter: {name}")
+            box.setAccessibleName(tr("Filter: {0}").format(name))
             box.setMaximumWidth(_WIDEST_PX)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(9)
@@ -55,7 +56,7 @@ class FilterBar(QWidget):
             for value in values:
                 box.addItem(value, value)
             box.setCurrentIndex(max(0, box.findData(before)) if before else 0)
-            box.setToolTip(f"Show only runs of one {name.lower()}")
+            box.setToolTip(tr("Show only runs of one {0}").format(name.lower()))
             box.setVisible(len(values) > 1)
             box.blockSignals(False)
 

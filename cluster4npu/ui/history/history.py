@@ -27,6 +27,7 @@ from cluster4npu.ui.history.details import RunDetails
 from cluster4npu.ui.history.filters import FilterBar
 from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.history.table import RunsTable
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 LIMIT = 1000
@@ -177,7 +178,7 @@ class HistoryPage(QWidget):
     @Slot(str)
     def _report_saved(self, path: str) -> None:
         self.run_problems.show_problems([])
-        self.message.setText(f"Report saved: {path}")
+        self.message.setText(tr("Report saved: {0}").format(path))
 
     @Slot(object)
     def _report_failed(self, error: BaseException) -> None:
@@ -198,11 +199,13 @@ class HistoryPage(QWidget):
         shown, every = len(self.model.rows), len(self.model.every)
         limit = f" (the newest {LIMIT:,})" if every >= LIMIT else ""
         if every and not shown:
-            self.count.setText("No run fits the filter.")
+            self.count.setText(tr("No run fits the filter."))
         elif shown == every:
-            self.count.setText(f"{every:,} run{'s' * (every != 1)}{limit}" if every else "")
+            self.count.setText(
+                tr("{0:,} run{1}{2}").format(every, "s" * (every != 1), limit) if every else ""
+            )
         else:
-            self.count.setText(f"{shown:,} of {every:,} runs{limit}")
+            self.count.setText(tr("{0:,} of {1:,} runs{2}").format(shown, every, limit))
 
     @Slot()
     def _save_report(self) -> None:
@@ -211,20 +214,20 @@ class HistoryPage(QWidget):
     @Slot()
     def _copy_id(self) -> None:
         QGuiApplication.clipboard().setText(self.run_id)
-        self.message.setText("Run id copied.")
+        self.message.setText(tr("Run id copied."))
 
     def _lay_out(self) -> None:
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter: name, device, kind, id ...")
-        self.filter.setAccessibleName("Filter the runs")
+        self.filter.setPlaceholderText(tr("Filter: name, device, kind, id ..."))
+        self.filter.setAccessibleName(tr("Filter the runs"))
         self.filter.setClearButtonEnabled(True)
         self.filter.setMaximumWidth(420)
         self.count = plain_label(wrap=False)
         self.count.setProperty("role", "muted")
-        self.refresh_button = QPushButton("&Refresh")
-        self.retry_button = QPushButton("&Try again")
-        self.report_button = QPushButton("&Export report ...")
-        self.copy_button = QPushButton("&Copy run id")
+        self.refresh_button = QPushButton(tr("&Refresh"))
+        self.retry_button = QPushButton(tr("&Try again"))
+        self.report_button = QPushButton(tr("&Export report ..."))
+        self.copy_button = QPushButton(tr("&Copy run id"))
         self.message = plain_label()
         self.message.setProperty("role", "muted")
         self.list_problems, self.run_problems = ProblemBox(), ProblemBox()

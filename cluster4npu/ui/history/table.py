@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.history.rows import RunsModel
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _WIDTHS = (128, 160, 80, 74, 72, 66, 92, 48)  # px; the last takes what is left
@@ -19,7 +20,7 @@ class RunsTable(QTableView):
         super().__init__()
         self._runs = model
         self.setModel(model)
-        self.setAccessibleName("Stored runs")
+        self.setAccessibleName(tr("Stored runs"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -14,6 +14,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
 from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, inside, lay_out, words
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.flow import Token
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class PerformanceOverlayWidget(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setAccessibleName("Live figures on the canvas")
+        self.setAccessibleName(tr("Live figures on the canvas"))
         canvas.viewport().installEventFilter(self)
         theme.changes().changed.connect(self.update)
         self._fill()

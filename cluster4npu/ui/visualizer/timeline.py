@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 
 from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 
 SOURCE_LANE = "source"
@@ -66,7 +67,7 @@ class TimelineView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setMinimumHeight(_RULER_PX + 2 * _LANE_PX)
-        self.setAccessibleName("Timeline: what each device did, frame by frame")
+        self.setAccessibleName(tr("Timeline: what each device did, frame by frame"))
         self.setToolTip("")
         theme.changes().changed.connect(self.update)
 

@@ -16,6 +16,7 @@ from cluster4npu.ui.dashboard.chip import simulated_chip
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.flow import Flow
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 from cluster4npu.ui.visualizer.timeline import TimelineView
@@ -43,20 +44,20 @@ class ParallelExecutionVisualizer(QWidget):
         self.bottleneck: Bottleneck | None = None
         self.running = False
         self.timeline = TimelineView(self.log)
-        self.balance = Bars("Share of the frames of each device")
+        self.balance = Bars(tr("Share of the frames of each device"))
         self.words, self.evidence = plain_label(EMPTY), plain_label()
         self.words.setProperty("role", "subheading")
         self.evidence.setProperty("role", "muted")
         self.simulated = simulated_chip()
         self.simulated.hide()
         self.play_button = self._button(
-            "▶ Replay", "Move the frames over the canvas as they went (Space)", self.toggle
+            tr("▶ Replay"), tr("Move the frames over the canvas as they went (Space)"), self.toggle
         )
         self.play_button.setShortcut("Ctrl+Space")
         self.speed = self._speed_box()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _SLIDER)
-        self.slider.setAccessibleName("Moment of the replay")
+        self.slider.setAccessibleName(tr("Moment of the replay"))
         self._timer = QTimer(self, interval=_REPLAY_MS)
         self._timer.timeout.connect(self._step)
         self._stepped_at = 0.0
@@ -112,7 +113,7 @@ class ParallelExecutionVisualizer(QWidget):
         self.timeline.show_workers(())
         self.timeline.show_range(0.0, 2.0)
         self.balance.show_bars(())
-        self.words.setText(EMPTY)
+        self.words.setText(tr(EMPTY))
         self.evidence.setText("")
         self.simulated.hide()
         self.workers, self.bottleneck = (), None
@@ -134,7 +135,7 @@ class ParallelExecutionVisualizer(QWidget):
         self.scrub(0.0 if at is None or at >= self.timeline.last_s else at)
         self._stepped_at = time.monotonic()
         self._timer.start()
-        self.play_button.setText("❚❚ Hold")
+        self.play_button.setText(tr("❚❚ Hold"))
 
     def highlight_bottlenecks(self) -> Bottleneck | None:
         """Say what holds the run back: of its last two seconds while it goes on, else of all of it."""
@@ -197,7 +198,7 @@ class ParallelExecutionVisualizer(QWidget):
 
     def _hold(self) -> None:
         self._timer.stop()
-        self.play_button.setText("▶ Replay")
+        self.play_button.setText(tr("▶ Replay"))
 
     def _show_bottleneck(self, found: Bottleneck | None) -> None:
         self.bottleneck = found
@@ -206,7 +207,7 @@ class ParallelExecutionVisualizer(QWidget):
             self.words.setText(f"▲ {found.text}")
             self.evidence.setText(" ".join(found.evidence))
         elif self.log.end_ns:
-            self.words.setText("Too few frames to tell what holds the run back.")
+            self.words.setText(tr("Too few frames to tell what holds the run back."))
             self.evidence.setText("")
         self.judged.emit(found)
 
@@ -237,9 +238,9 @@ class ParallelExecutionVisualizer(QWidget):
     def _speed_box(self) -> QComboBox:
         box = QComboBox()
         for speed in SPEEDS:
-            box.addItem(f"{speed:g}x speed")
+            box.addItem(tr("{0:g}x speed").format(speed))
         box.setCurrentIndex(SPEEDS.index(0.1))
-        box.setAccessibleName("Speed of the replay")
+        box.setAccessibleName(tr("Speed of the replay"))
         return box
 
     def _lay_out(self) -> None:
@@ -254,9 +255,9 @@ class ParallelExecutionVisualizer(QWidget):
             ("-", "Show a longer time (-)", lambda: view.zoom(2.0)),
             ("+", "Show a shorter time (+)", lambda: view.zoom(0.5)),
         ):
-            tools.addWidget(self._button(text, tip, slot))
+            tools.addWidget(self._button(tr(text), tr(tip), slot))
         tools.addWidget(self.simulated)
-        tools.addWidget(ExportButton(view, "Timeline", self._table))
+        tools.addWidget(ExportButton(view, tr("Timeline"), self._table))
         left = QVBoxLayout()
         left.addLayout(tools)
         left.addWidget(view, 1)

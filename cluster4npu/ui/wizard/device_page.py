@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout
 from cluster4npu.core.devices.registry import detect
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, default_pool, look_again_button
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.wizard.draft import Draft
 from cluster4npu.ui.wizard.page import Page
 
@@ -66,10 +67,12 @@ class DeviceConfigurationPage(Page):
         simulated = {row.device.id for row in self.choice.rows if row.device.simulated and row.chosen()}
         real = [row for row in self.choice.rows if not row.device.simulated and row.chosen()]
         if simulated and real:
-            self.note.setText("Simulated and real devices together: the figures will be marked SIMULATED.")
+            self.note.setText(
+                tr("Simulated and real devices together: the figures will be marked SIMULATED.")
+            )
         elif simulated and not self.draft.simulated:
-            self.note.setText("Simulated devices run no model: nothing will be recognised.")
+            self.note.setText(tr("Simulated devices run no model: nothing will be recognised."))
         else:
             count = len(self.draft.devices)
-            self.note.setText(f"{count} worker{'s' * (count != 1)} chosen.")
+            self.note.setText(tr("{0} worker{1} chosen.").format(count, "s" * (count != 1)))
         self.refresh()

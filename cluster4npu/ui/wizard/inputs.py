@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
+from cluster4npu.ui.text import tr
 
 BUNDLED_CLIP = "bundled:digits.mp4"
 _VIDEOS = "Videos (*.mp4 *.avi *.mov *.mkv *.m4v *.webm);;All files (*)"
@@ -46,7 +47,7 @@ class InputChooser(QWidget):
         self._kinds: list[_Kind] = []
         self._pages: list[QWidget] = []
         self.kind = QComboBox()
-        self.kind.setAccessibleName("Input")
+        self.kind.setAccessibleName(tr("Input"))
         self._stack = QStackedWidget()
         self._stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout = QVBoxLayout(self)
@@ -116,7 +117,7 @@ class InputChooser(QWidget):
             _page(note="A short clip that ships with the program."),
         )
         self.video = PathField("Video file", "Path of a video file", file_filter=_VIDEOS)
-        self.loop = QCheckBox("Start again at the end")
+        self.loop = QCheckBox(tr("Start again at the end"))
         self._add(
             "Video file",
             _Kind(
@@ -149,8 +150,8 @@ class InputChooser(QWidget):
             _page(("Camera number", self.camera), note="The first camera of a machine is usually number 0."),
         )
         self.url = QLineEdit()
-        self.url.setPlaceholderText("rtsp://host:554/stream")
-        self.url.setAccessibleName("RTSP address")
+        self.url.setPlaceholderText(tr("rtsp://host:554/stream"))
+        self.url.setAccessibleName(tr("RTSP address"))
         self.url.setMaxLength(4096)
         self._add(
             "Network camera (RTSP)",

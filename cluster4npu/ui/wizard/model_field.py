@@ -14,6 +14,7 @@ from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
+from cluster4npu.ui.text import tr
 
 SUFFIXES = (".onnx", ".pt", ".torchscript", ".pt2", ".safetensors", ".mlpackage", ".mlmodel")
 _FILTER = f"Models ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
@@ -30,7 +31,7 @@ class ModelField(QWidget):
         self.field = PathField("Model file", "Path of an .onnx file; or drop it here", file_filter=_FILTER)
         self.told = plain_label()
         self.told.setProperty("role", "muted")
-        self.told.setAccessibleName("What the model is")
+        self.told.setAccessibleName(tr("What the model is"))
         self.info: ModelReport | None = None
         self._error = ""
         self._looking: Background | None = None

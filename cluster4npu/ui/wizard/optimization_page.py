@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 from cluster4npu.ui.wizard.draft import PREFERENCES, Draft
 from cluster4npu.ui.wizard.page import Page
@@ -27,16 +28,16 @@ class OptimizationPreferencesPage(Page):
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(draft, "What matters most?", "Choose a preference, and look over what will be made.")
-        self.cards = CardGroup("Preference")
+        self.cards = CardGroup(tr("Preference"))
         for preference in PREFERENCES:
             self.cards.add(preference.key, preference.title, preference.description)
         self.name = QLineEdit()
         self.name.setMaxLength(200)
-        self.name.setAccessibleName("Name of the pipeline")
-        self.run_now = QCheckBox("Run it now")
+        self.name.setAccessibleName(tr("Name of the pipeline"))
+        self.run_now = QCheckBox(tr("Run it now"))
         self.run_now.setChecked(True)
         self.run_now.setToolTip(
-            "Start the pipeline as soon as it is made, and hold its figures against the targets"
+            tr("Start the pipeline as soon as it is made, and hold its figures against the targets")
         )
         self.problems = ProblemBox()
         self._values: list[QLabel] = []
@@ -45,7 +46,7 @@ class OptimizationPreferencesPage(Page):
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.setHorizontalSpacing(14)
         self._form.setVerticalSpacing(8)
-        name_title = plain_label("Name", wrap=False)
+        name_title = plain_label(tr("Name"), wrap=False)
         name_title.setProperty("role", "muted")
         name_title.setBuddy(self.name)
         self._form.addRow(name_title, self.name)
@@ -66,7 +67,7 @@ class OptimizationPreferencesPage(Page):
 
     def initializePage(self) -> None:
         self._ready = True
-        self.name.setPlaceholderText(self.draft.info.title)
+        self.name.setPlaceholderText(tr(self.draft.info.title))
         self._edited()
 
     def missing(self) -> str:
@@ -103,7 +104,7 @@ class OptimizationPreferencesPage(Page):
         card.setObjectName("Summary")
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
-        heading = plain_label("Your pipeline", wrap=False)
+        heading = plain_label(tr("Your pipeline"), wrap=False)
         heading.setProperty("role", "heading")
         layout.addWidget(heading)
         layout.addLayout(self._form)
@@ -112,7 +113,7 @@ class OptimizationPreferencesPage(Page):
         area.setObjectName("SummaryArea")
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("Summary")
+        area.setAccessibleName(tr("Summary"))
         area.setWidget(card)
         dress(area, _sheet)
         return area

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWizardPage
 
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.wizard.draft import Draft
 
 
@@ -35,7 +36,7 @@ class Page(QWizardPage):
         self.body.setSpacing(10)
         layout.addLayout(self.body, 1)
         self.reason = plain_label(name="Reason")
-        self.reason.setAccessibleName("What is missing")
+        self.reason.setAccessibleName(tr("What is missing"))
         layout.addWidget(self.reason)
 
     @abstractmethod
@@ -48,7 +49,7 @@ class Page(QWizardPage):
     def refresh(self) -> None:
         """Show what is missing now; call after every edit."""
         text = self.missing()
-        self.reason.setText(f"To go on: {text}" if text else "")
+        self.reason.setText(tr("To go on: {0}").format(text) if text else "")
         self.setAccessibleDescription(self.reason.text())
         self.completeChanged.emit()
         self.edited.emit()

@@ -14,6 +14,7 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.wizard.draft import Draft, template_model
 from cluster4npu.ui.wizard.inputs import InputChooser
 from cluster4npu.ui.wizard.model_field import SUFFIXES, ModelField
@@ -30,7 +31,7 @@ class UseCaseSelectionPage(Page):
             draft, "What do you want to do?", "Choose a use case, a model and where the frames come from."
         )
         self._infos = {info.key: info for info in PipelineTemplates.catalogue() if info.has_devices}
-        self.cards = CardGroup("Use case")
+        self.cards = CardGroup(tr("Use case"))
         for info in self._infos.values():
             simulated = not info.model_needed and template_model(info.key) == NO_MODEL
             self.cards.add(info.key, info.title, info.use_case + ".", "SIMULATED" if simulated else "")
@@ -38,7 +39,7 @@ class UseCaseSelectionPage(Page):
         self.about.setProperty("role", "muted")
         self.inputs = InputChooser()
         self.model_box = self._make_model_box()
-        input_box = QGroupBox("Input")
+        input_box = QGroupBox(tr("Input"))
         QVBoxLayout(input_box).addWidget(self.inputs)
         right = QVBoxLayout()
         right.setSpacing(12)
@@ -92,8 +93,8 @@ class UseCaseSelectionPage(Page):
         return f"{errors[0].message}: {errors[0].found or errors[0].allowed}" if errors else ""
 
     def _make_model_box(self) -> QGroupBox:
-        box = QGroupBox("Model")
-        self.own_model = QRadioButton("My own model")
+        box = QGroupBox(tr("Model"))
+        self.own_model = QRadioButton(tr("My own model"))
         self.own_model.setChecked(True)
         self.model = ModelField()
         self.try_out = QRadioButton()
@@ -113,11 +114,11 @@ class UseCaseSelectionPage(Page):
         self.draft.template = key
         self.model_box.setVisible(info.model_needed)
         if template_model(key) == NO_MODEL:
-            self.try_out.setText("Try it without a model")
-            self.try_note.setText("On SIMULATED devices: nothing is recognised, the pipeline just runs.")
+            self.try_out.setText(tr("Try it without a model"))
+            self.try_note.setText(tr("On SIMULATED devices: nothing is recognised, the pipeline just runs."))
         else:
-            self.try_out.setText("Try it with the bundled digits detector")
-            self.try_note.setText("It finds handwritten digits, and nothing else.")
+            self.try_out.setText(tr("Try it with the bundled digits detector"))
+            self.try_note.setText(tr("It finds handwritten digits, and nothing else."))
         self.inputs.suggest("bundled" if info.model_needed else "synthetic")
         self._edited()
 

@@ -8,6 +8,7 @@ from cluster4npu.core.devices.registry import detect
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dialogs.device_choice import Detect
 from cluster4npu.ui.dialogs.looks import dress
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 from cluster4npu.ui.wizard.device_page import DeviceConfigurationPage
 from cluster4npu.ui.wizard.draft import Draft
@@ -22,10 +23,10 @@ class PipelineSetupWizard(QWizard):
     def __init__(self, parent: QWidget | None = None, *, detect: Detect = detect) -> None:
         super().__init__(parent)
         self.setObjectName("PipelineSetupWizard")
-        self.setWindowTitle("New pipeline")
+        self.setWindowTitle(tr("New pipeline"))
         self.setWizardStyle(QWizard.WizardStyle.ModernStyle)
         self.setOption(QWizard.WizardOption.NoBackButtonOnStartPage)
-        self.setButtonText(QWizard.WizardButton.FinishButton, "&Create pipeline")
+        self.setButtonText(QWizard.WizardButton.FinishButton, tr("&Create pipeline"))
         self.draft = Draft()
         self.use_case_page = UseCaseSelectionPage(self.draft)
         self.device_page = DeviceConfigurationPage(self.draft, detect)
@@ -33,7 +34,7 @@ class PipelineSetupWizard(QWizard):
         self.optimization_page = OptimizationPreferencesPage(self.draft)
         pages = (self.use_case_page, self.device_page, self.targets_page, self.optimization_page)
         for number, page in enumerate(pages, start=1):
-            page.step.setText(f"Step {number} of {len(pages)}")
+            page.step.setText(tr("Step {0} of {1}").format(number, len(pages)))
             self.addPage(page)
         self.resize(920, 680)
         self.setMinimumSize(720, 560)
