@@ -51,6 +51,7 @@ class Calibrator:
         """Measure these workers; None when the user stopped it. A worker that dies here gets the weight 0."""
         alone: dict[int, float] = {}
         for index in active:
+            self._pool.set_batch(index, int(self._pool.workers[index].report.get("batch", 1)))
             progress(f"measuring {self._pool.workers[index].member.id} alone")
             rates = self._measure([index], ALONE_S)
             if rates is None:
@@ -84,7 +85,8 @@ class Calibrator:
         `fps` are those of single frames. Doubled as long as it pays and the batch does not take too long.
         """
         worker = self._pool.workers[index]
-        best, best_fps = worker.batch, fps
+        single = best = worker.batch
+        best_fps = fps
         size = 2 * best
         most = min(int(worker.report.get("most_batch", 1)), len(self._slots) // 2, self._in_flight // 2)
         while fps and size <= most and size / best_fps <= self._batch_s:
@@ -97,8 +99,14 @@ class Calibrator:
                 break
             best, best_fps = size, rates[index]
             size *= 2
+        if best > single:  # once more: another program may have slowed down the single frames before
+            self._pool.set_batch(index, single)
+            rates = self._measure([index], ALONE_S)
+            if rates is None:
+                return None
+            fps = max(fps, rates[index])
         if best_fps < BATCH_GAIN * fps:
-            best, best_fps = 1, fps
+            best, best_fps = single, fps
         self._pool.set_batch(index, best)
         return best_fps
 

@@ -92,6 +92,9 @@ class Rating:
         if key not in self._calibrations:
             self._calibrations[key] = self._calibrate(stage, active)
         self._last[stage.index] = self._calibrations[key]
+        batches = {c.id: c.batch for c in self._calibrations[key]}
+        for index in active if batches else ():
+            self._pool.set_batch(index, batches[self._pool.workers[index].member.id])
         return self._last[stage.index]
 
     def _calibrate(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
@@ -99,7 +102,7 @@ class Rating:
         digest = self._plan.stage_digest(stage.index)
         key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
         kept = self._kept(key) if self._options.calibration == "auto" else None
-        if kept is not None and self._takes_over(stage, active, kept):
+        if kept is not None and self._still_fits(stage, active, kept):
             self._hub.tell(Calibrated(kept, True, stage.node_id, self._harm(kept)))
             return kept
         self._tell("measuring each device on this pipeline")
@@ -134,18 +137,17 @@ class Rating:
     def _harm(self, measured: Sequence[DeviceCalibration]) -> tuple[str, str] | None:
         return harmful(_rates(measured), self._ring.layout.slots)
 
-    def _takes_over(self, stage: StagePlan, active: list[int], kept: tuple[DeviceCalibration, ...]) -> bool:
-        """Use the batches that an earlier run has found; False where its devices or bounds were others."""
+    def _still_fits(self, stage: StagePlan, active: list[int], kept: tuple[DeviceCalibration, ...]) -> bool:
+        """Tell whether an earlier run measured these devices, with batches that are within today's bounds."""
         by_id = {c.id: c for c in kept}
         if by_id.keys() != {self._pool.workers[i].member.id for i in active}:
             return False
         found = {i: by_id[self._pool.workers[i].member.id] for i in active}
         for index, c in found.items():
+            fixed = int(self._pool.workers[index].report.get("batch", 1))
             too_long = c.batch * 1e3 > c.fps_alone * self._batch_ms
-            if c.batch > 1 and (too_long or c.batch > self._most_batch(stage, index)):
+            if c.batch > fixed and (too_long or c.batch > self._most_batch(stage, index)):
                 return False
-        for index, c in found.items():
-            self._pool.set_batch(index, c.batch)
         return True
 
     @property
