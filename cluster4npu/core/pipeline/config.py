@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -191,7 +192,7 @@ class PipelineConfig(Record):
     def parse(cls, text: str, *, origin: str = "the pipeline", base: Path | None = None) -> PipelineConfig:
         """Read a pipeline from JSON text; raises PipelineInvalid with every problem, InputError when it is no JSON."""
         try:
-            data = json.loads(text, parse_constant=_refuse_constant)
+            data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 Problem(
@@ -210,6 +211,8 @@ class PipelineConfig(Record):
                     hint="Open a file that was saved by this program, or start from a template.",
                 )
             )
+        if endless := list(_endless(data)):
+            raise PipelineInvalid.of(endless)
         data = migrate(data, origin)
         data.pop("base", None)
         try:
@@ -267,13 +270,7 @@ def validation_problems(
     problems = []
     for item in error.errors(include_url=False):
         loc = [str(part) for part in item["loc"]]
-        where, field = node, ".".join(loc[:6])
-        if not node and len(loc) >= 2 and loc[0] == "nodes" and loc[1].isdigit():
-            entry = data.get("nodes", [])[int(loc[1])]
-            where = (
-                str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
-            )
-            field = ".".join(loc[2:8])
+        where, field = (node, ".".join(loc[:6])) if node else _where(loc, data)
         unknown = item["type"] == "extra_forbidden"
         unit = (units or {}).get(loc[0], "") if loc else ""
         problems.append(
@@ -323,8 +320,35 @@ def _short(value: object) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number that JSON knows")
+def _endless(data: dict[str, Any]) -> Iterator[Problem]:
+    """Find numbers that JSON has no word for; Python's reader takes NaN and Infinity, and 1e999 for the latter."""
+    todo: list[tuple[tuple[str, ...], object]] = [((), data)]
+    while todo:
+        place, value = todo.pop()
+        if isinstance(value, dict):
+            todo += reversed([((*place, str(key)), inner) for key, inner in value.items()])
+        elif isinstance(value, list):
+            todo += reversed([((*place, str(index)), inner) for index, inner in enumerate(value)])
+        elif isinstance(value, float) and not math.isfinite(value):
+            node, field = _where(place, data)
+            yield Problem(
+                "this is not a number that JSON knows",
+                node=node,
+                field=field.removeprefix("params."),
+                found="NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity",
+                allowed="a finite number",
+                hint="Correct the value.",
+            )
+
+
+def _where(loc: Sequence[str], data: dict[str, Any]) -> tuple[str, str]:
+    """Return the id of the node in which this place of the file lies ("": in none), and the field."""
+    entries = data.get("nodes")
+    if len(loc) < 2 or loc[0] != "nodes" or not loc[1].isdigit() or not isinstance(entries, list):
+        return "", ".".join(loc[:6])
+    entry = entries[int(loc[1])]
+    name = str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
+    return name, ".".join(loc[2:8])
 
 
 Pipeline = PipelineConfig  # its name in the public API

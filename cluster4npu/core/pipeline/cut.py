@@ -47,6 +47,7 @@ class Cut:
         default_factory=dict
     )  # the fan-out node behind which a node runs once per crop
     ordered: dict[str, str] = field(default_factory=dict)  # the node that remembers, of all that is behind it
+    open: set[str] = field(default_factory=set)  # nodes behind an input to which nothing is wired yet
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,6 +55,10 @@ class Cut:
             before = {source for source, _ in self.wires[node.id].values()}
             own = {node.id} if node.place is Place.INFERENCE else set()
             self.models[node.id] = frozenset(own.union(*(self.models[b] for b in before)))
+            if before & self.open or any(
+                p.required and p.name not in self.wires[node.id] for p in node.inputs
+            ):
+                self.open.add(node.id)
             self._note_sources(node, before)
             self._note_fan(node)
             first = next((self.ordered[b] for b in sorted(before) if b in self.ordered), "")
@@ -232,7 +237,7 @@ class Cut:
     # ---- noting
 
     def _note_sources(self, node: Node, before: set[str]) -> None:
-        ways = {self.sources[b] for b in before}
+        ways = {self.sources[b] for b in before if self.sources[b]}  # a loose end is told where it is
         if node.place is Place.SOURCE:
             ways = {frozenset({node.id})}
         self.sources[node.id] = frozenset().union(*ways)
@@ -352,4 +357,6 @@ class Cut:
         return found
 
     def _leads_to_a_model(self, source: str) -> bool:
-        return any(source in self.sources[node.id] for node in self._at(Place.INFERENCE))
+        """Tell whether a model sees this source, or may once what is not connected yet is."""
+        models = [node.id for node in self._at(Place.INFERENCE)]
+        return any(source in self.sources[model] or model in self.open for model in models)

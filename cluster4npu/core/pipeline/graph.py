@@ -185,7 +185,7 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
         problem = _wire_problem(edge, entries, sound)
         if problem is None:
             sound[edge.target] = edge
-        else:
+        elif not _hangs_on_unknown(edge, entries):  # the node's own problem tells it
             problems.append(problem)
     circle = _circle(config.edges)
     if circle:
@@ -202,7 +202,7 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     for edge in sound.values():
         wires[edge.target_node][edge.target_port] = (edge.source_node, edge.source_port)
     if not circle:
-        problems += _unconnected(made, wires)
+        problems += _unconnected(made, config.edges)
     for node in made.values():
         problems += node.problems()
     problems += _shape(config, left_out)
@@ -219,12 +219,19 @@ def _check(config: PipelineConfig) -> tuple[list[Problem], Graph | None]:
     return problems, Graph(config, nodes, wires, cut)
 
 
-def _unconnected(nodes: dict[str, Node], wires: dict[str, dict[str, tuple[str, str]]]) -> list[Problem]:
+def _hangs_on_unknown(edge: EdgeConfig, nodes: Mapping[str, NodeConfig]) -> bool:
+    """Tell whether an end of this wire is a node whose type is not known."""
+    ends = (nodes.get(edge.source_node), nodes.get(edge.target_node))
+    return any(entry is not None and entry.type not in node_types() for entry in ends)
+
+
+def _unconnected(nodes: dict[str, Node], edges: Iterable[EdgeConfig]) -> list[Problem]:
+    """Find inputs and outputs without a wire; one with a wrong wire is told with that wire."""
     problems = []
-    used = {source for inputs in wires.values() for source, _ in inputs.values()}
+    wired, used = {edge.target for edge in edges}, {edge.source_node for edge in edges}
     for node in nodes.values():
         for port in node.inputs:
-            if port.required and port.name not in wires[node.id]:
+            if port.required and f"{node.id}.{port.name}" not in wired:
                 problems.append(
                     Problem(
                         f"the input '{port.name}' is not connected",

@@ -135,3 +135,19 @@ def test_a_byte_order_mark_is_fine(tmp_path: Path):
 def test_nothing_but_a_file_is_replaced(tmp_path: Path):
     with pytest.raises(InputError, match="a folder or a device"):
         SMALL.save(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"), [("NaN", "NaN"), ("-Infinity", "-Infinity"), ("1e999", "Infinity")]
+)
+def test_a_number_that_json_does_not_know_is_told_with_its_place(word: str, told: str):
+    text = PipelineConfig(
+        nodes=(NodeConfig(id="boxes", type="detections", params={"confidence": 0.5}),)
+    ).text()
+    with pytest.raises(PipelineInvalid) as caught:
+        PipelineConfig.parse(text.replace("0.5", word))
+    (problem,) = caught.value.problems
+    assert (problem.node, problem.field, problem.found) == ("boxes", "confidence", told)
+    with pytest.raises(PipelineInvalid) as caught:
+        PipelineConfig.parse(f'{{"targets": {{"fps": {word}}}}}')
+    assert caught.value.problems[0].field == "targets.fps"

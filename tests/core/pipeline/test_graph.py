@@ -131,3 +131,29 @@ def test_an_output_does_not_write_over_an_input(tmp_path):
     ).with_params("model", model=str(tmp_path / "m.onnx"), devices=["onnx:cpu"])
     problems = find_problems(config.replace(base=tmp_path))
     assert any("write over a file of 'model'" in p.message for p in problems)
+
+
+def test_one_fault_is_told_once():
+    loose = PipelineConfig(nodes=pipeline().nodes, edges=pipeline().edges[1:])  # without source -> prep
+    assert [(p.node, p.field) for p in find_problems(loose)] == [("prep", "frame")]
+    entries = {n.id: n for n in pipeline().nodes}
+    misspelt = pipeline().with_node(entries["prep"].model_copy(update={"type": "preproces"}))
+    assert [(p.node, p.field) for p in find_problems(misspelt)] == [("prep", "type")]
+    wrong = PipelineConfig(
+        nodes=pipeline().nodes,
+        edges=(EdgeConfig(source="source.picture", target="prep.frame"), *pipeline().edges[1:]),
+    )
+    assert [(p.node, p.field) for p in find_problems(wrong)] == [("source", "picture")]
+
+
+def test_two_faults_are_told_both():
+    loose = PipelineConfig(nodes=pipeline().nodes, edges=pipeline().edges[1:])
+    second = NodeConfig(id="two", type="synthetic")
+    both = loose.with_node(second).replace(
+        edges=(
+            *(e for e in loose.edges if e.target != "view.frame"),
+            EdgeConfig(source="two.frame", target="view.frame"),
+        )
+    )
+    found = [(p.node, p.severity) for p in find_problems(both)]
+    assert ("prep", "error") in found and ("source", "warning") in found
