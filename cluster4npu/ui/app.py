@@ -15,9 +15,11 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui import theme
+from cluster4npu.ui.preload import preload
 from cluster4npu.ui.text import install_translation, tr
 
 _LOG_BYTES = 1_000_000
+_PRELOAD_MS = 300  # the first window is painted by then
 _log = logging.getLogger("cluster4npu.ui")
 
 
@@ -51,6 +53,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
         QTimer.singleShot(0, window, window.show_tour)
     from cluster4npu.ui.signals import SignalWatch
 
+    QTimer.singleShot(_PRELOAD_MS, windows, preload)
     watch = SignalWatch(windows.close_unasked, windows)
     code = app.exec()
     watch.end()
