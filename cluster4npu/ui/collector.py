@@ -14,7 +14,7 @@ _QUIET_MS = 2000
 
 
 class Collector(QObject):
-    """Collects when no run goes on, some time after a pipeline was opened or a run has ended.
+    """Collects when a pipeline has been opened, which takes its time anyway, and some time after a run has ended.
 
     What is alive then (200,000 objects, most of them modules) is frozen: later collections do not look at it, and so
     are too short to be noticed. The next one here looks at everything again, so that nothing is kept for ever.
@@ -25,13 +25,14 @@ class Collector(QObject):
         self._runs = window.runs
         self._timer = QTimer(self, singleShot=True, interval=_QUIET_MS)
         self._timer.timeout.connect(self.collect)
-        window.files.opened.connect(self._timer.start)
+        window.files.opened.connect(lambda: self._timer.start(0))
         window.runs.busy_changed.connect(self._on_busy)
         window.closed.connect(self._end)
         self._timer.start()
 
     def collect(self) -> None:
         """Collect now, unless a run goes on: its end will be told."""
+        self._timer.stop()
         if not self._runs.busy:
             gc.unfreeze()
             gc.collect()
@@ -47,4 +48,4 @@ class Collector(QObject):
             self._timer.stop()
             gc.freeze()  # takes no time; what is garbage among it goes after the run
         else:
-            self._timer.start()
+            self._timer.start(_QUIET_MS)

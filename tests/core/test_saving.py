@@ -16,7 +16,7 @@ import pytest
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.files import write_whole
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
-from tests.distribution import soak
+from tests.distribution import Rounds, note, short, soak
 
 _SAVER = """
 import sys
@@ -36,8 +36,8 @@ def pipeline(name: str, nodes: int) -> PipelineConfig:
     return PipelineConfig(name=name, nodes=entries)
 
 
-@pytest.mark.parametrize("times", [8, soak(5000, hours=3)])
-def test_killed_while_it_is_saved(times: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [short(8), soak(5000)])
+def test_killed_while_it_is_saved(times: Rounds, tmp_path: Path) -> None:
     texts = [pipeline("old", 400).text(), pipeline("new", 900).text()]
     versions = [tmp_path / "old.txt", tmp_path / "new.txt"]
     for path, text in zip(versions, texts, strict=True):
@@ -46,7 +46,7 @@ def test_killed_while_it_is_saved(times: int, tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     rng = random.Random(seed)
     seen = set()
-    for turn in range(times):
+    for turn in times:
         write_whole(target, texts[0])
         command = [sys.executable, "-c", _SAVER, str(target), *map(str, versions)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -57,9 +57,8 @@ def test_killed_while_it_is_saved(times: int, tmp_path: Path) -> None:
         found = target.read_text()
         assert found in texts, f"turn {turn}, seed {seed}"
         seen.add(texts.index(found))
-    print(
-        f"killed {times} times while saving, seed {seed}: found {'both versions' if len(seen) > 1 else 'one'}"
-    )
+    versions_seen = "both versions" if len(seen) > 1 else "one version"
+    note(f"killed while a pipeline is saved, seed {seed}: always whole, {versions_seen} found", times)
 
 
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
@@ -105,15 +104,16 @@ class _Full:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-@pytest.mark.parametrize("times", [6, soak(300)])
-def test_a_disk_that_fills_up_at_any_byte_leaves_the_old_file(times: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [short(6), soak(300)])
+def test_a_disk_that_fills_up_at_any_byte_leaves_the_old_file(times: Rounds, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     pipeline("old", 3).save(path)
     before = path.read_bytes()
     new = tmp_path / "new.txt"
     new.write_text(pipeline("new", 900).text())
     size = new.stat().st_size
-    for room in sorted(random.sample(range(size), times)):
+    for _ in times:
+        room = random.randrange(size)
         code = (
             "import resource, signal, sys; from pathlib import Path; from cluster4npu.core.files import write_whole\n"
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); text = Path(sys.argv[2]).read_text()\n"
@@ -124,3 +124,4 @@ def test_a_disk_that_fills_up_at_any_byte_leaves_the_old_file(times: int, tmp_pa
         done = subprocess.run([sys.executable, "-c", code, str(path), str(new), str(room)], check=False)
         assert done.returncode == 7, room
         assert path.read_bytes() == before, room
+    note("the disk fills up at any byte of a save: the old file stays", times)

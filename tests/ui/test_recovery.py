@@ -17,7 +17,7 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import autosave
 from cluster4npu.ui.main_window import MainWindow
 from cluster4npu.ui.recovery import find_lost, folder
-from tests.distribution import soak
+from tests.distribution import Rounds, note, soak
 from tests.ui.editor.pipelines import chain
 
 _APP = """
@@ -146,11 +146,11 @@ def test_a_full_disk_is_told(window: MainWindow, qtbot: QtBot, monkeypatch: pyte
     assert "No space left" in window.messages.text()
 
 
-@pytest.mark.parametrize("times", [soak(500, hours=2)])
-def test_killed_at_any_moment(times: int, data_folder: Path, qapp: object) -> None:
-    for turn in range(times):
+@pytest.mark.parametrize("times", [soak(500)])
+def test_killed_at_any_moment(times: Rounds, data_folder: Path, qapp: object) -> None:
+    for turn in times:
         last = killed_app(data_folder, 50, random.uniform(0, 0.2))
         (lost,) = find_lost()
         assert int(lost.config.name) >= last, turn
         lost.discard()
-    print(f"killed {times} times: every edit that was kept was found again")
+    note("window killed at any moment: every edit that was kept is found again", times)

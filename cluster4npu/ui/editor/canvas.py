@@ -161,8 +161,8 @@ class Canvas(Wiring):
     def _add_item(self, entry: NodeConfig, signature: Signature) -> None:
         item = NodeItem(entry, signature)
         self.items_by_id[entry.id] = item
-        self.scene().addItem(item)
         self.far.take(item)
+        self.scene().addItem(item)
         item.show_problems(self._problems.get(entry.id, []))
         item.show_figure(self._figures.get(entry.id, ""))
 
@@ -183,8 +183,8 @@ class Canvas(Wiring):
             return  # the file names a node that does not exist; the list of problems tells it
         start = source.dots[OUTPUT, edge.source_port]
         wire = Wire(edge, start.kind)
-        self.scene().addItem(wire)
         self.far.take(wire)
+        self.scene().addItem(wire)
         end = target.dots[INPUT, edge.target_port]
         wire.set_connections(end, start)
         wire.follow()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.nodes.base import Port
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, Z_VAL_PORT, PipeItem, PortItem, PortTypeEnum
+from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, PipeItem, PortItem, PortTypeEnum
 
 OUTPUT = PortTypeEnum.OUT.value
 INPUT = PortTypeEnum.IN.value
@@ -45,7 +45,6 @@ class PortDot(PortItem):
         )  # PortItem's own sets flags and tool tips that are not wanted here
         self.setAcceptHoverEvents(True)
         self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)  # its node tells it that it has moved
-        self.setZValue(Z_VAL_PORT)
         self._pipes: list[Wire] = []
         self._hovered = self._locked = False
         self.port = port

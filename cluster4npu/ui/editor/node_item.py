@@ -29,7 +29,7 @@ from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import device_color, is_device
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
-from cluster4npu.ui.editor.qt_shim import AbstractNodeItem
+from cluster4npu.ui.editor.qt_shim import Z_VAL_NODE, AbstractNodeItem
 from cluster4npu.ui.text import tr
 
 _MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
@@ -42,6 +42,24 @@ _SEEN = ("type", "title", "params", "bypassed")  # what of an entry is seen, apa
 _SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
 _MOVED = QGraphicsItem.GraphicsItemChange.ItemPositionHasChanged
 
+_FLAGS = (
+    QGraphicsItem.GraphicsItemFlag.ItemIsSelectable
+    | QGraphicsItem.GraphicsItemFlag.ItemIsMovable
+    | QGraphicsItem.GraphicsItemFlag.ItemSendsGeometryChanges
+)
+_PROPERTIES = {  # that NodeGraphQt's viewer reads; what is seen is painted without them
+    "id": None,
+    "name": "",
+    "type_": "AbstractBaseNode",
+    "color": (13, 18, 23, 255),
+    "border_color": (46, 57, 66, 255),
+    "text_color": (255, 255, 255, 180),
+    "selected": False,
+    "disabled": False,
+    "visible": True,
+    "layout_direction": 0,
+}
+
 Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
@@ -49,10 +67,11 @@ class NodeItem(AbstractNodeItem):
     """Shows one NodeConfig. Only `show_entry`, `show_problems` and `show_figure` change what is seen."""
 
     def __init__(self, entry: NodeConfig, signature: Signature) -> None:
-        super().__init__(entry.id)
-        self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemSendsGeometryChanges)
+        QGraphicsItem.__init__(self)  # AbstractNodeItem's own makes a call for each flag and keeps a pixmap
+        self.setFlags(_FLAGS)
+        self.setZValue(Z_VAL_NODE)
         self.setAcceptHoverEvents(True)
+        self._properties = dict(_PROPERTIES)
         self.id = entry.id
         self.moves_in_batch = False  # the canvas leads the wires when all nodes are at their places
         self._entry: NodeConfig | None = None
@@ -62,7 +81,6 @@ class NodeItem(AbstractNodeItem):
         self._rect = QRectF()
         self.cls: type[Node] | None = node_types().get(entry.type)
         self.signature = signature
-        self.visible = True
         self._problems: list[Problem] = []
         self._figure = ""
         self._lines: list[str] = []

@@ -29,15 +29,15 @@ def _install() -> None:
 
 _install()
 
-from NodeGraphQt.constants import Z_VAL_PIPE, Z_VAL_PORT, PortTypeEnum  # noqa: E402
+from NodeGraphQt.constants import Z_VAL_NODE, Z_VAL_PIPE, PortTypeEnum  # noqa: E402
 from NodeGraphQt.qgraphics.node_abstract import AbstractNodeItem  # noqa: E402
 from NodeGraphQt.qgraphics.pipe import PipeItem  # noqa: E402
 from NodeGraphQt.qgraphics.port import PortItem  # noqa: E402
 from NodeGraphQt.widgets.viewer import NodeViewer  # noqa: E402
 
 __all__ = [
+    "Z_VAL_NODE",
     "Z_VAL_PIPE",
-    "Z_VAL_PORT",
     "AbstractNodeItem",
     "NodeViewer",
     "PipeItem",
