@@ -14,7 +14,7 @@ from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import Store
 from cluster4npu.core.store.keeper import Keeper
 from tests.core.store.records import child, record
-from tests.distribution import show, soak
+from tests.distribution import Rounds, note, short, show, soak
 
 KILLS_OF_ONE_STORE = 20  # every one is looked through after each kill
 WRITE = """
@@ -51,12 +51,12 @@ def kill_a_writer(path: Path, after_s: float) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("kills", [3, soak(2000, hours=2)])
-def test_killed_while_writing(tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize("kills", [short(3), soak(2000)])
+def test_killed_while_writing(tmp_path: Path, kills: Rounds) -> None:
     """Every acknowledged run is there and whole; what was being written is there whole or not at all."""
     draw, opened_s, acknowledged, path = random.Random(5), [], 0, tmp_path
     told: list[str] = []
-    for number in range(kills):
+    for number in kills:
         if number % KILLS_OF_ONE_STORE == 0:
             path, told = tmp_path / f"{number}.duckdb", []
         told += kill_a_writer(path, draw.uniform(0, 0.15))
@@ -70,7 +70,7 @@ def test_killed_while_writing(tmp_path: Path, kills: int) -> None:
         assert (checked["runs"], checked["samples"], checked["wrong"]) == (len(found), 1000 * len(found), [])
         acknowledged += len(told) if number % KILLS_OF_ONE_STORE == KILLS_OF_ONE_STORE - 1 else 0
     show("a store opens after its writer was killed", opened_s)
-    print(f"{kills} kills: no acknowledged run lost, none half there")
+    note("killed while writing: no acknowledged run lost, none half there", kills)
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +90,14 @@ def with_log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     return path, runs
 
 
-@pytest.mark.parametrize("times", [12, soak(1000)])
+@pytest.mark.parametrize("times", [short(12), soak(1000)])
 def test_a_cut_log_or_a_bit_turned_over_is_never_silent(
-    with_log: tuple[Path, list[str]], tmp_path: Path, times: int
+    with_log: tuple[Path, list[str]], tmp_path: Path, times: Rounds
 ) -> None:
     """Whatever is harmed, every run is whole, or named as lost or damaged; the harmed file is kept."""
     origin, runs = with_log
     draw, told = random.Random(7), {"whole": 0, "named": 0}
-    for number in range(times):
+    for number in times:
         folder = tmp_path / str(number)
         shutil.copytree(origin.parent, folder)
         path = folder / "results.duckdb"
@@ -110,7 +110,7 @@ def test_a_cut_log_or_a_bit_turned_over_is_never_silent(
         victim.write_bytes(bytes(data))
         told[outcome(path, runs)] += 1
         shutil.rmtree(folder)
-    print(f"{times} damaged stores: {told}")
+    note(f"damaged stores: {told}", times)
 
 
 def outcome(path: Path, runs: list[str]) -> str:
