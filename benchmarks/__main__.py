@@ -14,6 +14,7 @@ NAMES = (
     "mixes",
     "soak",
     "openvino_cpu",
+    "accelerator",
     "first_boxes",
     "window_cost",
     "designer",

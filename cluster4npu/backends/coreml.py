@@ -23,14 +23,15 @@ from cluster4npu.core.devices.backend import (
     Preparation,
     Session,
 )
+from cluster4npu.core.devices.batches import described, fits, not_computed
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo
 from cluster4npu.core.devices.model_package import SUFFIX
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import CPU, UNKNOWN
-from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed, one_line
+from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
 
 _OWN = (SUFFIX, ".mlmodel")
 _MODULE = "coremltools"
@@ -88,11 +89,12 @@ class CoreMlBackend(Backend):
     def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
         return package_of(model, _wanted(device) or "fp32")
 
-    def look(self, model: Path) -> ModelInfo | None:
+    def look(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
         """Read a package's own description, on any system; a program is PyTorch's to look at."""
         if model.suffix.lower() not in _OWN or not importlib.util.find_spec(_MODULE):
             return None
-        return read_package(model).info
+        package = read_package(model)
+        return package.info, package.cost
 
     def load(self, model: Path | None, device: DeviceId, options: CoreMlOptions) -> Session:
         require_offered(self, device)
@@ -158,12 +160,12 @@ class CoreMlSession(Session):
         self.unit, self.unit_detail = placement(ct, self._model, units)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        if str(batch.dtype) != self.info.input_dtype or not _fits(batch.shape, self.info.input_shape):
-            raise self._failed(f"a batch of {batch.shape} {batch.dtype}")
+        if not fits(batch, self.info):
+            raise not_computed(self.info, described(batch))
         try:
             found = self._model.predict({self.info.input_name: self._given(batch)})
         except (RuntimeError, ValueError, TypeError) as error:
-            raise self._failed(one_line(error)) from error
+            raise not_computed(self.info, error) from error
         return [np.asarray(found[name]) for name in self.info.output_names]
 
     def close(self) -> None:
@@ -176,17 +178,6 @@ class CoreMlSession(Session):
         from PIL import Image
 
         return Image.fromarray(np.ascontiguousarray(batch[0].transpose(1, 2, 0)))
-
-    def _failed(self, found: str) -> RunFailed:
-        return RunFailed(
-            Problem(
-                "the model could not be computed",
-                field="model",
-                found=found,
-                allowed=f"{self.info.input_shape} {self.info.input_dtype}",
-                hint="Check that the preprocessing fits the model.",
-            )
-        )
 
 
 def placement(ct: Any, model: Any, units: Any) -> tuple[str, str]:
@@ -219,10 +210,6 @@ def _usages(plan: Any) -> Any:
     elif structure.neuralnetwork is not None:
         for layer in structure.neuralnetwork.layers:
             yield plan.get_compute_device_usage_for_neuralnetwork_layer(layer)
-
-
-def _fits(given: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(given) == len(wanted) and all(w in (None, g) for w, g in zip(wanted, given, strict=True))
 
 
 def _require_precision(package: Package, device: DeviceId) -> None:

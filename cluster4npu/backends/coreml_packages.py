@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo
 from cluster4npu.core.devices.model_file import (
     check_input,
     check_outputs,
@@ -44,6 +46,7 @@ class Package:
     """
 
     info: ModelInfo
+    cost: ModelCost
     origin: Origin
     image: bool
     precision: str
@@ -69,7 +72,7 @@ def read_package(path: Path) -> Package:
         spec.ParseFromString(spec_file.read_bytes())
         operations = list(_operations(spec))
         _check_weights(path, spec_file.parent, operations)
-        return _describe(path, spec, sha256, _precision(operations))
+        return _describe(path, spec, sha256, operations)
     except Cluster4NPUError:
         raise
     except Exception as error:  # a damaged file makes the parser and the lookups raise nearly anything
@@ -133,7 +136,21 @@ def _precision(operations: list[Any]) -> str:
     return "fp16" if _FLOAT16 in kinds else "fp32" if _FLOAT32 in kinds else ""
 
 
-def _describe(path: Path, spec: Any, sha256: str, precision: str) -> Package:
+def _cost(spec: Any, operations: list[Any]) -> ModelCost:
+    """Return what a program is made of; of the older networks only their layers are known."""
+    if not operations:
+        return ModelCost(dict(Counter(layer.WhichOneof("layer") for layer in spec.neuralNetwork.layers)))
+    kinds = Counter(operation.type for operation in operations if operation.type not in _IDLE)
+    weights = [
+        math.prod(d.constant.size for d in output.type.tensorType.dimensions)
+        for operation in operations
+        if any(value.WhichOneof("value") == "blobFileValue" for value in operation.attributes.values())
+        for output in operation.outputs
+    ]
+    return ModelCost(dict(kinds.most_common()), sum(weights))
+
+
+def _describe(path: Path, spec: Any, sha256: str, operations: list[Any]) -> Package:
     description = spec.description
     if not spec.WhichOneof("Type") or not description.output:
         raise ValueError("it holds no model")
@@ -155,7 +172,7 @@ def _describe(path: Path, spec: Any, sha256: str, precision: str) -> Package:
         labels=labels_from(metadata),
         task=str(metadata.get("task", "")),
     )
-    return Package(info, origin, image, precision)
+    return Package(info, _cost(spec, operations), origin, image, _precision(operations))
 
 
 def _shape(item: Any) -> tuple[int | None, ...]:

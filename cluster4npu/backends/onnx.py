@@ -21,6 +21,7 @@ from cluster4npu.core.devices.backend import (
     Preparation,
     Session,
 )
+from cluster4npu.core.devices.batches import not_computed
 from cluster4npu.core.devices.detect import cpu_name, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
@@ -35,7 +36,6 @@ from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import CPU as CPU_UNIT
 from cluster4npu.core.devices.truth import UNKNOWN
-from cluster4npu.core.errors import Problem, RunFailed, one_line
 
 _NUMBERS = re.compile(r"tensor\((?!string).*\)")  # not texts, sequences or maps
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -158,14 +158,7 @@ class OnnxSession(Session):
             return list(self._session.run(None, {self.info.input_name: batch}))
         except self._errors as error:
             self._bound_input = 0
-            raise RunFailed(
-                Problem(
-                    "the model could not be computed",
-                    field="model",
-                    found=one_line(error),
-                    hint="Check that the preprocessing fits the model.",
-                )
-            ) from error
+            raise not_computed(self.info, error) from error
 
     def close(self) -> None:
         """Let go of the model."""

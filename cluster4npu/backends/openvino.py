@@ -21,6 +21,7 @@ from cluster4npu.core.devices.backend import (
     Preparation,
     Session,
 )
+from cluster4npu.core.devices.batches import not_computed
 from cluster4npu.core.devices.detect import memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
@@ -34,10 +35,14 @@ from cluster4npu.core.devices.model_file import (
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import UNKNOWN
-from cluster4npu.core.errors import DeviceUnavailable, Problem, RunFailed, one_line
+from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+_DRIVERS = {
+    "gpu": "the driver of Intel's graphics with its compute runtime (OpenCL)",
+    "npu": "the driver of Intel's NPU",
+}
 _PRECISIONS = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
 
 
@@ -70,7 +75,9 @@ class OpenVinoBackend(Backend):
             return [self._missing(f"not installed; install {self.extra}")]
         except (ImportError, OSError, RuntimeError) as error:
             return [self._missing(f"OpenVINO does not start: {one_line(error)}")]
-        return [self._describe(core, name) for name in names]
+        found = [self._describe(core, name) for name in names]
+        kinds = {info.kind for info in found}
+        return found + [self._absent(kind) for kind in _DRIVERS if kind not in kinds]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         return with_share_of_cores(device, pool)
@@ -89,6 +96,16 @@ class OpenVinoBackend(Backend):
         if self.preparation(device, model) is not Preparation.NONE:
             precision.require_prepared(session.origin, device, model)
         return session
+
+    def _absent(self, kind: str) -> DeviceInfo:
+        system: str = sys.platform
+        why = (
+            "only on Linux and Windows"
+            if system == "darwin"
+            else f"OpenVINO sees none; install {_DRIVERS[kind]}"
+        )
+        title = f"Intel {kind.upper()}"
+        return DeviceInfo(f"openvino:{kind}", title, kind, self.key, available=False, reason=why)
 
     def _missing(self, reason: str) -> DeviceInfo:
         return DeviceInfo("openvino:cpu", "OpenVINO", "cpu", self.key, available=False, reason=reason)
@@ -168,14 +185,7 @@ class OpenVinoSession(Session):
             self._request.infer([batch], share_inputs=True, share_outputs=True)
             return [tensor.data for tensor in self._request.output_tensors]
         except RuntimeError as error:
-            raise RunFailed(
-                Problem(
-                    "the model could not be computed",
-                    field="model",
-                    found=one_line(error),
-                    hint="Check that the preprocessing fits the model.",
-                )
-            ) from error
+            raise not_computed(self.info, error) from error
 
     def close(self) -> None:
         """Let go of the model."""

@@ -49,6 +49,9 @@ class SimulatedOptions(DeviceOptions):
         default=None, ge=1, description="The frame (from 1) at which its process dies."
     )
     hang_at: int | None = Field(default=None, ge=1, description="The frame (from 1) that it never finishes.")
+    unplug_at: int | None = Field(
+        default=None, ge=1, description="The frame (from 1) at which the device is pulled out, for good."
+    )
     load_ms: float = Field(
         default=0.0,
         ge=0,
@@ -129,7 +132,12 @@ class SimulatedSession(Session):
         self._options = options
         self._service_s = service_s
         self._random = random.Random(f"{options.seed}/{device.unit}/{device.replica}")
-        self._may_misbehave = {None} != {options.fail_at, options.die_at, options.hang_at}
+        self._may_misbehave = {None} != {
+            options.fail_at,
+            options.die_at,
+            options.hang_at,
+            options.unplug_at,
+        }
         self._frame = 0
         self._finish = float("-inf")
 
@@ -170,6 +178,15 @@ class SimulatedSession(Session):
                     "the simulated device failed as it was told to",
                     found=f"frame {self._frame} of this worker",
                     hint="Remove fail_at from the device id.",
+                )
+            )
+        if self._frame == self._options.unplug_at:
+            raise DeviceUnavailable(
+                Problem(
+                    "the simulated device was unplugged, as it was told to",
+                    field="devices",
+                    found=f"frame {self._frame} of this worker",
+                    hint="Remove unplug_at from the device id.",
                 )
             )
         if self._frame == self._options.die_at:

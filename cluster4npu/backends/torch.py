@@ -11,13 +11,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from cluster4npu.backends.torch_cost import cost_of
 from cluster4npu.backends.torch_programs import load_program, tensors_in
+from cluster4npu.core.devices import sysfs_gpu
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.batches import described, fits, not_computed
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model import ModelCost
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
-from cluster4npu.core.errors import Problem, RunFailed, one_line
+from cluster4npu.core.errors import one_line
 
 _AMPERE = 8  # the first generation of NVIDIA's cards that computes in bfloat16
 
@@ -90,7 +94,7 @@ class TorchBackend(Backend):
                 backend=self.key,
                 memory_bytes=int(facts.total_memory),
                 precisions=("fp32", "fp16", "bf16") if rocm or facts.major >= _AMPERE else ("fp32", "fp16"),
-                hardware_id=f"GPU-{uuid}" if uuid and not rocm else "",
+                hardware_id=_place_of(facts) if rocm else f"GPU-{uuid}" if uuid else "",
             )
         if not count:
             yield self._absent("cuda:0", "NVIDIA or AMD GPU", _why_no_cuda(torch))
@@ -125,6 +129,14 @@ def _torch() -> Any:
     import torch
 
     return torch
+
+
+def _place_of(facts: Any) -> str:
+    """Return an AMD card's place on the bus, by which the kernel tells its health; "" where PyTorch has none."""
+    try:
+        return sysfs_gpu.hardware_id(facts.pci_domain_id, facts.pci_bus_id, facts.pci_device_id)
+    except AttributeError:  # not every build has these
+        return ""
 
 
 def _of_processor(torch: Any) -> tuple[str, ...]:
@@ -168,14 +180,17 @@ class TorchSession(Session):
         self.unit = device.unit  # PyTorch runs a program where it was put, or raises
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        if not self._fits(batch):
-            raise self._failed(f"a batch of {batch.shape} {batch.dtype}")
+        if not fits(batch, self.info):
+            raise not_computed(self.info, described(batch))
         try:
             with self._torch.inference_mode(), self._lower():
                 frame = self._torch.from_numpy(np.require(batch, requirements=("C", "W"))).to(self._device)
                 return [self._array(tensor) for tensor in tensors_in(self._program.run(frame))]
         except (RuntimeError, ValueError, TypeError) as error:
-            raise self._failed(one_line(error)) from error
+            raise not_computed(self.info, error) from error
+
+    def cost(self) -> ModelCost:
+        return cost_of(self._program, self._torch, self._device)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -195,21 +210,3 @@ class TorchSession(Session):
             tensor = tensor.float()  # NumPy has no bfloat16, and outputs look as they do without the option
         array: np.ndarray = tensor.detach().cpu().numpy()
         return array
-
-    def _fits(self, batch: np.ndarray) -> bool:
-        shape = self.info.input_shape
-        sizes = len(batch.shape) == len(shape) and all(
-            wanted in (None, size) for wanted, size in zip(shape, batch.shape, strict=True)
-        )
-        return sizes and batch.dtype == self.info.input_dtype
-
-    def _failed(self, found: str) -> RunFailed:
-        return RunFailed(
-            Problem(
-                "the model could not be computed",
-                field="model",
-                found=found,
-                allowed=f"{self.info.input_shape} {self.info.input_dtype}",
-                hint="Check that the preprocessing fits the model.",
-            )
-        )

@@ -45,7 +45,7 @@ _OPEN = (None, 3, None, None)
 class Program:
     """A loaded model: `run` takes and returns tensors on the device (any nesting of outputs)."""
 
-    run: Callable[[Any], Any]
+    run: Any  # a module of PyTorch, called with a tensor
     info: ModelInfo
 
 

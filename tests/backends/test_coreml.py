@@ -100,6 +100,7 @@ def test_packages_are_inspected_on_any_system(tmp_path: Path) -> None:
     report = inspect_model(made)
     assert (report.format, report.task, report.layout) == ("Core ML", "detection", "yolov8")
     assert report.outputs[0].shape == (1, 7, 64) and report.bytes > 1000
+    assert report.operators["conv"] == 1 and report.parameters == 7 * 3 * 8 * 8
 
 
 def _manifest(folder: Path, path: str) -> None:
@@ -242,7 +243,7 @@ def test_the_plan_tells_the_unit_on_a_mock_of_core_ml(
     batch = torch_models.reference_batch()
     (wanted,) = mock.reference.run(None, {"image": batch})
     np.testing.assert_array_equal(session.infer(batch)[0], wanted)
-    with pytest.raises(RunFailed, match="1, 3, 8, 8"):
+    with pytest.raises(RunFailed, match="1 x 3 x 8 x 8"):
         session.infer(batch[:, :, :8, :8])
     session.close()
     session.close()

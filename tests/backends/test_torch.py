@@ -20,6 +20,7 @@ from cluster4npu.backends import torch as torch_backend
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import DeviceInfo, Session
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.model_file import read_model_file
 from cluster4npu.core.devices.trust import trust_file
 from cluster4npu.core.errors import DeviceUnavailable, InputError
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
@@ -342,3 +343,25 @@ def test_a_network_of_torchvision(tmp_path: Path) -> None:
     with torch.inference_mode():
         wanted = network.eval()(torch.from_numpy(batch)).numpy()
     np.testing.assert_allclose(load(path).infer(batch)[0], wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["script", "export", "weights"])
+def test_what_a_program_is_made_of(kind: str, architecture: str, tmp_path: Path) -> None:
+    flops = 2 * 3 * 8 * 8 * 7 * 8 * 8  # a convolution of 8 x 8 in steps of 8, 7 channels of 64 px
+    if kind == "script":
+        cost = load(torch_models.detector(tmp_path / "net.pt")).cost()
+        assert cost.operators["aten::_convolution"] == 1
+    elif kind == "export":
+        path = torch_models.exported_detector(tmp_path / "net.pt2")
+        trust_file().parent.mkdir(parents=True, exist_ok=True)
+        trust_file().write_text(read_model_file(path), encoding="utf-8")
+        cost = load(path).cost()
+        assert cost.operators["aten.conv2d.default"] == 1
+    else:
+        pytest.importorskip("safetensors")
+        told = {"architecture": architecture, "input_shape": [1, 3, 8, 8]}
+        cost = load(weights(tmp_path / "net.safetensors", 3, **told)).cost()
+        assert cost.operators["Conv2d"] == 1 and cost.parameters == 3 * 3 * 8 * 8 + 3
+        assert cost.flops == 2 * 3 * 8 * 8 * 3
+        return
+    assert cost.parameters == 7 * 3 * 8 * 8 and cost.flops == flops

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster4npu.core.settings import assets_dir
+from tests.backends import models
 
 
 def detection(tmp_path: Path, **options: str) -> Path:
@@ -67,6 +68,17 @@ def test_a_model_cut_in_half(cli, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(whole[: len(whole) // 2])
     done = cli("run", detection(tmp_path, inference__model="model.onnx"), "--json")
     assert_refused(done, 2, "inference", "model.onnx")
+
+
+def test_a_model_of_another_task(cli) -> None:
+    done = cli("run", "example", "--set", "inference.model=bundled:digit_classifier.onnx", "--json")
+    assert_refused(done, 2, "detections.layout", "detection model")
+
+
+def test_a_model_whose_operators_a_device_lacks(cli, tmp_path: Path) -> None:
+    models.custom_operator(tmp_path / "model.onnx")
+    done = cli("run", detection(tmp_path, inference__model="model.onnx"), "--json")
+    assert_refused(done, 2, "inference.model", "Warp", "Choose another device")
 
 
 def test_an_input_size_that_does_not_fit_the_model(cli, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo
 
 MOST_BATCH = 64  # inputs of a model at once
 
@@ -91,8 +91,13 @@ class Session(ABC):
         """Run the model on `batch` (N x 3 x H x W, the model's dtype, borrowed) and return its outputs.
 
         `batch` is the frame itself (H x W x 3 uint8) where the session needs no input. The arrays returned stay
-        valid until the next call. Simulated sessions return []. Raises RunFailed.
+        valid until the next call. Simulated sessions return []. Raises RunFailed for this batch, DeviceUnavailable
+        where the device itself is gone: its worker ends, and what it had goes to others.
         """
+
+    def cost(self) -> ModelCost:
+        """Return what the model is made of, as far as this runtime tells; may run a blank frame."""
+        return ModelCost()
 
     def close(self) -> None:  # noqa: B027 - most sessions have nothing to let go of
         """Let go of the device; may be called twice."""
@@ -136,8 +141,8 @@ class Backend(ABC):
         """
         return model
 
-    def look(self, model: Path) -> ModelInfo | None:
-        """Return what a model file tells, without a frame: by default by loading it on this backend's processor.
+    def look(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        """Return what a model file is, without a user's frame: by default by loading it on this backend's processor.
 
         None where this machine lacks what that takes. Raises InputError for a model that is wrong, DeviceUnavailable
         for one that this processor cannot run.
@@ -147,8 +152,9 @@ class Backend(ABC):
                 device = DeviceId.parse(info.id)
                 settled = self.settle(device, (device,))
                 session = self.load(model, settled, self.Options.model_validate(dict(settled.options)))
+                found = session.info, session.cost()
                 session.close()
-                return session.info
+                return found
         return None
 
     @abstractmethod

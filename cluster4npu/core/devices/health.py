@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 
-from cluster4npu.core.devices import nvml
+from cluster4npu.core.devices import nvml, sysfs_gpu
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.limits import Temperature, judge
 
 _SAMPLE_S = 0.1  # psutil tells the load between two looks, and a short look tells mostly noise
 _FRESH_S = 0.5
+_SPEED_LIMIT = re.compile(r"CPU_Speed_Limit\s*=\s*(\d{1,3})\b")
 
 # Sensors of processors, as Linux names them: hwmon drivers first, then thermal zones. Not acpitz: on many boards it
 # is some other place, or a constant.
@@ -34,6 +38,8 @@ def health_of(device: DeviceInfo) -> DeviceHealth:
         return cpu_health()
     if device.hardware_id.startswith(nvml.PREFIX):
         return nvml.health(device.hardware_id)
+    if device.hardware_id.startswith(sysfs_gpu.PREFIX):
+        return sysfs_gpu.health(device.hardware_id)
     return DeviceHealth(reason="neither its driver nor the system reports on it")
 
 
@@ -48,6 +54,8 @@ def cpu_health() -> DeviceHealth:
         memory = psutil.virtual_memory()
         temperature = hottest(_sensors())
         status, reason = judge(temperature, memory.percent / 100)
+        if status == "ok" and (slowed := _slowed_by_heat()):
+            status, reason = "warn", slowed
         health = DeviceHealth(
             status=status,
             reason=reason,
@@ -84,6 +92,25 @@ def _sensors() -> Mapping[str, Sequence[Any]]:
     except (OSError, RuntimeError, ValueError):  # sensors that are listed and cannot be read
         return {}
     return found
+
+
+def _slowed_by_heat() -> str:
+    """Return what macOS says of a processor that it slows down, "" where it does not, or on other systems.
+
+    `pmset` needs no rights; temperatures themselves macOS tells nobody without them.
+    """
+    system: str = sys.platform
+    if system != "darwin":
+        return ""
+    try:
+        done = subprocess.run(
+            ["/usr/bin/pmset", "-g", "therm"], capture_output=True, text=True, timeout=2, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = _SPEED_LIMIT.search(done.stdout)
+    limit = int(found[1]) if found else 100
+    return f"macOS holds the processor at {limit}% of its speed for its heat" if limit < 100 else ""
 
 
 def _degrees(value: float | None) -> float | None:

@@ -16,7 +16,7 @@ import psutil
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Backend
 from cluster4npu.core.devices.flops import onnx_flops
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo
 from cluster4npu.core.devices.model_file import external_files, model_error
 from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.devices.model_report import ModelReport, TensorShape, guess_task
@@ -118,9 +118,11 @@ def _inspect_main(path: Path, connection: Connection) -> None:
 
 
 def _inspect(path: Path) -> ModelReport:
-    backend, info = _look(path)
+    backend, info, cost = _look(path)
     onnx = path.suffix.lower() == ".onnx"
     outline = read_outline(path) if onnx else Outline()
+    if onnx:
+        cost = ModelCost(dict(outline.operators.most_common()), outline.parameters, onnx_flops(path))
     task, layout = guess_task(info.output_shapes, info.labels, info.task)
     return ModelReport(
         path=str(path),
@@ -135,27 +137,27 @@ def _inspect(path: Path) -> ModelReport:
         task=task,
         layout=layout,
         labels=info.labels,
-        operators=dict(outline.operators.most_common()),
-        parameters=outline.parameters if onnx else None,
-        flops=onnx_flops(path) if onnx else None,
+        operators=cost.operators,
+        parameters=cost.parameters,
+        flops=cost.flops,
         external=tuple(file.name for file in external_files(path)) if onnx else (),
         producer=outline.producer,
         opset=outline.opset or None,
     )
 
 
-def _look(path: Path) -> tuple[Backend, ModelInfo]:
+def _look(path: Path) -> tuple[Backend, ModelInfo, ModelCost]:
     """Let the first backend that can do it look at the model; raises DeviceUnavailable where none can."""
     readers = [b for key, b in registry.backends().items() if not b.simulated and registry.reads(key, path)]
     refused: list[DeviceUnavailable] = []
     for backend in readers:
         try:
-            info = backend.look(path)
+            looked = backend.look(path)
         except DeviceUnavailable as error:  # it lacks an operator: another may have it
             refused.append(error)
             continue
-        if info is not None:
-            return backend, info
+        if looked is not None:
+            return backend, *looked
     if refused:
         raise refused[0]
     extras = " or ".join(b.extra for b in readers if b.extra)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What a model is made of. `operators` counts by name; None, or no operators: not known.
+
+    `flops` are of one image: two for each multiply-add.
+    """
+
+    operators: Mapping[str, int] = field(default_factory=dict)
+    parameters: int | None = None
+    flops: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The worker cannot load: the model or the device is wrong."""
+    """The worker cannot load, since model or device is wrong; or its device is gone, and will not come back."""
 
     worker: int
     error: Cluster4NPUError
@@ -332,7 +332,8 @@ class WorkerPool:
         else:
             worker.restarts += 1
             self._follow(worker)
-        events.append(Lost(worker.index, slots, generation.exit_reason, final=worker.state == "failed"))
+        final = worker.state == "failed"
+        events.append(Lost(worker.index, slots, worker.failure if final else generation.exit_reason, final))
         if worker.alive:
             events.append(self._ready(worker))
 

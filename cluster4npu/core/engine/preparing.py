@@ -185,8 +185,8 @@ def _prepare(task: _Task, device: DeviceId) -> Path:
     backend = registry.backend(device.backend)
     calibration = None
     if backend.preparation(device, model) is Preparation.CALIBRATE:
-        info = backend.look(model)
-        if info is None:
+        looked = backend.look(model)
+        if looked is None:
             raise DeviceUnavailable(
                 Problem(
                     f"{backend.title} cannot look at the model on this machine's processor",
@@ -195,6 +195,7 @@ def _prepare(task: _Task, device: DeviceId) -> Path:
                     hint="Leave the precision out, or choose a model file that has it already.",
                 )
             )
+        info, _ = looked
         calibration = Calibration(info.input_name, _batches(task, info))
     return backend.prepare(model, device, calibration)
 

@@ -175,7 +175,10 @@ class LoadedStage:
                 yield Control("labels", {"node": node.id, "names": names[start : start + 10]})
 
     def work(self, ring: Ring, record: Work) -> Done:
-        """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised."""
+        """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised.
+
+        Raises DeviceUnavailable where the device itself is gone: its frames are for others to compute then.
+        """
         started = time.monotonic_ns()
         slot, generation, frame_id = record
         stage = self._stage
@@ -187,6 +190,8 @@ class LoadedStage:
             values, inferred, runs = self._chain.compute(ring.image(slot), imports)
             if stage.exports:
                 used = codec.encode(values, stage.exports, ring.result(slot, stage.index))
+        except DeviceUnavailable:
+            raise
         except Cluster4NPUError as problem:
             error = str(problem)
         except codec.ResultTooLarge as problem:
@@ -216,6 +221,8 @@ class LoadedStage:
                 ring.mark(slot, stage.index, DONE)
                 finished = time.monotonic_ns()
                 done.append(Done(slot, generation, frame_id, started, inferred, finished, used, runs))
+        except DeviceUnavailable:
+            raise
         except Exception:  # of any of the frames: `work` tells of which, and what
             done += [self.work(ring, record) for record in records[len(done) :]]
         return done

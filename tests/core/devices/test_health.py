@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from cluster4npu.core.devices import health, history
+from cluster4npu.core.devices import health, history, sysfs_gpu
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.health import cpu_health, health_of, hottest
 from cluster4npu.core.devices.history import Sample
@@ -134,3 +134,61 @@ def test_history_survives_damage_and_keeps_its_length(
     (file,) = (tmp_path / "devices").iterdir()
     file.write_bytes(file.read_bytes() + b'{"at": 5, "status"\xff\n{"other": 1}\n[1]\n')
     assert [s.at for s in history.load("onnx:cpu")] == [2, 3, 4]
+
+
+def amd_card(devices: Path, **files: str) -> DeviceInfo:
+    """Lay out a card as the kernel's driver amdgpu does; return the device that stands for it."""
+    name = sysfs_gpu.hardware_id(0, 3, 0)
+    card = devices / name.removeprefix(sysfs_gpu.PREFIX)
+    (card / "hwmon/hwmon4").mkdir(parents=True)
+    for file, text in files.items():
+        folder = card / "hwmon/hwmon4" if file.startswith(("temp", "power")) else card
+        (folder / file).write_text(text + "\n", encoding="ascii")
+    return DeviceInfo("torch:cuda:0", "Instinct (ROCm)", "gpu", "torch", hardware_id=name)
+
+
+def test_an_amd_card_is_read_from_sysfs(tmp_path: Path) -> None:
+    told = {
+        "gpu_busy_percent": "37",
+        "mem_info_vram_used": str(6 << 30),
+        "mem_info_vram_total": str(16 << 30),
+        "temp1_input": "64000",
+        "temp1_crit": "100000",
+        "temp2_input": "81000",
+        "temp2_crit": "110000",
+        "power1_average": "215000000",
+    }
+    card = amd_card(tmp_path, **told)
+    found = sysfs_gpu.health(card.hardware_id, tmp_path)
+    assert (found.status, found.temperature_c, found.utilization, found.power_w) == ("ok", 81.0, 0.37, 215.0)
+    assert found.memory_used_bytes == 6 << 30
+    (tmp_path / "0000:03:00.0/hwmon/hwmon4/temp2_input").write_text("111000", encoding="ascii")
+    assert sysfs_gpu.health(card.hardware_id, tmp_path).status == "fail"
+
+
+def test_what_an_amd_card_does_not_tell_is_not_reported(tmp_path: Path) -> None:
+    card = amd_card(tmp_path, temp1_input="0", gpu_busy_percent="busy")
+    assert sysfs_gpu.health(card.hardware_id, tmp_path) == DeviceHealth(
+        reason="its driver does not report on it"
+    )
+    assert health_of(card).status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("CPU_Scheduler_Limit \t= 100\nCPU_Speed_Limit \t= 62\n", "warn"),
+        ("CPU_Speed_Limit \t= 100\n", "ok"),
+        ("Note: No thermal warning level has been recorded\n", "ok"),
+    ],
+)
+def test_a_mac_that_slows_down_for_its_heat_says_so(
+    said: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_last", None)
+    monkeypatch.setattr(health.sys, "platform", "darwin")
+    monkeypatch.setattr(health, "judge", lambda *_: ("ok", ""))
+    monkeypatch.setattr(health.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said))
+    found = cpu_health()
+    assert found.status == status and ("62%" in found.reason) is (status == "warn")
+    monkeypatch.setattr(health, "_last", None)

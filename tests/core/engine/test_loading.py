@@ -27,6 +27,28 @@ def test_a_driver_that_hangs_is_left_out_and_the_others_go_on(make_pipeline) -> 
     assert any("left out" in text for text in summary.warnings)
 
 
+def test_a_device_that_is_unplugged_loses_no_frame(make_pipeline) -> None:
+    stick = "sim:stick?ms=2&unplug_at=5"
+    with Engine(make_pipeline("sim:good?ms=2", stick), RunOptions(frames=60, calibration="never")) as run:
+        lost = [event for event in run.events() if isinstance(event, WorkerFailed)]
+        summary = run.wait()
+    assert [(event.device, event.final) for event in lost] == [(stick, True)]
+    assert "unplugged" in lost[0].reason and "inference.devices" in lost[0].reason
+    assert (summary.frames_out, summary.frames_failed, summary.restarts) == (60, 0, 0)
+    assert {d.id: "unplugged" in d.failed for d in summary.devices} == {"sim:good?ms=2": False, stick: True}
+
+
+def test_where_the_only_device_is_unplugged_the_run_ends_with_the_reason(make_pipeline) -> None:
+    pipeline = make_pipeline("sim:stick?ms=1&unplug_at=5")
+    with (
+        Engine(pipeline, RunOptions(frames=60)) as run,
+        pytest.raises(RunFailed, match="unplugged") as caught,
+    ):
+        run.wait(30)
+    (problem,) = caught.value.problems
+    assert problem.node == "inference" and problem.hint
+
+
 def test_where_no_device_loads_the_run_ends_with_a_remedy(make_pipeline) -> None:
     engine = Engine(make_pipeline(HANGS), RunOptions(frames=3, load_timeout_s=0.5))
     with engine as run, pytest.raises(RunFailed, match="lost while it was loading") as caught:

@@ -1,0 +1,37 @@
+"""What goes into a model: whether a batch fits it, and the one message for a batch that it could not compute."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model_file import shape_text
+from cluster4npu.core.errors import Problem, RunFailed, one_line
+
+
+def fits(batch: np.ndarray, info: ModelInfo) -> bool:
+    """Tell whether a batch has the model's dtype and its shape, as far as the model fixes that."""
+    wanted = info.input_shape
+    return (
+        str(batch.dtype) == info.input_dtype
+        and len(batch.shape) == len(wanted)
+        and all(size in (None, given) for size, given in zip(wanted, batch.shape, strict=True))
+    )
+
+
+def described(batch: np.ndarray) -> str:
+    """Return a batch as a message names it."""
+    return f"a batch of {shape_text(batch.shape)} {batch.dtype}"
+
+
+def not_computed(info: ModelInfo, found: Exception | str) -> RunFailed:
+    """Return the error for a batch that a model did not compute."""
+    return RunFailed(
+        Problem(
+            "the model could not be computed",
+            field="model",
+            found=one_line(found),
+            allowed=f"{shape_text(info.input_shape)} {info.input_dtype}",
+            hint="Check that the preprocessing fits the model.",
+        )
+    )
