@@ -38,9 +38,9 @@ _MODULE = "coremltools"
 
 # unit: (coremltools' name of the units, title, kind, precisions, the compute device that must be there)
 _UNITS = {
+    "all": ("ALL", "whatever Core ML chooses", "npu", ("fp32", "fp16"), ""),
     "ane": ("CPU_AND_NE", "Apple Neural Engine", "ane", ("fp16",), "MLNeuralEngineComputeDevice"),
     "gpu": ("CPU_AND_GPU", "Apple GPU (Core ML)", "gpu", ("fp32", "fp16"), "MLGPUComputeDevice"),
-    "all": ("ALL", "whatever Core ML chooses", "npu", ("fp32", "fp16"), ""),
     "cpu": ("CPU_ONLY", "processor (Core ML)", "cpu", ("fp32", "fp16"), ""),
 }
 _DEVICES = {"MLNeuralEngineComputeDevice": "ane", "MLGPUComputeDevice": "gpu", "MLCPUComputeDevice": CPU}
@@ -115,8 +115,8 @@ class CoreMlBackend(Backend):
             reason=reason,
             memory_bytes=None if reason else memory_bytes(),  # one memory for all units of a Mac
             precisions=precisions,
-            # Together they are one engine: a pool that is made without being asked takes only one of them.
-            hardware_id="apple-neural-engine" if unit in ("ane", "all") else "",
+            # A pool that is made without being asked takes only the first, which lets Core ML choose among them all.
+            hardware_id="" if unit == "cpu" else "apple-core-ml",
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import stat
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -53,24 +54,32 @@ def load_weights(path: Path, torch: Any, device: str) -> tuple[Any, tuple[int | 
 
 def told_digest(path: Path, sha256: str) -> str:
     """Return the digest of the weights together with what is told beside them."""
-    beside = path.with_suffix(".json")
-    if not beside.is_file():
-        return sha256
-    return hashlib.sha256(f"{sha256} {beside.read_text('utf-8', errors='replace')}".encode()).hexdigest()
+    beside = _beside(path)
+    return hashlib.sha256(f"{sha256} {beside}".encode()).hexdigest() if beside else sha256
+
+
+def _beside(path: Path) -> str:
+    """Return what is told beside the weights, "" where there is nothing; a link or a pipe is not followed."""
+    file = path.with_suffix(".json")
+    with contextlib.suppress(OSError):
+        facts = file.lstat()
+        if stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_JSON:
+            return file.read_text("utf-8", errors="replace")
+    return ""
 
 
 def _told(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {key: _json(value) for key, value in header.items()}
-    beside = path.with_suffix(".json")
-    if "architecture" not in told and beside.is_file() and beside.stat().st_size <= _MOST_JSON:
-        value = _json(beside.read_text("utf-8", errors="replace"))
+    beside = path.with_suffix(".json").name
+    if "architecture" not in told:
+        value = _json(_beside(path))
         told |= value if isinstance(value, dict) else {}
     if not isinstance(told.get("architecture"), str):
         raise model_error(
             "the file holds weights only, and does not name their network",
             found=path.name,
-            allowed=f"`architecture` in its metadata, or in {beside.name} beside it",
-            hint=f'Write {beside.name}: {{"architecture": "torchvision:resnet50", "input_shape": [1, 3, 224, 224]}}.',
+            allowed=f"`architecture` in its metadata, or in {beside} beside it",
+            hint=f'Write {beside}: {{"architecture": "torchvision:resnet50", "input_shape": [1, 3, 224, 224]}}.',
         )
     return told
 

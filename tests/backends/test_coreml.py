@@ -21,7 +21,7 @@ from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
 from tests.backends import models
 
-UNITS = ("ane", "gpu", "all", "cpu")
+UNITS = ("all", "ane", "gpu", "cpu")
 
 
 @pytest.fixture(autouse=True)

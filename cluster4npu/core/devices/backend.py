@@ -44,7 +44,9 @@ class DeviceInfo:
     memory_bytes: int | None = None
     precisions: tuple[str, ...] = ()
     health: DeviceHealth = field(default_factory=DeviceHealth)
-    hardware_id: str = ""  # as its driver names it ("GPU-..."): what its health is asked for with
+    hardware_id: str = (
+        ""  # as its driver names it ("GPU-..."): its health is asked for with it, a pool has it once
+    )
 
 
 class DeviceOptions(BaseModel):

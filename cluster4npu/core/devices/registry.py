@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions
+from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Preparation
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
@@ -132,6 +132,16 @@ def reads(key: str, model: Path | None) -> bool:
         return True
     suffix = model.suffix.lower()
     return suffix in known[key].suffixes or all(suffix not in item.suffixes for item in known.values())
+
+
+def loads_as_it_is(info: DeviceInfo, model: Path | None) -> bool:
+    """Tell whether a device reads such a model file without a conversion, which may fail: what a default pool is of."""
+    owner = backends().get(info.backend)
+    if model is None or owner is None:
+        return True
+    if not reads(info.backend, model):
+        return False
+    return owner.preparation(DeviceId.parse(info.id), model) is Preparation.NONE
 
 
 def require_reader(device: DeviceId, model: Path | None) -> None:

@@ -248,7 +248,8 @@ def default_devices(model: Path | None = None) -> tuple[str, ...]:
 
     Of several ids for one card (by its driver's name for it) only the first is taken.
     """
-    found = [d for d in registry.detect(model) if d.available and not d.simulated]
+    here = (d for d in registry.detect(model) if d.available and not d.simulated)
+    found = [d for d in here if registry.loads_as_it_is(d, model)]
     cpus = sorted((d for d in found if d.kind == "cpu"), key=lambda d: d.backend != "onnx")
     others: dict[str, str] = {}
     for device in found:

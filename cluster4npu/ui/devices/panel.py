@@ -193,21 +193,21 @@ class DeviceManagementPanel(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.addWidget(self.details)
-        charts = QTabWidget()
-        charts.setDocumentMode(True)
-        charts.addTab(self.history, tr("Load and temperature"))
-        charts.addTab(self.runs, tr("Stored runs"))
-        column.addWidget(charts, 1)
         scroll = QScrollArea()
-        scroll.setWidget(right)
+        scroll.setWidget(self.details)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.about = QTabWidget()  # in tabs, so that each chart has the whole height of a low dock
+        self.about.setDocumentMode(True)
+        for widget, title in (
+            (scroll, tr("Details")),
+            (self.history, tr("Load")),
+            (self.runs, tr("Stored runs")),
+        ):
+            self.about.addTab(widget, title)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(self.grid)
-        split.addWidget(scroll)
+        split.addWidget(self.about)
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         row = QHBoxLayout()

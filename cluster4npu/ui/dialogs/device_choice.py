@@ -35,7 +35,7 @@ Detect = Callable[[], list[DeviceInfo]]
 def default_pool(devices: Sequence[DeviceInfo], *, simulated: bool) -> tuple[str, ...]:
     """Return the ids to tick at first: every simulated device, or every real one that is ready.
 
-    Of several runtimes for the same CPU only the first is ticked: they would only take each other's cores.
+    Of several runtimes for the same CPU or card only the first is ticked: they would only take turns on it.
     A CPU that is alone gets two workers where it has the cores, so that there is something to compare.
     """
     if simulated:
@@ -45,6 +45,8 @@ def default_pool(devices: Sequence[DeviceInfo], *, simulated: bool) -> tuple[str
         if device.simulated or not device.available:
             continue
         if device.kind == "cpu" and any(other.kind == "cpu" for other in ready):
+            continue
+        if device.hardware_id and any(other.hardware_id == device.hardware_id for other in ready):
             continue
         ready.append(device)
     if len(ready) == 1 and ready[0].kind == "cpu" and (os.cpu_count() or 1) > 1:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout
 
-from cluster4npu.core.devices.registry import detect
+from cluster4npu.core.devices.registry import detect, loads_as_it_is
+from cluster4npu.core.settings import resolve_path
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, default_pool, look_again_button
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
@@ -57,7 +58,9 @@ class DeviceConfigurationPage(Page):
         """Tick what suits the use case: once for each kind of use case, so that the user's own ticks stay."""
         if self._ticked_for != self.draft.simulated:
             self._ticked_for = self.draft.simulated
-            self.choice.select(default_pool(self.choice.devices, simulated=self.draft.simulated))
+            model = None if self.draft.simulated else resolve_path(self.draft.model_in_use, None)
+            fitting = [d for d in self.choice.devices if d.simulated or loads_as_it_is(d, model)]
+            self.choice.select(default_pool(fitting, simulated=self.draft.simulated))
             self._edited()
 
     @Slot()

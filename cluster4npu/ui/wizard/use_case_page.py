@@ -9,17 +9,19 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFrame, QGroupBox, QHBoxLayout, QRadioButton, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.devices.model_package import is_package
+from cluster4npu.core.devices.model_report import CLASSIFICATION, DETECTION, UNKNOWN
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
 from cluster4npu.ui.text import tr
-from cluster4npu.ui.wizard.draft import Draft, template_model
+from cluster4npu.ui.wizard.draft import Draft, template_model, template_task
 from cluster4npu.ui.wizard.inputs import InputChooser
 from cluster4npu.ui.wizard.model_field import SUFFIXES, ModelField
 from cluster4npu.ui.wizard.page import Page
 
+_USE_CASES = {DETECTION: "object_detection", CLASSIFICATION: "classification"}
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm")
 
 
@@ -30,6 +32,7 @@ class UseCaseSelectionPage(Page):
         super().__init__(
             draft, "What do you want to do?", "Choose a use case, a model and where the frames come from."
         )
+        self._dropped = False  # a model of which it is not yet known what it is for
         self._infos = {info.key: info for info in PipelineTemplates.catalogue() if info.has_devices}
         self.cards = CardGroup(tr("Use case"))
         for info in self._infos.values():
@@ -76,6 +79,7 @@ class UseCaseSelectionPage(Page):
             if not self.draft.info.model_needed:
                 self.cards.choose("object_detection")
             self.own_model.setChecked(True)
+            self._dropped = True
             self.model.set_text(str(path))
         event.acceptProposedAction()
 
@@ -83,7 +87,7 @@ class UseCaseSelectionPage(Page):
         if not self.draft.template:
             return "choose a use case."
         if self.draft.info.model_needed and self.own_model.isChecked():
-            lacking = self.model.missing()
+            lacking = self.model.missing() or self._wrong_task()
             if lacking:
                 return lacking
         lacking = self.inputs.lacking()
@@ -91,6 +95,20 @@ class UseCaseSelectionPage(Page):
             return lacking
         errors = [p for p in self.draft.source_problems() if p.severity == "error"]
         return f"{errors[0].message}: {errors[0].found or errors[0].allowed}" if errors else ""
+
+    def _wrong_task(self) -> str:
+        """Return why a model of another task cannot be taken, "" for one that fits, or of which it is not known."""
+        wanted, info = template_task(self.draft.template), self.model.info
+        if info is None or not wanted or info.task in (wanted, UNKNOWN):
+            return ""
+        return f"this model is for {info.task}, and '{self.draft.info.title}' needs one for {wanted}: choose another."
+
+    def _suit_template(self) -> None:
+        """Turn to the use case of a model that was dropped, where the chosen one needs a model of another task."""
+        if self._dropped and self.model.info is not None:
+            self._dropped = False
+            if self._wrong_task() and self.model.info.task in _USE_CASES:
+                self.cards.choose(_USE_CASES[self.model.info.task])
 
     def _make_model_box(self) -> QGroupBox:
         box = QGroupBox(tr("Model"))
@@ -105,6 +123,7 @@ class UseCaseSelectionPage(Page):
         for widget in (self.own_model, self.model, self.try_out, self.try_note):
             layout.addWidget(widget)
         self.own_model.toggled.connect(self._edited)
+        self.model.changed.connect(self._suit_template)
         self.model.changed.connect(self._edited)
         return box
 

@@ -142,6 +142,17 @@ def test_models_and_inputs_are_dropped_in(make_wizard: MakeWizard, tmp_path: Pat
     assert not drop(page, tmp_path / "letter.docx")
 
 
+def test_a_model_of_another_task_is_told_or_followed(qtbot: QtBot, make_wizard: MakeWizard) -> None:
+    page = make_wizard(CPU).use_case_page
+    page.cards.choose("object_detection")
+    assert drop(page, assets_dir() / "digit_classifier.onnx")
+    qtbot.waitUntil(lambda: page.cards.key == "classification", timeout=30_000)
+    assert not page.missing()
+    page.cards.choose("object_detection")  # the user's own choice stays, and says what is wrong with it
+    assert page.cards.key == "object_detection"
+    assert "this model is for classification" in page.missing() and "one for detection" in page.missing()
+
+
 def test_fire_detection_says_that_the_bundled_model_sees_no_fire(make_wizard: MakeWizard) -> None:
     page = make_wizard(CPU).use_case_page
     page.cards.choose("fire_detection")
