@@ -13,6 +13,7 @@ from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.model_nodes import completed
+from cluster4npu.ui.text import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,5 @@ class ModelLook(QObject):
             return
         made = completed(self._document.config, seen.node, seen.answer)
         self._document.apply(made.config, f"Set {seen.node} up for its model")
-        added = f" Added: {made.done}." if made.done else ""
+        added = " " + tr("Added: {0}.").format(made.done) if made.done else ""
         self.told.emit(f"{seen.path.name}: {about(seen.answer)}{added}")

@@ -101,7 +101,8 @@ class UseCaseSelectionPage(Page):
         wanted, info = template_task(self.draft.template), self.model.info
         if info is None or not wanted or info.task in (wanted, UNKNOWN):
             return ""
-        return f"this model is for {info.task}, and '{self.draft.info.title}' needs one for {wanted}: choose another."
+        told = tr("this model is for {0}, and '{1}' needs one for {2}: choose another.")
+        return told.format(info.task, self.draft.info.title, wanted)
 
     def _suit_template(self) -> None:
         """Turn to the use case of a model that was dropped, where the chosen one needs a model of another task."""
