@@ -203,6 +203,8 @@ class Preview(QWidget):
         if not lines:
             return
         metrics = QFontMetricsF(painter.font())
+        room = place.width() - 32
+        lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines]
         width = max(metrics.horizontalAdvance(line) for line in lines) + 16
         box = QRectF(place.x() + 8, place.y() + 8, width, metrics.height() * len(lines) + 12)
         painter.fillRect(box, QColor(0, 0, 0, 170))

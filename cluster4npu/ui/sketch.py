@@ -12,6 +12,7 @@ from cluster4npu.ui import theme
 
 _NODE = (170.0, 74.0)  # on the canvas; drawn a little smaller than the distance of two nodes
 _HEIGHT_PX = 34
+_LEAST_PX = 80
 _MARGIN = 2.0
 _LARGEST = 0.22  # of the canvas, so that short pipelines do not become coarse
 
@@ -27,6 +28,7 @@ class PipelineSketch(QWidget):
         self._wires = [(e.source_node, e.target_node) for e in config.edges]
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumWidth(_LEAST_PX)
 
     def sizeHint(self) -> QSize:
         return QSize(100, _HEIGHT_PX)

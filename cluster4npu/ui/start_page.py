@@ -150,7 +150,7 @@ class StartPage(QScrollArea):
         left.setSpacing(8)  # a layout takes the spacing of the one around it
         left.addWidget(words(tr("Start"), "heading"))
         for button in (self.wizard, self.example, self.open, self.empty):
-            button.setFixedWidth(_LEFT_PX)
+            button.setMinimumWidth(_LEFT_PX)
             left.addWidget(button)
         left.addSpacing(20)
         left.addWidget(words(tr("Recent"), "heading"))

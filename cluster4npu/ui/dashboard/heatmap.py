@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.text import tr
 
@@ -23,7 +24,7 @@ class ResourceUtilizationHeatmap(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[str, dict[int, tuple[float, int]]] = {}
-        title = QLabel(tr("Busy, by device and second"))
+        title = ElidedLabel(tr("Busy, by device and second"))
         title.setProperty("role", "subheading")
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._cells = _Cells(self)

@@ -140,6 +140,6 @@ def duration(seconds: float) -> str:
 
 
 def _heading(text: str) -> QWidget:
-    label = plain_label(text, wrap=False)
+    label = plain_label(tr(text), wrap=False)
     label.setProperty("role", "heading")
     return label

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QRadioButton, QVBoxLayout, Q
 
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import dress, set_role, text_indent
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 
@@ -58,7 +59,7 @@ class CardGroup(QWidget):
 
     def add(self, key: str, title: str, description: str, note: str = "") -> None:
         """Add a card below the others."""
-        card = Card(key, title, description, note)
+        card = Card(key, tr(title), tr(description), tr(note) if note else "")
         self.cards[key] = card
         self._buttons.addButton(card.button)
         self._layout.addWidget(card)

@@ -195,7 +195,7 @@ def look_again_button(choice: DeviceChoice) -> QPushButton:
 
 
 def _heading(title: str, name: str) -> QHBoxLayout:
-    label = plain_label(title, wrap=False, name=name)
+    label = plain_label(tr(title), wrap=False, name=name)
     layout = QHBoxLayout()
     layout.setContentsMargins(10, 6, 10, 0)
     layout.addWidget(label)

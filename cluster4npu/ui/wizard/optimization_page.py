@@ -89,13 +89,13 @@ class OptimizationPreferencesPage(Page):
         rows = self.draft.summary()
         while len(self._values) < len(rows):
             self._values.append(plain_label(name="SummaryValue"))
-            title = plain_label(rows[len(self._values) - 1][0], wrap=False)
+            title = plain_label(tr(rows[len(self._values) - 1][0]), wrap=False)
             title.setProperty("role", "muted")
             title.setAlignment(Qt.AlignmentFlag.AlignTop)
             self._form.addRow(title, self._values[-1])
         for label, (title_text, value) in zip(self._values, rows, strict=True):
             label.setText(_breakable(value))
-            label.setAccessibleName(title_text)
+            label.setAccessibleName(tr(title_text))
         self.problems.show_problems(self.draft.problems())
         self.refresh()
 

@@ -20,6 +20,7 @@ class Page(QWizardPage):
     def __init__(self, draft: Draft, title: str, subtitle: str) -> None:
         super().__init__()
         self.draft = draft
+        title, subtitle = tr(title), tr(subtitle)
         self.setAccessibleName(title)
         self.step = plain_label(wrap=False, name="Step")
         heading = plain_label(title, wrap=False, name="PageTitle")

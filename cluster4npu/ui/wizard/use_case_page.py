@@ -37,7 +37,7 @@ class UseCaseSelectionPage(Page):
         self.cards = CardGroup(tr("Use case"))
         for info in self._infos.values():
             simulated = not info.model_needed and template_model(info.key) == NO_MODEL
-            self.cards.add(info.key, info.title, info.use_case + ".", "SIMULATED" if simulated else "")
+            self.cards.add(info.key, info.title, tr(info.use_case) + ".", "SIMULATED" if simulated else "")
         self.about = plain_label(name="About")
         self.about.setProperty("role", "muted")
         self.inputs = InputChooser()
