@@ -102,7 +102,7 @@ def _is_place(node: NodeConfig, name: str, value: JsonValue) -> bool:
     info = cls.Params.model_fields.get(name) if cls is not None else None
     if info is None:  # of a node type that is not here: nobody knows what it is
         return "/" in value or "\\" in value
-    if ui_hint(info, "widget") in ("file", "folder", "save"):
+    if ui_hint(info, "widget") in ("file", "folder", "save", "address"):
         return True
     receiver = cls is not None and cls.place is Place.SINK  # nothing is sent where somebody else has told
     return "://" in value and (receiver or redact_url(value) != value)

@@ -87,7 +87,8 @@ def param(
     """Return a pydantic field that also tells the property panel how to show it.
 
     `unit` stands behind the value ("px", "ms", "frames/s"); `widget` is "" (chosen by type), "file", "folder",
-    "devices" or "text"; `file_filter` is a Qt file filter; `bounds` are pydantic's (ge, le, gt, lt, min_length ...).
+    "devices", "text" or "address" (of a receiver: left out of templates); `file_filter` is a Qt file filter; `bounds`
+    are pydantic's (ge, le, gt, lt, min_length ...).
     """
     extra: dict[str, JsonValue] = {
         "unit": unit,

@@ -25,7 +25,9 @@ class Mqtt(Receiver):
     )
 
     class Params(ReceiverParams):
-        host: str = param("localhost", title="Broker", description="Its host name.", max_length=253)
+        host: str = param(
+            "localhost", title="Broker", description="Its host name.", max_length=253, widget="address"
+        )
         topic: str = param(
             "cluster4npu/results",
             title="Topic",

@@ -87,11 +87,15 @@ class Receiver(SinkNode):
 
 
 def secret_param(title: str, what: str) -> Any:
-    """Return a parameter that names the environment variable in which a secret is."""
+    """Return a parameter that names the environment variable in which a secret is.
+
+    Only variables that are meant for this can be named: a pipeline of somebody else's must not send any other.
+    """
     return param(
         "",
         title=title,
-        description=f"Name of the environment variable that holds {what}; empty: none. The secret is never kept.",
-        pattern=r"^([A-Za-z_][A-Za-z0-9_]{0,99})?$",
+        description=f"Name of the environment variable that holds {what}, CLUSTER4NPU_...; empty: none. "
+        "The secret itself is never kept.",
+        pattern=r"^(CLUSTER4NPU_[A-Z0-9_]{1,80})?$",
         advanced=True,
     )

@@ -29,6 +29,7 @@ class Webhook(Receiver):
             "",
             title="URL",
             description="https://HOST/PATH or http://HOST/PATH. Give a token by 'token_env', not in the URL.",
+            widget="address",
         )
         token_env: str = secret_param("Token from", "the token (sent as `Authorization: Bearer`)")
         timeout_s: float = param(

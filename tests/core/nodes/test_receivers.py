@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.nodes.base import Delivery, NotDelivered
@@ -76,8 +77,8 @@ def server() -> Iterator[Receiver]:
 def test_a_webhook_gets_each_frame_over_one_connection(
     server: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOOK_TOKEN", SECRET)
-    hook = make("webhook", url=server.url, token_env="HOOK_TOKEN")
+    monkeypatch.setenv("CLUSTER4NPU_HOOK_TOKEN", SECRET)
+    hook = make("webhook", url=server.url, token_env="CLUSTER4NPU_HOOK_TOKEN")
     hook.setup()
     hook.append(delivery(0, count=Number(3.0)))
     hook.append(delivery(1))
@@ -142,9 +143,16 @@ def test_what_is_no_address_is_told_before_the_run_without_its_secrets(url: str)
 
 
 def test_a_secret_that_is_not_set_is_told(server: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOOK_TOKEN", raising=False)
-    (problem,) = make("webhook", url=server.url, token_env="HOOK_TOKEN").problems()
-    assert (problem.field, problem.found) == ("token_env", "HOOK_TOKEN")
+    monkeypatch.delenv("CLUSTER4NPU_HOOK_TOKEN", raising=False)
+    (problem,) = make("webhook", url=server.url, token_env="CLUSTER4NPU_HOOK_TOKEN").problems()
+    assert (problem.field, problem.found) == ("token_env", "CLUSTER4NPU_HOOK_TOKEN")
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "PATH", "cluster4npu_x", "CLUSTER4NPU_"])
+def test_no_other_variable_can_be_named(name: str) -> None:
+    for kind, field in (("webhook", "token_env"), ("mqtt", "password_env")):
+        with pytest.raises(ValidationError):
+            make(kind, **{field: name})
 
 
 class Broker:
@@ -211,7 +219,7 @@ def broker() -> Iterator[Broker]:
 
 
 def test_a_broker_gets_each_frame(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BROKER_PASSWORD", SECRET)
+    monkeypatch.setenv("CLUSTER4NPU_BROKER_PASSWORD", SECRET)
     node = make(
         "mqtt",
         host="127.0.0.1",
@@ -219,7 +227,7 @@ def test_a_broker_gets_each_frame(broker: Broker, monkeypatch: pytest.MonkeyPatc
         topic="hall/east",
         sure=True,
         username="me",
-        password_env="BROKER_PASSWORD",
+        password_env="CLUSTER4NPU_BROKER_PASSWORD",
     )
     node.setup()
     assert broker.connected.wait(10)
