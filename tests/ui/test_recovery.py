@@ -27,7 +27,7 @@ from cluster4npu.ui import app, main_window
 show = main_window.MainWindow.show
 def edited(window):
     show(window)
-    window.autosave.kept.connect(lambda: print(window.document.config.name, flush=True))
+    window.autosave.kept.connect(lambda: print(window.autosave._held.name, flush=True))
     number = iter(range(10**9))
     timer = QTimer(window)
     timer.timeout.connect(lambda: window.document.describe(name=str(next(number))))
