@@ -140,7 +140,9 @@ class RunControl(QObject):
         self._messages.show_text(tr("{0} failed: {1}. {2}").format(event.device, event.reason, what), "warn")
 
     def _show_worker_back(self, event: WorkerBack) -> None:
-        self._messages.show_text(f"{event.device} failed, and is back after {event.down_s:.1f} s.", "ok")
+        self._messages.show_text(
+            tr("{0} failed, and is back after {1:.1f} s.").format(event.device, event.down_s), "ok"
+        )
 
     def _show_source_changed(self, event: SourceChanged) -> None:
         what = " Trying again ..." if event.state == "lost" else ""
