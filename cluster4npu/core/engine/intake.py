@@ -102,8 +102,12 @@ class Intake:
 
     def due_s(self) -> float | None:
         """Return when `take` shall be called again without any wake-up (monotonic seconds; 0: now), or None."""
-        times = [due for inlet in self.inlets if (due := inlet.feeder.due_s()) is not None]
-        return min(times, default=None)
+        first: float | None = None
+        for inlet in self.inlets:
+            due = inlet.feeder.due_s()
+            if due is not None and (first is None or due < first):
+                first = due
+        return first
 
     def finish(self) -> None:
         """Take no further frame."""
@@ -116,7 +120,9 @@ class Intake:
             self._offer_one(self.inlets[0], urgent)
         else:
             self._offer_all()
-        full = any(inlet.offered == 0 and not inlet.feeder.ended for inlet in self.inlets)
+        full = False
+        for inlet in self.inlets:
+            full = full or (inlet.offered == 0 and not inlet.feeder.ended)
         if full and not self._full:
             self.waits += 1
         self._full = full

@@ -83,6 +83,7 @@ class Lane:
         self._depth = {i: in_flight or _least(pool.workers[i].batch) for i in active}
         self._finished_ns = dict.fromkeys(active, 0)  # when each worker's last answer was ready
         self._service_ns: dict[int, float] = {}  # running mean by worker
+        self._is_quick = False  # one of them needs less time than a wake-up
         self._views: dict[str, WorkerView] = {}
         self.set_alive()
 
@@ -104,7 +105,7 @@ class Lane:
     @property
     def expects_soon(self) -> bool:
         """Tell whether the next answer is likely to come before this process could go to sleep and wake up."""
-        return bool(self._in_flight) and min(self._service_ns.values(), default=AWAKE_NS) < AWAKE_NS
+        return self._is_quick and bool(self._in_flight)
 
     def queue_of(self, worker: int) -> int:
         """Return how many frames a worker has been assigned and not finished."""
@@ -236,6 +237,7 @@ class Lane:
         self._meter.finished(index, frames, busy_ns)
         mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
         self._service_ns[index] = mean + new * (busy_ns / frames - mean)
+        self._is_quick = min(self._service_ns.values()) < AWAKE_NS
         if self._in_flight_wanted is None:
             enough = AHEAD_NS // spent
             least = _least(self._pool.workers[index].batch)

@@ -202,10 +202,11 @@ class WorkerPool:
 
     def handle(self, key: str) -> list[PoolEvent]:
         """Take what one ready source of the waiter ("talk:N" or "exit:N") has to say."""
-        kind, _, number = key.partition(":")
-        if int(number) not in self._generations:
+        kind, number = key[:4], int(key[5:])
+        found = self._generations.get(number)
+        if found is None:
             return []  # thrown away in this very round
-        worker, generation = self._generations[int(number)]
+        worker, generation = found
         events: list[PoolEvent] = []
         if kind == "talk":
             self._read(worker, generation, events)

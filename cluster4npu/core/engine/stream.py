@@ -114,7 +114,9 @@ class Stream:
 
     def step(self, latest_s: float) -> bool:
         """Wait until something happens (at most until `latest_s`, monotonic) and carry it on; False when over."""
-        soon = any(lane.expects_soon for lane in self.lanes)
+        soon = False
+        for lane in self.lanes:
+            soon = soon or lane.expects_soon
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
@@ -287,14 +289,13 @@ class Stream:
     # ---- delivery
 
     def _deliver(self) -> None:
+        has_room, free = self._deliverer.has_room, self._intake.free
         for inlet in self.inlets:
             order = inlet.order
-            while order and order[0].over:
-                if not self._deliverer.has_room():
-                    return
+            while order and order[0].over and has_room():
                 frame = order.popleft()
                 self._hand_on(inlet, frame)
-                self._intake.free(frame.slot)
+                free(frame.slot)
 
     def _hand_on(self, inlet: Inlet, frame: Frame) -> None:
         now = time.monotonic_ns()
@@ -313,22 +314,20 @@ class Stream:
             inlet.out += 1
             self.meter.bytes += info.height * info.width * 3
         status = STATUS_FAILED if frame.failure else STATUS_DELIVERED
-        if frame.later:
-            self._end(frame, status, now)
-        else:
-            self._note(frame, frame, status, now)
+        self._end(frame, status, now)
         if self._deliverer.is_wanted:
             self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
 
     def _end(self, frame: Frame, status: int, now: int) -> None:
         """Keep the frame's stamps: a row for the stage that it left last, and one for each that it went through."""
-        last: Visit = frame
-        if frame.later:
-            visits = frame.visits() or [frame]
-            last = max(visits, key=lambda visit: visit.finished_ns)
-            for visit in visits:
-                if visit is not last and status == STATUS_DELIVERED:
-                    self._note(frame, visit, STATUS_PASSED, now)
+        if not frame.later:
+            self._note(frame, frame, status, now)
+            return
+        visits = frame.visits() or [frame]
+        last = max(visits, key=lambda visit: visit.finished_ns)
+        for visit in visits:
+            if visit is not last and status == STATUS_DELIVERED:
+                self._note(frame, visit, STATUS_PASSED, now)
         self._note(frame, last, status, now)
 
     def _note(self, frame: Frame, visit: Visit, status: int, now: int) -> None:
