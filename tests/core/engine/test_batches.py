@@ -25,9 +25,10 @@ from cluster4npu.core.scheduling import policy_types
 from tests.backends.models import conv, fails_on_any_light, wide
 
 
-@pytest.fixture
-def model(tmp_path):
-    return str(wide(tmp_path / "wide.onnx"))
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Return a model that is computed several times as fast in batches: its weights do not fit into the cache."""
+    return str(wide(tmp_path_factory.mktemp("models") / "wide.onnx", outputs=4096))
 
 
 def run_with_results(config, options):
