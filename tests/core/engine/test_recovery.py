@@ -24,7 +24,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
+from cluster4npu.core.engine.pool import PROGRESS_FRAMES, Completed, Lost, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.engine.worker import WorkerSpec
 from cluster4npu.core.nodes.base import FrameSpec
@@ -105,28 +105,34 @@ def test_a_worker_killed_while_it_loads_is_started_again(make_pipeline):
 @pytest.mark.parametrize("kills", [short(3), soak(200)])
 def test_recovery_of_killed_workers(make_pipeline, warm, kills: Rounds, seed):
     draw = random.Random(seed)
-    options = RunOptions(calibration="never", results=True, target_fps=200, warm_spare=warm)
+    options = RunOptions(
+        calibration="never", policy="smooth", results=True, target_fps=200, warm_spare=warm
+    )  # smooth: both get as much, so that the one which has come back shows soon that it works
     back_s, ids, hit_s = [], [], 0.0
+    known: dict[str, int] = {}  # frames that each had finished when it came
     kills.begin()
     with Engine(make_pipeline("sim:a?ms=4", "sim:b?ms=4"), options) as run:
-        while not run.finished:
-            for event in run.poll():
-                if isinstance(event, Started):
-                    at_work = dict(zip(event.devices, event.processes[1:], strict=True))
-                elif isinstance(event, ResultsReady):
-                    ids += [r.frame_id for r in event.results]
-                elif isinstance(event, WorkerBack):
-                    back_s.append(time.monotonic() - hit_s)
-                    hit_s, at_work[event.device] = 0.0, event.pid
-                    kills.done += 1
-                elif isinstance(event, MetricsUpdated) and kills.going() and not hit_s:
-                    there = {(d.state in ("ready", "busy"), d.spare) for d in event.snapshot.devices}
-                    if there == {(True, "ready" if warm else "")}:
-                        hit_s = time.monotonic()
-                        psutil.Process(at_work[draw.choice(sorted(at_work))]).kill()
-            if not kills.going() and not hit_s:
-                run.stop(now=False)
-            time.sleep(0.001)
+        for event in run.events():
+            if isinstance(event, Started):
+                at_work = dict(zip(event.devices, event.processes[1:], strict=True))
+            elif isinstance(event, ResultsReady):
+                ids += [r.frame_id for r in event.results]
+            elif isinstance(event, WorkerFailed):
+                assert not event.final, event.reason
+            elif isinstance(event, WorkerBack):
+                back_s.append(time.monotonic() - hit_s)
+                hit_s, at_work[event.device] = 0.0, event.pid
+                known.pop(event.device, None)
+                kills.done += 1
+            elif isinstance(event, MetricsUpdated) and not hit_s:
+                devices = event.snapshot.devices
+                there = {(d.state in ("ready", "busy"), d.spare) for d in devices}
+                worked = all(d.frames - known.setdefault(d.id, d.frames) > PROGRESS_FRAMES for d in devices)
+                if not kills.going():
+                    run.stop(now=False)
+                elif worked and there == {(True, "ready" if warm else "")}:
+                    hit_s = time.monotonic()
+                    psutil.Process(at_work[draw.choice(sorted(at_work))]).kill()
         summary = run.wait()
     show(f"a killed worker is back ({'warm spare' if warm else 'cold start'})", back_s, kills)
     assert ids == list(range(summary.frames_in)) and summary.frames_failed == 0
