@@ -30,8 +30,15 @@ def pipeline(source: tuple[str, dict[str, object]], device: str) -> PipelineConf
     return config(nodes, "source.frame>prep.frame prep.tensor>model.tensor model.outputs>count.result")
 
 
-@pytest.mark.parametrize("execution", ["push", "on_demand"])
-@pytest.mark.parametrize("what", ["the model hangs", "the camera falls silent", "one of two hangs"])
+@pytest.mark.parametrize(
+    ("execution", "what"),
+    [
+        ("push", "the model hangs"),
+        ("push", "the camera falls silent"),
+        ("on_demand", "the model hangs"),
+        ("on_demand", "one of two hangs"),
+    ],
+)
 def test_seconds_end_a_run(camera: StreamServer, execution: str, what: str) -> None:
     live = ("rtsp", {"url": camera.url, "timeout_s": 60.0})
     if what == "one of two hangs":

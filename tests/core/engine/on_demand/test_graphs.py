@@ -70,7 +70,7 @@ def found(execution: str, **params: object) -> dict[int, np.ndarray]:
     outputs = [n.id for n in config.nodes if n.type == "count"]
     for node in outputs:
         config = config.with_params(node, **params)
-    with Engine(config, RunOptions(frames=30, unpaced=True, calibration="never", results=True)) as run:
+    with Engine(config, RunOptions(frames=18, unpaced=True, calibration="never", results=True)) as run:
         results = list(run.results())
     return {
         r.frame_id: np.hstack([v.rows, v.crops])
@@ -82,7 +82,7 @@ def found(execution: str, **params: object) -> dict[int, np.ndarray]:
 
 def test_boxes_are_cropped_classified_and_joined_as_in_push() -> None:
     push, pull = found("push"), found("on_demand", every_ms=200)
-    assert len(push) == 30 and 4 <= len(pull) <= 7
+    assert len(push) == 18 and 2 <= len(pull) <= 4
     for frame, rows in pull.items():
         assert len(rows) > 3
         np.testing.assert_allclose(rows, push[frame], rtol=1e-4, atol=1e-3)
@@ -114,7 +114,7 @@ def followed(execution: str, path: Path) -> dict[int, list[object]]:
     track = NodeConfig(id="track", type="track")
     video = NodeConfig(id="video", type="video_writer", params={"path": str(path)})
     config = config.replace(nodes=(*config.nodes, track, video), edges=tuple(edges))
-    options = RunOptions(frames=20, unpaced=True, devices=("onnx:cpu",), calibration="never", results=True)
+    options = RunOptions(frames=12, unpaced=True, devices=("onnx:cpu",), calibration="never", results=True)
     found: dict[int, list[object]] = {}
     with Engine(config, options) as run:
         for result in run.results():
@@ -125,10 +125,10 @@ def followed(execution: str, path: Path) -> dict[int, list[object]]:
 
 def test_nodes_that_remember_see_every_frame_and_a_video_gets_its_pixels(tmp_path: Path) -> None:
     push, pull = (followed(e, tmp_path / f"{e}.avi") for e in ("push", "on_demand"))
-    assert push == pull and len(pull) == 20
-    assert any(box["track"] is not None for box in pull[19])
+    assert push == pull and len(pull) == 12
+    assert any(box["track"] is not None for box in pull[11])
     sizes = [read_back(tmp_path / f"{e}.avi") for e in ("push", "on_demand")]
-    assert sizes[0] == sizes[1] and sizes[0][0] == 20
+    assert sizes[0] == sizes[1] and sizes[0][0] == 12
 
 
 def read_back(path: Path) -> tuple[int, int, int]:
