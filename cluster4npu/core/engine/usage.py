@@ -41,23 +41,25 @@ class Usage:
         remembering = {node.id for node in graph.nodes.values() if isinstance(node, InOrderNode)}
         self._all |= remembering
         self._always |= remembering  # each frame goes into what they know
-        self._due_ns = dict.fromkeys(self._period_ns, 0)
+        self._due_ns: dict[tuple[str, str], int] = {}  # by sink and source
         self._frames: Counter[tuple[str, frozenset[str]]] = Counter()  # by source and who took it
 
     def took(self, source: str, *, shown: bool) -> None:
         """Note that a frame was handed on; `shown`: the preview has got it."""
         takers = self._always | self._shown if shown else self._always
-        if self._due_ns:
-            takers |= self._asked()
+        if self._period_ns:
+            takers |= self._asked(source)
         self._frames[source, takers] += 1
 
-    def _asked(self) -> set[str]:
-        """Return the sinks whose time has come to take a frame again."""
-        now = time.monotonic_ns()
-        due = {name for name, due_ns in self._due_ns.items() if now >= due_ns}
-        for name in due:
-            self._due_ns[name] = max(self._due_ns[name] + self._period_ns[name], now)
-        return due
+    def _asked(self, source: str) -> set[str]:
+        """Return the sinks whose time has come to take a frame of this source again."""
+        now, asked = time.monotonic_ns(), set()
+        for name, period_ns in self._period_ns.items():
+            due_ns = self._due_ns.get((name, source), 0)
+            if now >= due_ns:
+                asked.add(name)
+                self._due_ns[name, source] = (due_ns if due_ns + period_ns > now else now) + period_ns
+        return asked
 
     def frames_for(self, node: str, sources: Iterable[str]) -> int:
         """Return how many frames of these sources somebody took that this node feeds."""

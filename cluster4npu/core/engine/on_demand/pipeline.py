@@ -51,7 +51,7 @@ class RunningPipeline:
         self._start_ns = self._clock.now_ns()
         self.execution = Execution(parts, self._clock, plan.style, plan.config.mode)
         self._spans = SpanLog() if traced else None
-        self._lines = {line.name(node.id): line for line in lines for node in line.nodes()}
+        self._line_of = {line.name(node.id): line for line in lines for node in line.nodes()}
         if traced:
             self.execution.on_computed = self._computed
         self.periods = Periods(plan.config.mode, self.counts)
@@ -132,7 +132,7 @@ class RunningPipeline:
 
     def _computed(self, name: str, begun_ns: int, ended_ns: int, data_version: int) -> None:
         assert self._spans is not None
-        self._spans.add(COMPUTED, name, self._lines[name].reader.number(data_version), begun_ns, ended_ns)
+        self._spans.add(COMPUTED, name, self._line_of[name].reader.number(data_version), begun_ns, ended_ns)
 
     def switch(self, mode: str) -> None:
         """Go over to another mode; nodes that remember begin anew. Not from within a computation."""
