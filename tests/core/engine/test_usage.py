@@ -73,4 +73,4 @@ def test_an_output_with_a_rate_uses_no_more_than_it_asks_for(pipeline):
     with Engine(pipeline(every_ms=100.0), options) as run:
         summary = run.wait(60)
     used = rows(summary)["left"].computes - rows(summary)["left"].unused
-    assert used == pytest.approx(summary.wall_s * 10, abs=2)
+    assert 3 <= used <= summary.wall_s * 10 + 2
