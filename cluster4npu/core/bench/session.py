@@ -18,6 +18,7 @@ from cluster4npu.core.engine.engine import Engine, Run
 from cluster4npu.core.engine.messages import RunOptions, Segment, SegmentFinished
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.records import SegmentRecord
 
@@ -173,5 +174,18 @@ def open_session(
     run_options = RunOptions(
         devices=pool.union, policy=options.policy, hold=True, traces=True, loop=True, seed=options.seed
     )
-    with open_engine(pipeline, run_options) as run:
+    with open_engine(without_receivers(pipeline), run_options) as run:
         yield Session(run, pool, options, tracker, cancelled)
+
+
+def without_receivers(pipeline: PipelineConfig) -> PipelineConfig:
+    """Return the pipeline with outputs that send over the network as ones that count: nobody wants these results."""
+    types = node_types()
+    sending = {n.id for n in pipeline.nodes if n.type in types and getattr(types[n.type], "lossy", False)}
+    if not sending:
+        return pipeline
+    nodes = tuple(
+        n.model_copy(update={"type": "count", "params": {}}) if n.id in sending else n for n in pipeline.nodes
+    )
+    edges = tuple(e for e in pipeline.edges if e.target_node not in sending or e.target_port == "result")
+    return pipeline.replace(nodes=nodes, edges=edges)
