@@ -10,10 +10,15 @@ def main() -> int:
     try:
         from cluster4npu.cli.main import main as run
 
-        return run()
+        code = run()
     except KeyboardInterrupt:  # before the command line could see to it, or after it was done
         sys.stderr.write("Stopped.\n")
-        return 130
+        code = 130
+    if code == 130:
+        # Where Ctrl-C came within an exec() of a text, as dataclasses do when they are made, CPython remembers it as
+        # not handled and ends by that signal after all. Another exec() makes it forget.
+        exec("")
+    return code
 
 
 if __name__ == "__main__":

@@ -100,3 +100,19 @@ def test_a_benchmark_is_cancelled_and_not_stored(cli_env, tmp_path: Path) -> Non
     assert json.loads(out)["ok"] is False
     assert "Traceback" not in err
     assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+@pytest.mark.skipif(WINDOWS, reason="ends by a signal on POSIX only")
+def test_ctrl_c_while_a_class_is_being_made_ends_with_130_and_not_by_the_signal() -> None:
+    code = """if True:
+        import sys
+        import cluster4npu.cli.main
+        from cluster4npu.__main__ import main
+
+        cluster4npu.cli.main.main = lambda: exec("raise KeyboardInterrupt")
+        sys.exit(main())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "Stopped.\n")
