@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import sys
@@ -152,6 +153,25 @@ def test_a_damaged_package_is_refused_and_leads_nowhere(kind: str, tmp_path: Pat
         registry.backend("coreml").look(made)
     (problem,) = caught.value.problems
     assert problem.field == "model" and made.name in problem.found and problem.hint
+
+
+@needs_tools
+def test_mutated_packages_are_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    made = package(program(tmp_path))
+    rng = np.random.default_rng(0)
+    for name in (SPEC, "Manifest.json"):
+        whole = (made / name).read_bytes()
+        for _ in range(150):
+            mutated = bytearray(whole)
+            for place in rng.integers(0, len(whole), rng.integers(1, 8)):
+                mutated[place] = rng.integers(0, 256)
+            (made / name).write_bytes(
+                mutated[: rng.integers(1, len(whole) + 1)] if rng.random() < 0.3 else mutated
+            )
+            with contextlib.suppress(InputError):  # any other error fails the test
+                coreml.read_package(made)
+        (made / name).write_bytes(whole)
+    assert coreml.read_package(made).info.output_shapes == ((1, 7, 64),)
 
 
 @needs_tools

@@ -50,6 +50,11 @@ class DeviceRun:
     busy: float | None
     simulated: bool
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what tells one line of a profile from another."""
+        return self.model_sha256, self.model, self.precision, self.alone, self.simulated
+
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile:
@@ -66,6 +71,11 @@ class ModelProfile:
     last: datetime
     simulated: bool
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return the `key` of its runs."""
+        return self.model_sha256, self.model, self.precision, self.alone, self.simulated
+
 
 def device_runs(opened: duckdb.DuckDBPyConnection, device: str) -> tuple[DeviceRun, ...]:
     """Return a device's part (its id without options) in the newest stored runs, oldest first."""
@@ -76,10 +86,9 @@ def device_runs(opened: duckdb.DuckDBPyConnection, device: str) -> tuple[DeviceR
 
 def profile(runs: Iterable[DeviceRun]) -> tuple[ModelProfile, ...]:
     """Return a device's profile, the model with the newest run first; alone and beside others are told apart."""
-    groups: dict[tuple[str, str, str, bool, bool], list[DeviceRun]] = {}
+    groups: dict[tuple[object, ...], list[DeviceRun]] = {}
     for run in runs:
-        key = (run.model_sha256, run.model, run.precision, run.alone, run.simulated)
-        groups.setdefault(key, []).append(run)
+        groups.setdefault(run.key, []).append(run)
     return tuple(sorted((_summary(group) for group in groups.values()), key=lambda p: p.last, reverse=True))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import pyqtgraph as pg
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -22,7 +24,9 @@ class DeviceRunsChart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.runs: tuple[DeviceRun, ...] = ()
-        self.note = QLabel(tr("No device is chosen."))
+        self._models: tuple[ModelProfile, ...] = ()
+        self.note = QLabel()
+        self.note.setTextFormat(Qt.TextFormat.RichText)  # names are escaped
         self.note.setProperty("role", "muted")
         self.note.setWordWrap(True)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": pg.DateAxisItem()})
@@ -43,13 +47,7 @@ class DeviceRunsChart(QWidget):
 
     def show_runs(self, runs: Sequence[DeviceRun]) -> None:
         """Show these runs, oldest first."""
-        self.runs = tuple(runs)
-        told = profile(self.runs)
-        lines = [text_of(one) for one in told[:_MOST_MODELS]]
-        if len(told) > _MOST_MODELS:
-            lines.append(f"and {len(told) - _MOST_MODELS} more")
-        self.note.setText("\n".join(lines) or "No stored run has used this device.")
-        self.plot.setAccessibleName(tr("Frames/s in stored runs. {0}").format(self.note.text()))
+        self.runs, self._models = tuple(runs), profile(runs)
         self._draw()
 
     def points(self) -> int:
@@ -62,17 +60,34 @@ class DeviceRunsChart(QWidget):
         for axis in ("left", "bottom"):
             self.plot.getAxis(axis).setPen(QColor(colors.border))
             self.plot.getAxis(axis).setTextPen(QColor(colors.muted))
-        for number, group in enumerate(self._groups):
-            shown = [run for run in self.runs if self._place(run) == number]
-            group.setData(
-                [run.at.timestamp() for run in shown],
-                [run.fps for run in shown],
-                brush=pg.mkBrush(colors.series[number % len(colors.series)]),
-            )
+        of_model: dict[tuple[object, ...], list[DeviceRun]] = {model.key: [] for model in self._models}
+        for run in self.runs:
+            of_model[run.key].append(run)
+        groups = [*of_model.values(), *([[]] * _MOST_MODELS)]
+        for number, (group, shown) in enumerate(zip(self._groups, groups, strict=False)):
+            brush = pg.mkBrush(_color(number))
+            group.setData([run.at.timestamp() for run in shown], [run.fps for run in shown], brush=brush)
+        self._tell()
 
-    def _place(self, run: DeviceRun) -> int:
-        keys = [(p.model_sha256, p.precision, p.alone, p.simulated) for p in profile(self.runs)]
-        return keys.index((run.model_sha256, run.precision, run.alone, run.simulated))
+    def _tell(self) -> None:
+        """Write the profile beside its colours."""
+        lines = [text_of(model) for model in self._models[:_MOST_MODELS]]
+        more = len(self._models) - len(lines)
+        rest = [tr("and {0} more").format(more)] if more else []
+        none = [] if lines else [tr("No stored run has used this device.")]
+        dots = (
+            f'<span style="color: {_color(n)}">\N{BLACK CIRCLE}</span> {escape(t)}'
+            for n, t in enumerate(lines)
+        )
+        self.note.setText("<br>".join([*dots, *rest, *none]))
+        told = "\n".join([*lines, *rest, *none])
+        self.note.setAccessibleName(told)
+        self.plot.setAccessibleName(tr("Frames/s in stored runs. {0}").format(told))
+
+
+def _color(number: int) -> str:
+    series = theme.colors().series
+    return series[number % len(series)]
 
 
 def text_of(one: ModelProfile) -> str:
