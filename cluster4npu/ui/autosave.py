@@ -39,7 +39,7 @@ class Autosave(QObject):
         self._timer.stop()
         self._wait()
         if self._document.is_modified():
-            self._slot.keep(self._document.config, self._document.path)
+            self._slot.keep(self._document.config, self._document.path, self._document.on_disk)
             self._held = self._document.config
 
     def end(self, *, keep: bool) -> None:
@@ -70,8 +70,9 @@ class Autosave(QObject):
         if self._writing is not None:
             self._timer.start()  # the disk is slow: one at a time
             return
-        config, path, slot = self._document.config, self._document.path, self._slot
-        self._writing = Background(lambda _report: slot.keep(config, path), "autosave")
+        document, slot = self._document, self._slot
+        config, path, on_disk = document.config, document.path, document.on_disk
+        self._writing = Background(lambda _report: slot.keep(config, path, on_disk), "autosave")
         self._writing.succeeded.connect(lambda _: self._written(config))
         self._writing.failed.connect(self._not_written)
         self._writing.start()

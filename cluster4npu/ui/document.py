@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from cluster4npu.core.errors import Problem
+from cluster4npu.core.files import digest_of
 from cluster4npu.core.nodes import node_type
 from cluster4npu.core.pipeline.config import (
     BoxConfig,
@@ -42,6 +43,7 @@ class Document(QObject):
         super().__init__(parent)
         self._config = config or PipelineConfig()
         self._path: Path | None = None
+        self._on_disk = ""
         self._problems: list[Problem] = []
         self.undo_stack = QUndoStack(self)
         self._check_timer = QTimer(self, singleShot=True, interval=_CHECK_AFTER_MS)
@@ -62,6 +64,16 @@ class Document(QObject):
         """Return what the last check found; a change is checked about 100 ms later."""
         return self._problems
 
+    @property
+    def on_disk(self) -> str:
+        """Return the digest of the file as it was last read or written here; "" where that is not known."""
+        return self._on_disk
+
+    def is_changed_outside(self) -> bool:
+        """Tell whether another program has changed the file since it was read or written here."""
+        now = digest_of(self._path) if self._path is not None and self._on_disk else ""
+        return bool(now) and now != self._on_disk
+
     def is_modified(self) -> bool:
         return not self.undo_stack.isClean()
 
@@ -71,14 +83,19 @@ class Document(QObject):
         if modified:
             self.undo_stack.resetClean()
 
-    def restore(self, config: PipelineConfig, path: Path | None) -> None:
-        """Start on edits that were never saved; `path` is the file to which they belong, if any."""
-        self._start_with(config, path)
+    def restore(self, config: PipelineConfig, path: Path | None, on_disk: str = "") -> None:
+        """Start on edits that were never saved; `path` is the file to which they belong, if any.
+
+        `on_disk` is what the file held when they were made.
+        """
+        self._start_with(config, path, on_disk)
         self.undo_stack.resetClean()
 
     def open(self, path: str | Path) -> None:
         """Open a file; raises InputError, and then the open pipeline stays as it is."""
-        self._start_with(PipelineConfig.open(path), Path(path).resolve())
+        place = Path(path).resolve()
+        on_disk = digest_of(place)
+        self._start_with(PipelineConfig.open(path), place, on_disk)
 
     def save(self, path: str | Path | None = None) -> None:
         """Write the file (`path`, or where it came from); raises InputError, and then it stays modified."""
@@ -87,6 +104,7 @@ class Document(QObject):
             raise ValueError("a pipeline without a file needs a path")
         config = moved_to(self._config, target.parent)
         config.save(target)
+        self._on_disk = digest_of(target)
         if config.text() != self._config.text():
             self.apply(config, "Keep paths valid in the new folder")
         if config != self._config:
@@ -313,9 +331,9 @@ class Document(QObject):
         self._config = config
         self.config_changed.emit()
 
-    def _start_with(self, config: PipelineConfig, path: Path | None) -> None:
+    def _start_with(self, config: PipelineConfig, path: Path | None, on_disk: str = "") -> None:
         self.undo_stack.clear()
-        self._path = path
+        self._path, self._on_disk = path, on_disk
         self._show(config)
         self._check_timer.start()
         self.path_changed.emit()

@@ -121,15 +121,32 @@ class FileControl(QObject):
         """Go on with edits that a killed program had not saved."""
         if not self.may_lose_edits():
             return False
-        self._document.restore(lost.config, lost.path)
+        self._document.restore(lost.config, lost.path, lost.on_disk)
         self.opened.emit()
         return True
 
     def save(self) -> bool:
-        """Write the file; asks for its name where there is none yet."""
-        if self._document.path is None:
+        """Write the file; asks for its name where there is none yet, and before another program's work is lost."""
+        path = self._document.path
+        if path is None:
             return self.ask_save_as()
-        return self._save(self._document.path)
+        if self._document.is_changed_outside():
+            return self._save_over_changes(path)
+        return self._save(path)
+
+    def _save_over_changes(self, path: Path) -> bool:
+        """Ask what shall become of a file that has changed since it was read here."""
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("File changed"), "", parent=self._window)
+        box.setText(tr("Another program has changed “{0}” since it was opened here.").format(path.name))
+        box.setInformativeText(tr("Overwrite takes the place of those changes; Save as keeps both."))
+        overwrite = box.addButton(tr("Overwrite"), QMessageBox.ButtonRole.DestructiveRole)
+        other = box.addButton(tr("Save as …"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(Button.Cancel)
+        box.setDefaultButton(other)
+        box.exec()
+        if box.clickedButton() is overwrite:
+            return self._save(path)
+        return box.clickedButton() is other and self.ask_save_as()
 
     def ask_save_as(self) -> bool:
         """Let the reader choose where to save."""
@@ -139,7 +156,24 @@ class FileControl(QObject):
         if not name:
             return False
         path = Path(name)
-        return self._save(path if path.suffix else path.with_suffix(".json"))
+        if (
+            path.suffix.lower() != ".json"
+        ):  # "cams v1.2" has no suffix of ours: the list of files would hide it
+            path = path.with_name(f"{path.name}.json")
+            if path.exists() and not self._may_replace(path):
+                return False
+        return self._save(path)
+
+    def _may_replace(self, path: Path) -> bool:
+        """Ask for a name that the file dialog has not seen with its suffix."""
+        answer = QMessageBox.question(
+            self._window,
+            tr("Replace the file?"),
+            tr("“{0}” exists. Replace it?").format(path.name),
+            Button.Yes | Button.Cancel,
+            Button.Cancel,
+        )
+        return answer == Button.Yes
 
     def _save(self, path: Path) -> bool:
         try:

@@ -29,6 +29,7 @@ class Lost:
     config: PipelineConfig
     path: Path | None
     kept_s: float  # seconds since the epoch
+    on_disk: str = ""  # digest of that file when the edits were made
 
     @property
     def name(self) -> str:
@@ -55,11 +56,15 @@ class Slot:
         self._lock.setStaleLockTime(0)  # by the owner's death only, never by age
         self._lock.tryLock(0)
 
-    def keep(self, config: PipelineConfig, path: Path | None) -> None:
-        """Write the copy whole; may be called on any thread, raises OSError."""
+    def keep(self, config: PipelineConfig, path: Path | None, on_disk: str = "") -> None:
+        """Write the copy whole; `on_disk` is the digest of the file to which the edits belong.
+
+        May be called on any thread, raises OSError.
+        """
         record = {
             "kept_s": time.time(),
             "path": str(path) if path is not None else None,
+            "on_disk": on_disk,
             "base": str(config.base) if config.base is not None else None,
             "pipeline": json.loads(config.text()),
         }
@@ -104,7 +109,8 @@ def _read(copy: Path) -> Lost:
     record = json.loads(copy.read_text(encoding="utf-8"))
     base = Path(record["base"]) if record["base"] else None
     config = PipelineConfig.parse(json.dumps(record["pipeline"]), origin="the kept copy", base=base)
-    return Lost(copy, config, Path(record["path"]) if record["path"] else None, float(record["kept_s"]))
+    path, on_disk = record["path"], str(record.get("on_disk", ""))
+    return Lost(copy, config, Path(path) if path else None, float(record["kept_s"]), on_disk)
 
 
 def _lock_of(copy: Path) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QTreeWidget
@@ -99,6 +100,75 @@ def test_save_as_then_open_gives_the_same_pipeline(
     assert window.document.config.node(node).position == (10.0, 20.0)
     assert window.document.path == path
     assert window.preferences.recent == [path]
+
+
+@pytest.mark.parametrize(
+    ("typed", "file"),
+    [("cams v1.2", "cams v1.2.json"), ("a.JSON", "a.JSON"), ("b.txt", "b.txt.json"), ("c.", "c..json")],
+)
+def test_a_saved_file_is_one_that_the_open_dialog_shows(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, file: str
+) -> None:
+    window.files.new(chain())
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / typed), ""))
+    assert window.files.ask_save_as()
+    assert window.document.path == tmp_path / file and (tmp_path / file).is_file()
+
+
+def test_a_file_that_got_its_suffix_here_is_not_replaced_unasked(
+    window: MainWindow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[Button], list[str]],
+) -> None:
+    path = saved(tmp_path, chain().replace(name="Other"), "cams.json")
+    window.files.new(chain())
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "cams"), ""))
+    asked = answer(Button.Cancel)
+    assert not window.files.ask_save_as()
+    assert asked and PipelineConfig.open(path).name == "Other"
+    answer(Button.Yes)
+    assert window.files.ask_save_as() and PipelineConfig.open(path).name == "Chain"
+
+
+def click(window: MainWindow, label: str) -> list[str]:
+    """Click this button of the next question; return what was asked."""
+    asked: list[str] = []
+
+    def now() -> None:
+        box = next(iter(window.findChildren(QMessageBox)))
+        asked.append(box.text())
+        next(b for b in box.buttons() if b.text().replace("&", "").startswith(label)).click()
+        box.deleteLater()
+
+    QTimer.singleShot(0, now)
+    return asked
+
+
+def test_what_another_program_wrote_is_not_overwritten_unasked(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, chain())
+    window.files.open(path)
+    window.document.add_node("count", (0.0, 0.0))
+    assert window.files.save()  # nobody else has touched it
+    os.utime(path, (1, 1))
+    assert window.files.save()  # nor changed it
+    path.write_text("{}", encoding="utf-8")
+    window.document.add_node("count", (9.0, 9.0))
+    asked = click(window, "Cancel")
+    assert not window.files.save() and asked and path.read_text(encoding="utf-8") == "{}"
+    click(window, "Save as")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "both.json"), ""))
+    assert window.files.save() and path.read_text(encoding="utf-8") == "{}"
+    assert window.document.path == tmp_path / "both.json"
+    window.document.add_node("count", (9.0, 20.0))
+    window.document.path.write_text("{}", encoding="utf-8")
+    click(window, "Overwrite")
+    assert window.files.save() and len(PipelineConfig.open(window.document.path).nodes) > 1
+    window.document.path.unlink()  # a file that is gone has nothing to lose
+    window.document.add_node("count", (9.0, 40.0))
+    assert window.files.save()
 
 
 def test_undo_and_redo_through_the_actions(window: MainWindow) -> None:

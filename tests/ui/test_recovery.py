@@ -108,6 +108,9 @@ def test_a_program_ended_from_outside_keeps_its_edits(
     assert second.document.path == path.resolve()
     assert second.document.is_modified()
     assert PipelineConfig.open(path).name == "Chain"  # the file itself only changes when it is saved
+    assert not second.document.is_changed_outside()
+    chain().replace(name="theirs").save(path)
+    assert second.document.is_changed_outside()  # since the edits were made, not since they were recovered
 
 
 def test_discarding_and_asking_later(make_window: Callable[[], MainWindow], tmp_path: Path) -> None:
