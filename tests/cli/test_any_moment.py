@@ -39,10 +39,13 @@ def test_a_signal_at_any_moment(cli_env, quick: Path, tmp_path: Path, times: Rou
             send = draw.choice(
                 [os.kill, os.killpg]
             )  # to the program alone, or to its workers too, as a terminal does
-            send(process.pid, draw.choice([signal.SIGINT, signal.SIGTERM]))
+            number = draw.choice([signal.SIGINT, signal.SIGTERM])
+            send(process.pid, number)
             out, err = process.communicate(timeout=60)
             out_s.append(time.monotonic() - asked)
         codes.append(process.returncode)
+        if process.returncode == -number and not (out or err or children):
+            continue  # on a busy machine Python had not come to our first line yet
         assert process.returncode == 130, err
         assert "Traceback" not in err
         told = json.loads(out)
