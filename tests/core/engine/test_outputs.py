@@ -111,12 +111,11 @@ def test_the_video_holds_every_frame(digits: list[dict]) -> None:
     assert len(frames) == 60
 
 
-def test_every_frame_must_be_computed_for_a_tracker() -> None:
+@pytest.mark.parametrize("execution", ["push", "on_demand"])
+def test_a_tracker_stands_between_boxes_and_outputs(execution: str) -> None:
     wires = CHAIN + "boxes.detections>track.detections track.tracks>count.result"
-    pipeline = config(nodes(track="track", count="count"), wires)
+    pipeline = config(nodes(track="track", count="count"), wires).replace(execution=execution)
     assert [p for p in find_problems(pipeline) if p.severity == "error"] == []
-    problems = find_problems(pipeline.replace(execution="on_demand"))
-    assert any(p.node == "track" and p.severity == "error" for p in problems)
 
 
 def test_no_worker_computes_behind_a_tracker() -> None:
