@@ -122,6 +122,8 @@ class RunControl(QObject):
 
     def _show_calibrated(self, event: Calibrated) -> None:
         self._workspace().dashboard.show_calibrated(event)
+        if event.harmful is not None:
+            self._messages.show_text(tr("{0} is left out: {1}.").format(*event.harmful), "warn")
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()

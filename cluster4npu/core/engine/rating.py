@@ -69,6 +69,8 @@ class Rating:
             ids = {self._pool.workers[i].member.id: i for i in kept}
             harm = self._harm(calibrated)
             if harm is None:
+                lost = [c.id for c in calibrated if c.fps_together == 0]
+                left_out += [f"{device} was left out: it was lost while it was measured" for device in lost]
                 workers = self._pool.workers
                 return {workers[i].member.settled: measured[d].fps_together for d, i in ids.items()}, left_out
             kept.remove(ids[harm[0]])
@@ -114,9 +116,8 @@ class Rating:
         if stage.takes and not self._work_for(stage, active[:1], slots):
             return ()
         measured = calibrator.run(active, self._tell)
-        if measured is not None and contended(
-            _rates(measured)
-        ):  # or another program had the machine just then
+        # Another program had the machine just then, or a worker died and is there again:
+        if measured is not None and (contended(_rates(measured)) or self._is_back(active, measured)):
             again = calibrator.run(active, self._tell)
             measured = again and max(measured, again, key=lambda m: sum(c.fps_together for c in m))
             for index, found in zip(active, measured or (), strict=False):
@@ -127,6 +128,11 @@ class Rating:
             calibration_cache.save(key, measured)
         self._hub.tell(Calibrated(measured, False, stage.node_id, self._harm(measured)))
         return measured
+
+    def _is_back(self, active: Sequence[int], measured: Sequence[DeviceCalibration]) -> bool:
+        """Tell whether a worker that was lost while it was measured could be measured now."""
+        found = zip(active, measured, strict=True)
+        return any(c.fps_together == 0 and self._pool.workers[index].alive for index, c in found)
 
     def _kept(self, key: str) -> tuple[DeviceCalibration, ...] | None:
         """Return what an earlier run measured. A device that it left out gets another chance after some minutes."""

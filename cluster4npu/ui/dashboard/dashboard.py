@@ -125,6 +125,8 @@ class PerformanceDashboard(QWidget):
         weights = ", ".join(f"{d.id} {d.weight:.0%}" for d in event.devices)
         how = "as measured earlier" if event.cached else "measured now"
         self._note = f"Calibrated ({how}): {weights}"
+        if event.harmful is not None:
+            self.device_chart.leave_out(*event.harmful)
         self.compare.show_calibrated(event)
 
     def set_paused(self, paused: bool) -> None:

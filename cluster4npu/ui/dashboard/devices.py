@@ -60,6 +60,7 @@ class DeviceRow(QWidget):
         self.name.setStyleSheet("font-weight: 600;")
         self.state = Chip()
         self.simulated = simulated_chip()
+        self.left_out = ""
         self.fallback = Chip()
         self.fallback.setToolTip(
             tr("Its runtime ran the whole model on the processor, not on what was asked for.")
@@ -91,6 +92,14 @@ class DeviceRow(QWidget):
         layout.addLayout(bars)
         layout.addWidget(self.detail)
 
+    def show_left_out(self, reason: str) -> None:
+        """Say from now on that this device gets no frames, and why; its figures stay 0."""
+        self.left_out = reason
+        self.state.show_word(tr("left out"), "warn")
+        self.detail.setText(tr("Gets no frames: {0}").format(reason))
+        self.detail.setToolTip(self.detail.text())
+        self.setToolTip(self.detail.text())
+
     def show_device(self, device: DeviceSnapshot) -> None:
         """Show the newest figures."""
         self.simulated.setVisible(device.simulated)
@@ -106,10 +115,14 @@ class DeviceRow(QWidget):
             tr("{0} FPS · {1} · {2} waiting{3}").format(figure(device.fps), latency, device.queue, restarts)
         )
         self.setToolTip(tr("{0}: {1} frames, run by {2}").format(device.id, device.frames, device.unit))
+        if self.left_out and device.state != "failed":
+            self.show_left_out(self.left_out)
 
     def show_end(self, device: DeviceSummary | None) -> None:
         """Show the figures of the whole run; None: they are not known, and only the state is another."""
         failed = device is not None and device.failed
+        if self.left_out and not failed:
+            return  # nothing more is to be told of it
         self.state.show_word("failed" if failed else "stopped", "fail" if failed else "muted")
         if device is None:
             return
@@ -132,6 +145,7 @@ class DeviceUtilizationChart(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: dict[str, DeviceRow] = {}
+        self._left_out: dict[str, str] = {}
         title = QLabel(tr("Devices"))
         title.setProperty("role", "subheading")
         inside = QWidget()
@@ -165,7 +179,14 @@ class DeviceUtilizationChart(QFrame):
                 name = f"{device.stage}: {device.id}" if several else device.id
                 self.rows[device.id] = DeviceRow(name)
                 self._list.insertWidget(self._list.count() - 1, self.rows[device.id])
+            self.rows[device.id].left_out = self._left_out.get(device.id, "")
             self.rows[device.id].show_device(device)
+
+    def leave_out(self, device_id: str, reason: str) -> None:
+        """Say at this device that calibration left it out of the run, until `clear`."""
+        self._left_out[device_id] = reason
+        if device_id in self.rows:
+            self.rows[device_id].show_left_out(reason)
 
     def show_end(self, devices: Sequence[DeviceSummary]) -> None:
         """Show what each device did in a run that is over."""
@@ -174,6 +195,7 @@ class DeviceUtilizationChart(QFrame):
             row.show_end(known.get(device_id))
 
     def clear(self) -> None:
+        self._left_out.clear()
         self.update_devices(())
 
     def table(self) -> Table:

@@ -14,7 +14,7 @@ import pytest
 
 from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.engine import Engine
-from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started, WorkerFailed
+from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started, StateChanged, WorkerFailed
 from cluster4npu.core.errors import RunFailed
 
 QUICK = RunOptions(calibration="never", results=True)
@@ -132,3 +132,21 @@ def test_killed_app_takes_manager_and_workers_with_it(make_pipeline, tmp_path, s
     while [n for n in segments() if f"_{pids[0]:x}_" in n] and time.monotonic() < deadline:
         shm.sweep()
     assert not [name for name in segments() if f"_{pids[0]:x}_" in name]
+
+
+def test_a_worker_killed_during_calibration_is_told_as_it_is(make_pipeline):
+    told: list[WorkerFailed] = []
+    with Engine(make_pipeline("sim:a?ms=20", "sim:b?ms=20"), RunOptions(frames=60)) as run:
+        for event in run.events():
+            if isinstance(event, Started):
+                first = event.processes[1]
+            if isinstance(event, StateChanged) and event.detail.endswith("sim:a?ms=20 alone"):
+                psutil.Process(first).kill()
+            if isinstance(event, WorkerFailed):
+                told.append(event)
+        summary = run.wait(60)
+    (loss,) = told
+    assert loss.device == "sim:a?ms=20" and not loss.final  # it is started again
+    used = {d.id: d.frames for d in summary.devices}["sim:a?ms=20"] > 0
+    assert used or any(w.startswith("sim:a?ms=20 was left out") for w in summary.warnings)
+    assert summary.frames_out == 60

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.engine.messages import Calibrated
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
@@ -178,3 +179,19 @@ def test_an_accelerator_that_fell_back_is_flagged(dashboard: PerformanceDashboar
     rows = dashboard.device_chart.rows
     assert rows["onnx:cuda:0"].fallback.text() == "ON THE CPU"
     assert rows["sim:ane"].fallback.text() == ""
+
+
+def test_a_device_that_is_left_out_says_so_and_why(dashboard: PerformanceDashboard) -> None:
+    device, other = SNAPSHOT.devices[0].id, SNAPSHOT.devices[1].id
+    dashboard.begin(Targets())
+    dashboard.show_calibrated(Calibrated((), cached=False, harmful=(device, "together they made less")))
+    dashboard.update_snapshot(SNAPSHOT)
+    rows = dashboard.device_chart.rows
+    assert rows[device].state.text() == "left out" and rows[other].state.text() != "left out"
+    assert "together they made less" in rows[device].detail.text()
+    assert "together they made less" in rows[device].toolTip()
+    dashboard.device_chart.show_end(())
+    assert rows[device].state.text() == "left out" and rows[other].state.text() == "stopped"
+    dashboard.begin(Targets())
+    dashboard.update_snapshot(SNAPSHOT)
+    assert dashboard.device_chart.rows[device].state.text() != "left out"
