@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.devices.inspection import inspect_model
-from cluster4npu.core.devices.model_report import UNKNOWN
+from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.recording import backend_of, mask_passwords, model_record, pipeline_record
@@ -104,13 +106,21 @@ def _model(pipeline: PipelineConfig, pool: BenchmarkPool) -> ModelRecord | None:
     model, path = model_record(pipeline, _model_hash(pool)), pool.plan.stage.model
     if model is None or path is None:
         return model
-    try:
-        report = inspect_model(path)
-    except Cluster4NPUError as error:
-        _log.info("the model's size is not known: %s", error)
+    report = _look(path, model.sha256)
+    if report is None:
         return model
     family = report.layout or ("" if report.task == UNKNOWN else report.task)
     return replace(model, family=family, parameters=report.parameters, flops=report.flops)
+
+
+@lru_cache(maxsize=64)
+def _look(path: Path, _sha256: str) -> ModelReport | None:
+    """Look into a model once; it takes a process of its own, so that a crash in there costs no benchmark."""
+    try:
+        return inspect_model(path)
+    except Cluster4NPUError as error:
+        _log.info("the model's size is not known: %s", error)
+        return None
 
 
 def _model_hash(pool: BenchmarkPool) -> str:
