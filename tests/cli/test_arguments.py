@@ -22,6 +22,8 @@ COMMANDS = [
     "db",
     "compare",
     "trend",
+    "bundle",
+    "replay",
 ]
 
 

@@ -193,13 +193,24 @@ def require_paced(pool: BenchmarkPool) -> None:
 
 def planned_load_s(pool: BenchmarkPool, options: BenchmarkOptions) -> float:
     """Return about how long a benchmark under load takes, in seconds; a searched rate is taken to be 50 frames/s."""
-    profile, demand = options.the_profile(), Demand(options)
     sides = 2 if pool.is_compared else 1
-    searches = (len(pool.alone) + sides - 1) * (1 if demand.given else _USUAL_TRIALS)
+    return begin_s(pool, options.the_profile()) + _under_load_s(len(pool.alone), sides, options)
+
+
+def estimate_load_s(devices: int, options: BenchmarkOptions) -> float:
+    """Return the same for so many different devices, loading and comparing left out."""
+    profile = options.the_profile()
+    alone_s = devices * (profile.survey_s + profile.ramp_s)
+    return profile.warm_up_s + alone_s + _under_load_s(devices, 2 if devices > 1 else 1, options)
+
+
+def _under_load_s(devices: int, sides: int, options: BenchmarkOptions) -> float:
+    profile, demand = options.the_profile(), Demand(options)
+    searches = (devices + sides - 1) * (1 if demand.given else _USUAL_TRIALS)
     explore_s = max(profile.survey_s, demand.explore_s(_USUAL_FPS)) + profile.ramp_s
     verify_s = max(profile.leg_s, demand.trial_s(demand.given or _USUAL_FPS)) + profile.ramp_s
     count = max(profile.pairs, VERIFICATIONS)
-    return begin_s(pool, profile) + searches * explore_s + sides * count * verify_s
+    return searches * explore_s + sides * count * verify_s
 
 
 def measure_load(session: Session) -> LoadSides:

@@ -10,7 +10,7 @@ from cluster4npu.core.bench.parity import Parity
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.bench.statistics import bootstrap_speedup
-from cluster4npu.core.bench.verdict import fallbacks, parity_told, reasons_of, side_figures, warnings_of
+from cluster4npu.core.bench.verdict import Found, reasons_of, side_figures
 from cluster4npu.core.bench.workers import worker_figures
 from cluster4npu.core.metrics.statistics import LatencyStats
 
@@ -21,37 +21,21 @@ def make_load_result(
     name: str, session: Session, found: LoadSides, checks: Sequence[Parity]
 ) -> BenchmarkResult:
     """Draw the conclusion from all that was measured under load; `name` is the pipeline's."""
-    pool, options, profile = session.pool, session.options, session.profile
+    pool = session.pool
     load, pairs = found.figures(), found.sides.pairs[found.baseline]
     single = {device: _alone(found, load, device) for device in pool.alone}
     legs = [b for _, b in pairs]
     parallel = side_figures(legs, ()) if legs and pool.is_compared else None
     speedup = _speedup(found, load) if parallel is not None else None
     reasons = [*reasons_of(session, checks), *_not_borne(found, load)]
-    if not profile.conforms:
-        reasons.append("profile too short")
-    workers = worker_figures(pool, found.sides.told, legs) if legs else ()
     total = sum(single[pool.measured_as[m.id]].fps for m in pool.parallel)
-    return BenchmarkResult(
-        scenario=options.scenario,
-        profile=profile.name,
-        pipeline_name=name,
-        devices=tuple(member.id for member in pool.parallel),
-        single=single,
-        measured_as={m.id: one for m in pool.parallel if (one := pool.measured_as[m.id]) != m.id},
-        parallel=parallel,
-        best_single=max(single, key=lambda device: (load.sides[device].held, single[device].fps)),
-        baseline=found.baseline,
-        speedup=speedup,
-        efficiency=parallel.fps / total if parallel and load.searched and total > 0 else None,
-        simulated=pool.simulated,
-        workers=workers,
-        invalid_reason="; ".join(reasons),
-        warnings=(*warnings_of(session, checks, {}), *fallbacks(workers)),
-        parity=parity_told(pool, checks),
-        seed=options.seed,
-        load=load,
-    )
+    best = max(single, key=lambda device: (load.sides[device].held, single[device].fps))
+    efficiency = parallel.fps / total if parallel and load.searched and total > 0 else None
+    workers = worker_figures(pool, found.sides.told, legs) if legs else ()
+    told = Found(
+        single, found.baseline, best, parallel, speedup, efficiency, reasons, {}, workers, load=load
+    )  # fmt: skip
+    return told.result(name, session, checks)
 
 
 def _alone(found: LoadSides, load: LoadFigures, device: str) -> SideFigures:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from cluster4npu.core.bench import statistics
 from cluster4npu.core.bench.legs import Leg, Window, windows
+from cluster4npu.core.bench.load import LoadFigures
 from cluster4npu.core.bench.parity import Parity
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup, WorkerFigures
@@ -19,6 +20,49 @@ from cluster4npu.core.bench.why import why_not_more
 from cluster4npu.core.bench.workers import worker_figures
 from cluster4npu.core.devices import truth
 from cluster4npu.core.metrics.statistics import LatencyStats
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a benchmark of any scenario has found, before it is told whether that counts. `cut` are windows by side."""
+
+    single: dict[str, SideFigures]
+    baseline: str
+    best: str
+    parallel: SideFigures | None
+    speedup: Speedup | None
+    efficiency: float | None
+    reasons: Sequence[str]
+    cut: dict[str, list[Window]]
+    workers: tuple[WorkerFigures, ...]
+    why: tuple[str, ...] = ()
+    load: LoadFigures | None = None
+
+    def result(self, name: str, session: Session, checks: Sequence[Parity]) -> BenchmarkResult:
+        """Return the result of the pipeline of this name, INVALID where there is any reason."""
+        pool, options, profile = session.pool, session.options, session.profile
+        reasons = [*self.reasons, *([] if profile.conforms else ["profile too short"])]
+        return BenchmarkResult(
+            scenario=options.scenario,
+            profile=profile.name,
+            pipeline_name=name,
+            devices=tuple(member.id for member in pool.parallel),
+            single=self.single,
+            measured_as={m.id: one for m in pool.parallel if (one := pool.measured_as[m.id]) != m.id},
+            parallel=self.parallel,
+            best_single=self.best,
+            baseline=self.baseline,
+            speedup=self.speedup,
+            efficiency=self.efficiency,
+            simulated=pool.simulated,
+            workers=self.workers,
+            invalid_reason="; ".join(reasons),
+            warnings=(*warnings_of(session, checks, self.cut), *fallbacks(self.workers)),
+            why=self.why,
+            parity=parity_told(pool, checks),
+            seed=options.seed,
+            load=self.load,
+        )
 
 
 def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Parity]) -> BenchmarkResult:
@@ -46,29 +90,12 @@ def make_result(name: str, session: Session, sides: Sides, checks: Sequence[Pari
     ]
     if pool.against is None and best != baseline:
         reasons.append("the best single device changed while measuring")
-    if not profile.conforms:
-        reasons.append("profile too short")
     workers = worker_figures(pool, sides.told, [b for _, b in pairs])
-    return BenchmarkResult(
-        scenario=options.scenario,
-        profile=profile.name,
-        pipeline_name=name,
-        devices=tuple(member.id for member in pool.parallel),
-        single=single,
-        measured_as={m.id: one for m in pool.parallel if (one := pool.measured_as[m.id]) != m.id},
-        parallel=parallel,
-        best_single=best,
-        baseline=baseline,
-        speedup=speedup,
-        efficiency=efficiency,
-        simulated=pool.simulated,
-        workers=workers,
-        invalid_reason="; ".join(reasons),
-        warnings=(*warnings_of(session, checks, cut), *fallbacks(workers)),
+    found = Found(
+        single, baseline, best, parallel, speedup, efficiency, reasons, cut, workers,
         why=why_not_more(workers, sides.told, _service_alone(sides, pool)) if parallel else (),
-        parity=parity_told(pool, checks),
-        seed=options.seed,
-    )
+    )  # fmt: skip
+    return found.result(name, session, checks)
 
 
 def _service_alone(sides: Sides, pool: BenchmarkPool) -> dict[str, float]:

@@ -50,7 +50,6 @@ class PerformanceTrendChart(QWidget):
         """Show a trend with one of its runs marked; hidden where there are less than two runs."""
         self.trend, self._chosen = trend, chosen
         self.values = np.array([point.fps for point in trend.points] if trend else [], dtype=np.float64)
-        self.setVisible(len(self.values) > 1)
         if trend is None:
             return
         marked = " (SIMULATED)" if trend.simulated else ""

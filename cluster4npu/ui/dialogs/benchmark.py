@@ -111,7 +111,10 @@ class BenchmarkDialog(QDialog):
             return
         devices, profile = self.setup_step.devices(), self.setup_step.profile
         words = ["cluster4npu", "benchmark", "PIPELINE", "--profile", profile.name, "--devices"]
+        scenario = self.setup_step.scenario
+        words = [*words[:3], *scenario.arguments(), *words[3:]]
         options = BenchmarkOptions(
+            **scenario.options(),
             profile=profile,
             devices=devices,
             store=self._store,

@@ -11,6 +11,7 @@ from cluster4npu.core.bench import BenchmarkProgress
 from cluster4npu.core.devices.registry import is_simulated
 from cluster4npu.ui.dialogs.benchmark_setup import duration
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.figure_table import FigureTable
 from cluster4npu.ui.text import tr
 
 _STEPS = 1000
@@ -22,6 +23,7 @@ class ProgressStep(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rate: float | None = None
+        self._measured: list[list[str]] = []
         self._simulated: set[str] = set()
         self.stage = plain_label()
         self.stage.setProperty("role", "heading")
@@ -47,6 +49,11 @@ class ProgressStep(QWidget):
         layout.addSpacing(24)
         layout.addWidget(self.rate)
         layout.addWidget(self.rate_of)
+        self.windows = FigureTable(
+            tr("Windows measured so far"), (tr("Measured so far, newest first"), tr("Frames/s"))
+        )
+        layout.addSpacing(12)
+        layout.addWidget(self.windows)
         layout.addStretch(3)
         layout.addWidget(note)
         for label in (self.rate, self.rate_of, note):
@@ -57,6 +64,8 @@ class ProgressStep(QWidget):
         self._simulated = {device for device in devices if is_simulated(device)}
         self.bar.setValue(0)
         self._rate = None
+        self._measured.clear()
+        self.windows.show_rows([])
         self.stage.setText(tr("Starting"))
         for label in (self.detail, self.rate, self.rate_of, self.eta):
             label.setText("")
@@ -74,7 +83,10 @@ class ProgressStep(QWidget):
             self.rate.setText(tr("{0:,.1f} frames/s").format(progress.window_fps))
             marked = progress.device in self._simulated if progress.device else bool(self._simulated)
             whose = progress.device or "all devices together"
-            self.rate_of.setText(tr("last window, {0}{1}").format(whose, " (SIMULATED)" if marked else ""))
+            told = f"{whose}{' (SIMULATED)' if marked else ''}"
+            self.rate_of.setText(tr("last window, {0}").format(told))
+            self._measured.insert(0, [f"{progress.stage}: {told}", f"{progress.window_fps:,.1f}"])
+            self.windows.show_rows(self._measured)
 
     def show_stopping(self) -> None:
         """Say that a cancel was heard."""

@@ -1,4 +1,4 @@
-"""First step of a benchmark: which devices, how thorough, and how long that takes."""
+"""First step of a benchmark: which devices, how frames come, how thorough, and how long that takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import PROFILES, Profile
 from cluster4npu.core.errors import Problem
+from cluster4npu.ui.dialogs.benchmark_scenario import ScenarioChoice
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, look_again_button
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
@@ -37,6 +38,7 @@ class SetupStep(QWidget):
             note = "" if item.conforms else "Too short for the standard: its result is not a headline."
             self.profiles.add(key, item.title, _MEANING.get(key, ""), note)
         self.profiles.choose(profile.name if profile else "quick")
+        self.scenario = ScenarioChoice()
         self.estimate = plain_label(name="Estimate")
         self.estimate.setProperty("role", "muted")
         self.reason = plain_label(name="Reason")
@@ -45,6 +47,7 @@ class SetupStep(QWidget):
         self.choice.looked.connect(self._looked)
         self.choice.changed.connect(self._edited)
         self.profiles.chosen.connect(self._edited)
+        self.scenario.changed.connect(self._edited)
         self._first = True
         self._edited()
 
@@ -83,6 +86,8 @@ class SetupStep(QWidget):
         foot.addStretch(1)
         foot.addWidget(self.again)
         left.addLayout(foot)
+        right.addWidget(_heading(tr("How frames come")))
+        right.addWidget(self.scenario)
         right.addWidget(_heading("How thorough"))
         right.addWidget(self.profiles)
         right.addWidget(self.estimate)
@@ -117,14 +122,12 @@ class SetupStep(QWidget):
                 tr(
                     "With one device there is nothing to compare: a speedup needs two. "
                     "It is measured alone, in about {0}."
-                ).format(duration(self.profile.estimate_s(1)))
+                ).format(duration(self.scenario.estimate_s(self.profile, 1)))
             )
         else:
+            told = duration(self.scenario.estimate_s(self.profile, count))
             self.estimate.setText(
-                tr(
-                    "Each device alone, then the best one against all together, in turns: about {0}, "
-                    "and the loading of the model."
-                ).format(duration(self.profile.estimate_s(count)))
+                tr("About {0} for {1} devices, and the loading of the model.").format(told, count)
             )
         self.reason.setText(self.missing())
         self.changed.emit()

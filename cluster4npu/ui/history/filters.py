@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
@@ -21,6 +21,13 @@ _READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
     "Validity": lambda row: [VALID if row.valid else INVALID],
 }
 _WIDEST_PX = 150
+
+
+def choices_of(rows: Sequence[RunRow]) -> dict[str, list[str]]:
+    """Return the values that these runs have in each property."""
+    return {
+        name: sorted({value for row in rows for value in read(row) if value}) for name, read in _READ.items()
+    }
 
 
 class FilterBar(QWidget):
@@ -43,13 +50,13 @@ class FilterBar(QWidget):
             self.lists[name] = box
             layout.addWidget(box)
         layout.addStretch(1)
-        self.offer([])
+        self.offer({})
 
-    def offer(self, rows: Sequence[RunRow]) -> None:
-        """Offer what these runs have; a choice that is still there is kept."""
+    def offer(self, choices: Mapping[str, Sequence[str]]) -> None:
+        """Offer these values of each property (see `choices_of`); a choice that is still there is kept."""
         for name, box in self.lists.items():
             before = box.currentData() if box.count() else None
-            values = sorted({value for row in rows for value in _READ[name](row) if value})
+            values = choices.get(name, ())
             box.blockSignals(True)
             box.clear()
             box.addItem(f"{name}: any", None)
@@ -60,10 +67,14 @@ class FilterBar(QWidget):
             box.setVisible(len(values) > 1)
             box.blockSignals(False)
 
-    def fits(self, row: RunRow) -> bool:
-        """Tell whether a run has everything that is chosen."""
-        chosen = {name: box.currentData() for name, box in self.lists.items()}
-        return all(value is None or value in _READ[name](row) for name, value in chosen.items())
+    def rule(self) -> Callable[[RunRow], bool]:
+        """Return what tells whether a run has everything that is chosen now."""
+        chosen = [
+            (_READ[name], value)
+            for name, box in self.lists.items()
+            if (value := box.currentData()) is not None
+        ]
+        return lambda row: all(value in read(row) for read, value in chosen)
 
     def clear(self) -> None:
         """Choose "any" everywhere."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, Qt, Slot
@@ -17,21 +19,34 @@ from PySide6.QtWidgets import (
 )
 
 from cluster4npu.core.compare import Trend, trend_of
-from cluster4npu.core.store import RunRecord, RunRow, Store
-from cluster4npu.ui.charts import PerformanceTrendChart
+from cluster4npu.core.errors import StoreError
+from cluster4npu.core.store import RunRecord, RunRow, SegmentRecord, Store
+from cluster4npu.ui.charts import AdvancedChartComponents
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.dialogs.reports import ReportSaver
 from cluster4npu.ui.history.details import RunDetails
-from cluster4npu.ui.history.filters import FilterBar
-from cluster4npu.ui.history.rows import RunsModel
+from cluster4npu.ui.history.filters import FilterBar, choices_of
+from cluster4npu.ui.history.rows import Cells, RunsModel, cells
 from cluster4npu.ui.history.table import RunsTable
 from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
-LIMIT = 1000
+LIMIT = 10_000
+MOST_FRAMES = 300_000  # that the charts of one run take
+_log = logging.getLogger(__name__)
 EMPTY = "No results yet. Run a benchmark."
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a thread has read and made ready of the store."""
+
+    rows: list[RunRow]
+    cells: Cells
+    choices: dict[str, list[str]]
+    notices: tuple[str, ...]
 
 
 class HistoryPage(QWidget):
@@ -49,12 +64,13 @@ class HistoryPage(QWidget):
         self.model = RunsModel()
         self.table = RunsTable(self.model)
         self.details = RunDetails()
-        self.trend = PerformanceTrendChart()
+        self.charts = AdvancedChartComponents()
+        self.trend = self.charts.trend
         self.filters = FilterBar()
         self.saver = ReportSaver(self)
         self._lay_out()
         self.details.hide()
-        self.trend.hide()
+        self.charts.hide()
         self.filter.textChanged.connect(self.model.set_filter)
         self.filters.changed.connect(self._narrowed)
         self.trend.picked.connect(self.show_run)
@@ -84,9 +100,10 @@ class HistoryPage(QWidget):
 
         def work(_report: Report) -> object:
             if not store.exists():  # looking must not make a file
-                return [], ()
+                return Listed([], cells([]), {}, ())
             with Store(store) as opened:
-                return opened.runs(limit=LIMIT), tuple(opened.notices)
+                rows = opened.runs(limit=LIMIT)
+                return Listed(rows, cells(rows), choices_of(rows), tuple(opened.notices))
 
         self.refresh_button.setEnabled(False)
         self.retry_button.setEnabled(False)
@@ -104,19 +121,18 @@ class HistoryPage(QWidget):
         self.refresh()
 
     @Slot(object)
-    def _listed(self, found: tuple[list[RunRow], tuple[str, ...]]) -> None:
-        rows, notices = found
+    def _listed(self, found: Listed) -> None:
         self._listing = None
         if self._stale:  # something was stored while this list was read
             self.refresh()
             return
         self.refresh_button.setEnabled(True)
         self.retry_button.setEnabled(True)
-        self.notice.setText("\n".join(notices))
-        self.notice.setVisible(bool(notices))
-        self.filters.offer(rows)
-        self.model.show_rows(rows)
-        self._pages.setCurrentWidget(self._content if rows else self._empty)
+        self.notice.setText("\n".join(found.notices))
+        self.notice.setVisible(bool(found.notices))
+        self.filters.offer(found.choices)
+        self.model.show_rows(found.rows, found.cells)
+        self._pages.setCurrentWidget(self._content if found.rows else self._empty)
 
     @Slot(object)
     def _list_failed(self, error: BaseException) -> None:
@@ -144,12 +160,14 @@ class HistoryPage(QWidget):
             button.setEnabled(run is not None)
         if run is None:
             self.details.hide()
-            self.trend.hide()
+            self.charts.hide()
             return
         store, run_id, rows = self._store, self.run_id, self.model.every
 
         def work(_report: Report) -> object:
-            return Store(store).run(run_id), trend_of(rows, run_id)
+            opened = Store(store)
+            record = opened.run(run_id)
+            return record, _frames(opened, record), trend_of(rows, run_id)
 
         self._reading = Background(work, "read-run")
         self._reading.succeeded.connect(self._read)
@@ -157,22 +175,23 @@ class HistoryPage(QWidget):
         self._reading.start()
 
     @Slot(object)
-    def _read(self, found: tuple[RunRecord, Trend | None]) -> None:
+    def _read(self, found: tuple[RunRecord, tuple[SegmentRecord, ...], Trend | None]) -> None:
         self._reading = None
-        record, trend = found
+        record, segments, trend = found
         self.details.show_run(record)
         self.details.show()
-        self.trend.show_trend(trend, record.id)
+        self.charts.show_run(record, segments, trend)
+        self.charts.show()
 
     @Slot()
     def _narrowed(self) -> None:
-        self.model.narrow(self.filters.fits)
+        self.model.narrow(self.filters.rule())
 
     @Slot(object)
     def _read_failed(self, error: BaseException) -> None:
         self._reading = None
         self.details.hide()
-        self.trend.hide()
+        self.charts.hide()
         self.run_problems.show_problems(problems_of(error, "this run cannot be read"))
 
     @Slot(str)
@@ -257,7 +276,7 @@ class HistoryPage(QWidget):
         layout.setContentsMargins(10, 0, 0, 0)
         layout.addWidget(self.run_problems)
         layout.addWidget(self.details, 1)
-        layout.addWidget(self.trend)
+        layout.addWidget(self.charts)
         layout.addStretch(0)
         layout.addWidget(self.message)
         buttons = QHBoxLayout()
@@ -281,6 +300,17 @@ class HistoryPage(QWidget):
         layout.addWidget(self.retry_button, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch(1)
         return page
+
+
+def _frames(store: Store, record: RunRecord) -> tuple[SegmentRecord, ...]:
+    """Return a run's frames for the charts; none where there are too many, or they cannot be read."""
+    if not 0 < record.sample_rows <= MOST_FRAMES:
+        return ()
+    try:
+        return store.segments(record.id)
+    except StoreError as error:
+        _log.warning("%s", error)
+        return ()
 
 
 def _centred(text: str) -> QWidget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
@@ -40,6 +41,23 @@ def texts(row: RunRow) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What is shown of runs, and what is searched in, by id."""
+
+    texts: dict[str, tuple[str, ...]]
+    searched: dict[str, str]
+
+
+def cells(rows: Sequence[RunRow]) -> Cells:
+    """Return the cells of runs: a second's work for tens of thousands, and so best done on a thread."""
+    shown = {row.id: texts(row) for row in rows}
+    searched = {
+        row.id: " ".join((*shown[row.id], *row.devices, row.id, row.headline)).casefold() for row in rows
+    }
+    return Cells(shown, searched)
+
+
 def together(devices: Sequence[str]) -> str:
     """Return devices in few words: `onnx:cpu, onnx:cpu#2` is `2 x onnx:cpu`."""
     counts = Counter(device.partition("#")[0] for device in devices)
@@ -56,15 +74,15 @@ class RunsModel(QAbstractTableModel):
         super().__init__()
         self.every: tuple[RunRow, ...] = ()
         self.rows: list[RunRow] = []
-        self._texts: dict[str, tuple[str, ...]] = {}
+        self._cells = Cells({}, {})
         self._words: list[str] = []
         self._also: Callable[[RunRow], bool] = _any
         self._order = (0, Qt.SortOrder.DescendingOrder)
 
-    def show_rows(self, rows: Sequence[RunRow]) -> None:
-        """Replace the list."""
+    def show_rows(self, rows: Sequence[RunRow], read: Cells | None = None) -> None:
+        """Replace the list; `read` are the rows' cells, where a thread has made them already."""
         self.every = tuple(rows)
-        self._texts = {row.id: texts(row) for row in rows}
+        self._cells = read or cells(rows)
         self._arrange()
 
     def set_filter(self, text: str) -> None:
@@ -90,7 +108,7 @@ class RunsModel(QAbstractTableModel):
         self.beginResetModel()
         self.rows = [row for row in self.every if self._fits(row)]
         self.rows.sort(
-            key=lambda row: _sort_key(row, column, self._texts[row.id][column]),
+            key=lambda row: _sort_key(row, column, self._cells.texts[row.id][column]),
             reverse=order is Qt.SortOrder.DescendingOrder,
         )
         self.endResetModel()
@@ -98,8 +116,7 @@ class RunsModel(QAbstractTableModel):
     def _fits(self, row: RunRow) -> bool:
         if not self._also(row):
             return False
-        text = " ".join((*self._texts[row.id], *row.devices, row.id, row.headline)).casefold()
-        return all(word in text for word in self._words)
+        return all(word in self._cells.searched[row.id] for word in self._words)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
@@ -119,9 +136,9 @@ class RunsModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._texts[row.id][column]
+            return self._cells.texts[row.id][column]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return ", ".join(row.devices) if column == _DEVICES else self._texts[row.id][column]
+            return ", ".join(row.devices) if column == _DEVICES else self._cells.texts[row.id][column]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.ForegroundRole:

@@ -11,9 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.compare import trends
 from cluster4npu.core.compare.trend import ChangePoint, Trend, TrendPoint
-from cluster4npu.core.store import Store
-from cluster4npu.ui.charts import PerformanceTrendChart
-from tests.core.compare.runs import benchmark
+from cluster4npu.core.store import ResultRecord, SegmentRecord, Store
+from cluster4npu.ui.charts import AdvancedChartComponents, PerformanceTrendChart
+from cluster4npu.ui.charts.components import busy
+from cluster4npu.ui.charts.speedup import ALL
+from tests.core.compare.runs import benchmark, leg
 
 
 def test_the_trend_has_the_stored_rates_and_its_change(qtbot: QtBot, tmp_path: Path) -> None:
@@ -43,3 +45,34 @@ def test_a_thousand_runs_are_drawn_soon(qtbot: QtBot) -> None:
     chart.show()
     chart.grab()
     assert time.monotonic() - begin < 5.0  # 0.1 s on a quiet machine
+
+
+def test_the_charts_of_a_run_have_the_stored_values(qtbot: QtBot, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.duckdb")
+    samples = leg(100.0)
+    samples["started_ns"] = samples["scheduled_ns"] + 4_000_000
+    samples["worker"] = samples["frame_id"] % 3 == 0
+    made = SegmentRecord("pair", "parallel", ("sim:a", "sim:b"), ("sim:a", "sim:b"), samples)
+    single = ResultRecord("single", "sim:a", fps=61.7, simulated=True)
+    results = (single, *benchmark(100.0).results)
+    run_id = store.save(benchmark(100.0, segments=(made,), results=results))
+    record, segments = store.run(run_id), store.segments(run_id)
+    charts = AdvancedChartComponents()
+    qtbot.addWidget(charts)
+    charts.show_run(record, segments, None)
+    stored = {r.device or ALL: r.fps for r in record.results if r.side == "single" or not r.device}
+    assert charts.speedup.values == stored
+    segment = charts.timeline._segments[charts.timeline.choice.currentIndex()]
+    for index, worker in enumerate(segment.workers):
+        rows = segment.samples[(segment.samples["worker"] == index) & (segment.samples["started_ns"] > 0)]
+        drawn = charts.timeline.bars(worker)
+        origin = segment.samples["scheduled_ns"].min()
+        np.testing.assert_allclose(drawn[:, 1], (rows["started_ns"] - origin) / 1e9, atol=1e-9)
+        np.testing.assert_allclose(drawn[:, 2], (rows["finished_ns"] - origin) / 1e9, atol=1e-9)
+    for device, cells in busy(segments).items():
+        for second, value in cells.items():
+            assert charts.heatmap.cell(device, second) == value
+    assert not charts.isTabEnabled(charts.indexOf(charts.trend))
+    charts.show_run(record, (), None)
+    assert not charts.isTabEnabled(charts.indexOf(charts.timeline))
+    assert not charts.isTabEnabled(charts.indexOf(charts.heatmap))

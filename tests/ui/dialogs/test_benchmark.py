@@ -218,6 +218,7 @@ def test_progress_is_shown_and_never_goes_back(qtbot: QtBot, make_dialog: MakeDi
     assert step.eta.text() == "About 1 min 35 s left"
     assert step.rate.text() == "112.9 frames/s"
     assert "all devices together" in step.rate_of.text()  # the rate was theirs, not the next device's
+    assert step.windows.texts() == [["All together: all devices together (SIMULATED)", "112.9"]]
     with qtbot.waitSignal(dialog.benchmark_finished):
         shown.set()
 
@@ -256,6 +257,34 @@ def test_the_choices_go_to_the_benchmark(qtbot: QtBot, make_dialog: MakeDialog, 
     assert options.devices == ("onnx:cpu", POOL[0])
     assert options.store == store_path
     assert options.command.startswith("cluster4npu benchmark PIPELINE --profile standard --devices ")
+
+
+def test_the_scenario_and_its_loads_go_to_the_benchmark(qtbot: QtBot, make_dialog: MakeDialog) -> None:
+    standin = Standin(lambda _: result())
+    standin.go.set()
+    dialog = make_dialog(benchmarker=standin)
+    scenario = dialog.setup_step.scenario
+    first = dialog.setup_step.estimate.text()
+    scenario.choose("server")
+    assert not scenario.form.isRowVisible(scenario.streams)
+    assert "rate" not in scenario.options()  # it is searched
+    assert dialog.setup_step.estimate.text() != first
+    scenario.choose("multi-stream")
+    scenario.streams.setValue(3)
+    scenario.rate.setValue(10.0)
+    scenario.limit_ms.setValue(50.0)
+    assert "cameras" in scenario.does.text()
+    with qtbot.waitSignal(dialog.benchmark_finished):
+        click_start(qtbot, dialog)
+    (options,) = standin.options
+    assert (options.scenario, options.streams, options.rate, options.limit_ms) == (
+        "multi-stream",
+        3,
+        10.0,
+        50.0,
+    )
+    assert "--scenario multi-stream --streams 3 --rate 10.0 --limit-ms 50.0" in options.command
+    options.the_scenario()  # and is one that the benchmark takes
 
 
 def test_one_device_is_told_that_a_comparison_needs_two(make_dialog: MakeDialog) -> None:
