@@ -21,6 +21,7 @@ NAMES = (
     "on_demand",
     "stall",
     "storage",
+    "sample_cost",
 )
 
 

@@ -1,8 +1,9 @@
 """The result store beside the same data as JSON: size, questions, raw samples, and a list of 10,000 runs.
 
-python -m benchmarks.storage [--results 3000,30000]
+python -m benchmarks.storage [--results 3000,30000,300000] [--only compare,samples,history,write]
 
-Sizes are after a checkpoint. Answers of both are asserted to be equal before they are timed.
+Sizes are after a checkpoint. Answers of both are asserted to be equal before they are timed. Numbers have all the
+digits that a computation leaves them with, which is the worst case for the store's compression.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from benchmarks.common import machine, tell
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.metrics.traces import FRAME_TRACE
-from cluster4npu.core.store import PipelineRecord, ResultRecord, RunRecord, SegmentRecord, Store
+from cluster4npu.core.store import PipelineRecord, ResultRecord, RunRecord, SegmentRecord, Store, readers
 from cluster4npu.core.store.keeper import Keeper
 
 DEVICES = ("onnx:cpu", "openvino:gpu", "torch:cuda:0")
@@ -130,6 +131,11 @@ def _joined(rows: Rows) -> list[Any]:
     return [[name, round(value, 6)] for name, value in sorted(best.items())]
 
 
+def _point(rows: Rows) -> list[Any]:
+    wanted = f"r{len(rows) // PER_RUN // 2}"
+    return [[row["device"], row["fps"]] for row in rows if row["run"] == wanted]
+
+
 def _by_day(rows: Rows) -> list[Any]:
     days = defaultdict(list)
     for row in rows:
@@ -152,12 +158,13 @@ QUERIES["trend"] = (
     "SELECT strftime(created_at, '%Y-%m-%d') AS day, round(avg(latency_mean_ms), 6) FROM results"
     " JOIN runs ON runs.id = run_id GROUP BY day ORDER BY day", _by_day,
 )  # fmt: skip
+POINT = "SELECT device, fps FROM results WHERE run_id = '{run}' ORDER BY position"
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], turns: int = TURNS) -> float:
     """Return the median time of a few turns."""
     found = []
-    for _ in range(TURNS):
+    for _ in range(turns):
         begin = time.perf_counter()
         work()
         found.append(time.perf_counter() - begin)
@@ -188,11 +195,12 @@ def compare(count: int, folder: Path) -> bool:
     reached = [tell(f"{count} results: part of the JSON's size saved", saved, 0.8 if aim else -9.0,
                     store_bytes=store.path.stat().st_size, json_bytes=file.stat().st_size,
                     compact_json_bytes=compact)]  # fmt: skip
-    for name, (sql, python) in QUERIES.items():
+    point = POINT.format(run=f"r{len(runs) // 2}")
+    for name, (sql, python) in {**QUERIES, "point look-up": (point, _point)}.items():
         assert _equal(list(store.query(sql).rows), python(rows)), f"{name}: the answers differ"
         asked = seconds(partial(store.query, sql))
         opened = store.reading(partial(_opened, sql))
-        loaded = seconds(partial(_loaded, file, python))
+        loaded = seconds(partial(_loaded, file, python), 1 if count > 100_000 else TURNS)
         memory = seconds(partial(python, rows))
         bound = aim and name == "aggregate"
         times = {
@@ -245,19 +253,40 @@ def history(folder: Path) -> bool:
     return tell("10,000 runs listed, below 1 s", 1.0 - spent, 0.0, seconds=round(spent, 3))
 
 
+def write(folder: Path) -> bool:
+    """Print what one small run takes to be saved beside 10,000 others, with and without the copy for readers."""
+    store = Store(folder / "write.duckdb")
+    store.writing(lambda opened: fill(opened, records(60_000)))
+    run = records(PER_RUN)[0]
+    both = seconds(lambda: store.save(run), 11)
+    follow, readers.follow = readers.follow, lambda *_: None
+    alone = seconds(lambda: store.save(run), 11)
+    readers.follow = follow
+    return tell("one run saved beside 10,000, below 0.5 s", 0.5 - both, 0.0, seconds=round(both, 3),
+                without_copy_s=round(alone, 3))  # fmt: skip
+
+
+PARTS: dict[str, Callable[[Path], bool]] = {
+    "compare": lambda folder: True, "samples": samples, "history": history, "write": write,
+}  # fmt: skip
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--results", default="3000,30000", help="how many, with a comma between")
-    parser.add_argument("--only-compare", action="store_true", help="leave samples and history out")
+    parser.add_argument("--results", default="3000,30000,300000", help="how many, with a comma between")
+    parser.add_argument("--only", default=",".join(PARTS), help="which parts, with a comma between")
     arguments = parser.parse_args()
     print(f"# {machine()}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        done = [compare(int(count), folder) for count in arguments.results.split(",")]
-        if not arguments.only_compare:
-            done += [samples(folder), history(folder)]
+        done = []
+        for part in arguments.only.split(","):
+            if part == "compare":
+                done += [compare(int(count), folder) for count in arguments.results.split(",")]
+            else:
+                done.append(PARTS[part](folder))
     return 0 if all(done) else 1
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from cluster4npu.core.bench.legs import Leg, windows
+from cluster4npu.core.bench.inputs import BenchmarkInput, fed_with
+from cluster4npu.core.bench.legs import windows
 from cluster4npu.core.bench.load_steps import measure_load, planned_load_s, require_paced
 from cluster4npu.core.bench.load_verdict import make_load_result
+from cluster4npu.core.bench.one_side import DeviceBenchmark, SpeedupMetrics, speedup_metrics
 from cluster4npu.core.bench.options import BenchmarkOptions, BenchmarkProgress
 from cluster4npu.core.bench.pool import BenchmarkPool, make_benchmark_pool, single_pool
 from cluster4npu.core.bench.progress import Tracker
 from cluster4npu.core.bench.recording import benchmark_record
-from cluster4npu.core.bench.result import BenchmarkResult, SideFigures, Speedup
+from cluster4npu.core.bench.result import BenchmarkResult
 from cluster4npu.core.bench.session import OpenEngine, Session, open_session
 from cluster4npu.core.bench.steps import LOADING_S, check_parity, measure_sides, planned_s, warm_up
-from cluster4npu.core.bench.verdict import compare_sides, make_result, side_figures
+from cluster4npu.core.bench.verdict import make_result, side_figures
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.errors import Cancelled, InputError, Problem, StoreError
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.work import work_digest
 from cluster4npu.core.store.conditions import conditions
 from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
@@ -90,51 +93,77 @@ class PerformanceBenchmarker:
 
     def run_single_device_benchmark(
         self,
-        pipeline: PipelineConfig,
-        device: str,
+        pipeline_config: PipelineConfig,
+        test_data: BenchmarkInput | str | Path | None = None,
+        *,
+        device: str | None = None,
         progress: ProgressCallback | None = None,
         cancelled: CancelCallback | None = None,
-    ) -> SideFigures:
-        """Measure one device alone, as long as one side of the profile takes; stores nothing."""
-        return self._one_side(pipeline, single_pool(pipeline, device), progress, cancelled)
+    ) -> DeviceBenchmark:
+        """Measure one device alone, as long as one side of the profile takes; stores nothing.
+
+        `test_data` replaces the pipeline's input: a BenchmarkInput, a video or folder of images, "clip", or "seed:N".
+        `device` is one of the pipeline's (None: its first).
+        """
+        data, pipeline = _data(pipeline_config, test_data)
+        device = device or make_benchmark_pool(pipeline).parallel[0].id
+        return self._one_side(pipeline, single_pool(pipeline, device), data, progress, cancelled)
 
     def run_multi_device_benchmark(
         self,
-        pipeline: PipelineConfig,
+        pipeline_config: PipelineConfig,
+        test_data: BenchmarkInput | str | Path | None = None,
+        device_count: int | None = None,
+        *,
         devices: tuple[str, ...] | None = None,
         progress: ProgressCallback | None = None,
         cancelled: CancelCallback | None = None,
-    ) -> SideFigures:
-        """Measure devices together (None: the pipeline's own), as long as one side takes; stores nothing."""
-        pool = make_benchmark_pool(pipeline, devices=devices, policy=self.options.policy)
-        return self._one_side(pipeline, pool, progress, cancelled)
+    ) -> DeviceBenchmark:
+        """Measure devices together, as long as one side of the profile takes; stores nothing.
 
-    def calculate_speedup_metrics(
-        self, single: dict[str, SideFigures], parallel: SideFigures, pairs: Sequence[tuple[Leg, Leg]]
-    ) -> tuple[Speedup, float | None]:
-        """Return the speedup with its interval, and the efficiency: parallel over the sum of singles.
-
-        `pairs` are legs (baseline, parallel) that were measured side by side, two at least.
+        `devices` replaces the pipeline's own, of which the first `device_count` are taken (None: all).
         """
-        return compare_sides(single, parallel, pairs, self.options.seed)
+        data, pipeline = _data(pipeline_config, test_data)
+        pool = make_benchmark_pool(pipeline, devices=devices, policy=self.options.policy)
+        there = tuple(member.id for member in pool.parallel)
+        if device_count is not None and not 1 <= device_count <= len(there):
+            found, allowed = f"{device_count} of {', '.join(there)}", f"1 to {len(there)}"
+            message = "so many devices are not there"
+            raise InputError(Problem(message, field="device_count", found=found, allowed=allowed))
+        if device_count not in (None, len(there)):
+            pool = make_benchmark_pool(pipeline, devices=there[:device_count], policy=self.options.policy)
+        return self._one_side(pipeline, pool, data, progress, cancelled)
 
-    def generate_performance_report(self, result: BenchmarkResult, path: str | Path) -> Path:
-        """Write a stored result as a document; the file's ending chooses the form. Raises InputError."""
+    def calculate_speedup_metrics(self, single: DeviceBenchmark, multi: DeviceBenchmark) -> SpeedupMetrics:
+        """Return the speedup of two measured sides with its interval, and the efficiency; raises InputError."""
+        return speedup_metrics(single, multi)
+
+    def generate_performance_report(
+        self, results: BenchmarkResult, path: str | Path | None = None
+    ) -> Path | dict[str, str]:
+        """Write a stored result as a document; the file's ending chooses the form. Raises InputError.
+
+        Without a path the texts of `.html`, `.md` and `.json` are returned by their endings; their numbers are equal.
+        """
         from cluster4npu.core.report import ReportGenerator
 
-        if self.options.store is None or not result.run_id:
+        if self.options.store is None or not results.run_id:
             raise InputError(
                 Problem("only a stored benchmark can be reported", hint="Name a store in the options.")
             )
-        return ReportGenerator(Store(self.options.store)).generate_performance_report(result.run_id, path)
+        generator = ReportGenerator(Store(self.options.store))
+        if path is not None:
+            return generator.generate_performance_report(results.run_id, path)
+        return generator.performance_texts(results.run_id)
 
     def _one_side(
         self,
         pipeline: PipelineConfig,
         pool: BenchmarkPool,
+        data: BenchmarkInput,
         progress: ProgressCallback | None,
         cancelled: CancelCallback | None,
-    ) -> SideFigures:
+    ) -> DeviceBenchmark:
         profile = self._profile
         leg_s = profile.leg_s + profile.ramp_s
         tracker = Tracker(LOADING_S + profile.warm_up_s + profile.pairs * leg_s, progress or _ignore)
@@ -145,7 +174,15 @@ class PerformanceBenchmarker:
                 tracker.begin("Measuring", leg_s, f"leg {number + 1} of {profile.pairs}")
                 legs.append(session.measure("pair", pool.together, profile.leg_s).leg)
         tracker.end("Done")
-        return side_figures(legs, windows(legs, profile.windows))
+        return DeviceBenchmark(
+            tuple(member.id for member in pool.parallel),
+            side_figures(legs, windows(legs, profile.windows)),
+            tuple(legs),
+            data,
+            work_digest(pipeline.text()),
+            pool.simulated,
+            self.options.seed,
+        )
 
     @contextmanager
     def _session(
@@ -177,6 +214,16 @@ class PerformanceBenchmarker:
                 result, run_id="", warnings=(*result.warnings, f"The result was not stored: {error}")
             )
         return result
+
+
+def _data(
+    pipeline: PipelineConfig, test_data: BenchmarkInput | str | Path | None
+) -> tuple[BenchmarkInput, PipelineConfig]:
+    """Return the input, and the pipeline with it."""
+    if test_data is None:
+        return BenchmarkInput.own(pipeline), pipeline
+    data = BenchmarkInput.of(test_data)
+    return data, fed_with(pipeline, data)
 
 
 def _ignore(_: BenchmarkProgress) -> None:

@@ -79,6 +79,11 @@ class ReportGenerator:
         _write(path, _form(path, FORMATS)(ReportView.of(self._store.run(run_id))))
         return path
 
+    def performance_texts(self, run_id: str) -> dict[str, str]:
+        """Return the report of a run as text, by the endings `.html`, `.md` and `.json`; raises as above."""
+        view = ReportView.of(self._store.run(run_id))
+        return {ending: str(FORMATS[ending](view)) for ending in (".html", ".md", ".json")}
+
     def create_optimization_report(self, before: str, after: str, path: str | Path) -> Path:
         """Write what became of one stored run in another: both configurations and every figure's change.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from cluster4npu.core.bench import (
     PROFILES,
     BenchmarkCancelled,
+    BenchmarkInput,
     BenchmarkOptions,
     BenchmarkProgress,
     BenchmarkResult,
@@ -22,10 +25,12 @@ from cluster4npu.core.bench import (
 from cluster4npu.core.errors import InputError, RunFailed, StoreError
 from cluster4npu.core.nodes.values import Detections, Value
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.settings import assets_dir
 from cluster4npu.core.store import Store
 from tests.core.bench.fake import FakeEngine
 
 TRIO = ("sim:ane", "sim:gpu", "sim:cpu")
+SEED_0 = "b6ff539879cb981af1f9033c13b6f71d73b3388329c5fa06bfb85fe532dc1485"
 MS = {"sim:ane": 20.0, "sim:gpu": 50.0, "sim:cpu": 100.0}
 
 
@@ -329,12 +334,52 @@ def test_a_store_that_fails_at_the_end_does_not_lose_the_result(tmp_path: Path) 
     assert any("not stored" in text for text in result.warnings)
 
 
-def test_sides_can_be_measured_by_themselves() -> None:
+def test_sides_can_be_measured_by_themselves_and_compared() -> None:
     benchmarker = PerformanceBenchmarker(open_engine=FakeEngine(MS))
-    single = benchmarker.run_single_device_benchmark(pipeline(), "sim:ane")
-    multi = benchmarker.run_multi_device_benchmark(pipeline(), ("sim:ane", "sim:gpu"))
+    single = benchmarker.run_single_device_benchmark(pipeline(), "seed:3", device="sim:ane")
+    multi = benchmarker.run_multi_device_benchmark(pipeline(), "seed:3", 2)
     assert single.fps == pytest.approx(50, rel=0.02)
     assert multi.fps == pytest.approx(70, rel=0.03)
+    assert multi.devices == ("sim:ane", "sim:gpu")
+    assert single.n == len(single.samples_ms) == single.figures.frames
+    assert single.mean_ms == pytest.approx(np.mean(single.samples_ms))
+    assert single.std_ms == pytest.approx(np.std(single.samples_ms, ddof=1))
+    assert single.figures.latency_ms.p95 == np.percentile(single.samples_ms, 95)
+    found = benchmarker.calculate_speedup_metrics(single, multi)
+    assert found.speedup.ratio == pytest.approx(multi.fps / single.fps)
+    assert found.speedup.low <= found.speedup.ratio <= found.speedup.high
+    assert found.efficiency == pytest.approx(found.speedup.ratio / 2)
+    assert found.simulated
+
+
+def test_sides_that_do_not_fit_are_refused() -> None:
+    benchmarker = PerformanceBenchmarker(open_engine=FakeEngine(MS))
+    single = benchmarker.run_single_device_benchmark(pipeline(), "seed:3")
+    other = benchmarker.run_multi_device_benchmark(pipeline(), "seed:4")
+    short = replace(single, legs=single.legs[:1])
+    empty = replace(single, legs=(replace(single.legs[0], at_s=np.zeros(0)),) * 2)
+    for one, two in ((single, other), (other, other), (short, single), (empty, single)):
+        with pytest.raises(InputError, match="cannot be compared"):
+            benchmarker.calculate_speedup_metrics(one, two)
+    with pytest.raises(InputError, match="not there"):
+        benchmarker.run_multi_device_benchmark(pipeline(), device_count=9)
+    with pytest.raises(InputError, match="test data"):
+        benchmarker.run_single_device_benchmark(pipeline(), "nowhere.mp4")
+
+
+def test_standard_inputs_are_known_by_their_checksum(tmp_path: Path) -> None:
+    assert BenchmarkInput.of("seed:7") == BenchmarkInput.seeded(7)
+    assert BenchmarkInput.seeded(7).checksum != BenchmarkInput.seeded(8).checksum
+    assert BenchmarkInput.seeded(0, width=64, height=48).checksum == SEED_0  # the same bytes on every machine
+    clip = (assets_dir() / "digits.mp4").read_bytes()
+    assert BenchmarkInput.of("clip").checksum == hashlib.sha256(clip).hexdigest()
+    (tmp_path / "a.png").write_bytes(b"1")
+    before = BenchmarkInput.of(tmp_path)
+    assert before.type == "image_folder"
+    (tmp_path / "a.png").write_bytes(b"2")
+    assert BenchmarkInput.of(tmp_path).checksum != before.checksum
+    own = BenchmarkInput.own(pipeline())
+    assert own.type == "synthetic" and own.checksum
 
 
 def test_a_report_of_a_stored_result(tmp_path: Path) -> None:
@@ -342,6 +387,10 @@ def test_a_report_of_a_stored_result(tmp_path: Path) -> None:
     benchmarker = PerformanceBenchmarker(options, open_engine=FakeEngine(MS))
     result = benchmarker.run(pipeline())
     path = benchmarker.generate_performance_report(result, tmp_path / "report.md")
+    assert isinstance(path, Path)
+    texts = benchmarker.generate_performance_report(result)
+    assert isinstance(texts, dict) and texts.keys() == {".html", ".md", ".json"}
+    assert texts[".md"] == path.read_text(encoding="utf-8")
     assert result.headline() in path.read_text(encoding="utf-8").replace("\\", "")
     with pytest.raises(InputError, match="stored"):
         PerformanceBenchmarker().generate_performance_report(result, tmp_path / "report.md")
