@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cluster4npu.core.compare import Trend, trend_of
+from cluster4npu.core.compare import Comparison, Trend, compare_runs, trend_of
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import RunRecord, RunRow, SegmentRecord, Store
 from cluster4npu.ui.charts import AdvancedChartComponents
@@ -26,6 +26,7 @@ from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.dialogs.reports import ReportSaver
+from cluster4npu.ui.history.compare import ComparisonDialog
 from cluster4npu.ui.history.details import RunDetails
 from cluster4npu.ui.history.filters import FilterBar, choices_of
 from cluster4npu.ui.history.rows import Cells, RunsModel, cells
@@ -59,6 +60,7 @@ class HistoryPage(QWidget):
         self._listing: Background | None = None
         self._reading: Background | None = None
         self._stale = False
+        self._comparing: Background | None = None
         self._wanted = ""
         self.run_id = ""
         self.model = RunsModel()
@@ -79,6 +81,7 @@ class HistoryPage(QWidget):
         self.retry_button.clicked.connect(self.refresh)
         self.report_button.clicked.connect(self._save_report)
         self.copy_button.clicked.connect(self._copy_id)
+        self.compare_button.clicked.connect(self.compare)
         self.table.selectionModel().selectionChanged.connect(self._selected)
         self.saver.saved.connect(self._report_saved)
         self.saver.failed.connect(self._report_failed)
@@ -145,6 +148,7 @@ class HistoryPage(QWidget):
     @Slot(QItemSelection, QItemSelection)
     def _selected(self, _now: QItemSelection, _before: QItemSelection) -> None:
         number = self.table.chosen()
+        self.compare_button.setEnabled(len(self.table.all_chosen()) > 1 and self._comparing is None)
         run = None if number is None else self.model.rows[number]
         if run is None or run.id != self.run_id or self.run_problems.isVisible():
             self._show(run)
@@ -231,6 +235,35 @@ class HistoryPage(QWidget):
         self.saver.ask(self._store, self.run_id)
 
     @Slot()
+    def compare(self) -> None:
+        """Compare all chosen runs with the oldest of them, in the background."""
+        runs = sorted((self.model.rows[n] for n in self.table.all_chosen()), key=lambda run: run.created_at)
+        if len(runs) < 2 or self._comparing is not None:
+            return
+        store, ids = self._store, [run.id for run in runs]
+        self.compare_button.setEnabled(False)
+        self.message.setText(tr("Comparing …"))
+        self._comparing = Background(lambda _report: compare_runs(Store(store), ids[0], ids[1:]), "compare")
+        self._comparing.succeeded.connect(self._compared)
+        self._comparing.failed.connect(self._not_compared)
+        self._comparing.start()
+
+    @Slot(object)
+    def _compared(self, found: list[Comparison]) -> None:
+        self._comparing = None
+        self.message.setText("")
+        self.compare_button.setEnabled(len(self.table.all_chosen()) > 1)
+        self.comparison = ComparisonDialog(found, self)
+        self.comparison.open()
+
+    @Slot(object)
+    def _not_compared(self, error: BaseException) -> None:
+        self._comparing = None
+        self.message.setText("")
+        self.compare_button.setEnabled(len(self.table.all_chosen()) > 1)
+        self.run_problems.show_problems(problems_of(error, tr("these runs cannot be compared")))
+
+    @Slot()
     def _copy_id(self) -> None:
         QGuiApplication.clipboard().setText(self.run_id)
         self.message.setText(tr("Run id copied."))
@@ -247,6 +280,11 @@ class HistoryPage(QWidget):
         self.retry_button = QPushButton(tr("&Try again"))
         self.report_button = QPushButton(tr("&Export report ..."))
         self.copy_button = QPushButton(tr("&Copy run id"))
+        self.compare_button = QPushButton(tr("Co&mpare"))
+        self.compare_button.setEnabled(False)
+        self.compare_button.setToolTip(
+            tr("Choose two runs or more (Ctrl, Shift): they are held against the oldest")
+        )
         self.message = plain_label()
         self.message.setProperty("role", "muted")
         self.list_problems, self.run_problems = ProblemBox(), ProblemBox()
@@ -281,6 +319,7 @@ class HistoryPage(QWidget):
         layout.addWidget(self.message)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
+        buttons.addWidget(self.compare_button)
         buttons.addWidget(self.copy_button)
         buttons.addWidget(self.report_button)
         layout.addLayout(buttons)

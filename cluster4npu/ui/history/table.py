@@ -14,7 +14,7 @@ _WIDTHS = (128, 160, 80, 74, 72, 66, 92, 48)  # px; the last takes what is left
 
 
 class RunsTable(QTableView):
-    """Shows a list of runs; at most one is chosen."""
+    """Shows a list of runs; the current one is shown in full, and several can be chosen to be compared."""
 
     def __init__(self, model: RunsModel) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class RunsTable(QTableView):
         self.setModel(model)
         self.setAccessibleName(tr("Stored runs"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
         self.setAlternatingRowColors(True)
@@ -48,9 +48,14 @@ class RunsTable(QTableView):
         self.scrollTo(index)
 
     def chosen(self) -> int | None:
-        """Return the chosen run's row, or None."""
-        rows = self.selectionModel().selectedRows()
-        return rows[0].row() if rows else None
+        """Return the current run's row (of several that are chosen, the one that was chosen last), or None."""
+        rows = self.all_chosen()
+        current = self.selectionModel().currentIndex().row()
+        return current if current in rows else rows[0] if rows else None
+
+    def all_chosen(self) -> list[int]:
+        """Return the rows of all chosen runs."""
+        return [index.row() for index in self.selectionModel().selectedRows()]
 
 
 def _sheet(c: Colors) -> str:

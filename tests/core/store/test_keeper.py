@@ -11,7 +11,7 @@ from cluster4npu.core.errors import InputError, StoreError
 from cluster4npu.core.store import Store
 from cluster4npu.core.store.keeper import Keeper
 from cluster4npu.core.store.maintenance import Prune
-from tests.core.store.records import record
+from tests.core.store.records import child, record
 
 
 @pytest.fixture
@@ -133,3 +133,32 @@ def test_what_is_no_snapshot_is_refused(keeper: Keeper, tmp_path: Path) -> None:
             keeper.restore(source)
     assert len(keeper.store.runs()) == 3
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+@pytest.mark.parametrize("action", ["export", "snapshot"])
+def test_a_disk_that_fills_leaves_nothing_half_done(tmp_path: Path, action: str) -> None:
+    """A small file system would need rights that a test has not: a limit on the size of files does the same."""
+    store = Store(tmp_path / "results.duckdb")
+    run_id = store.save(record(20_000))
+    program = """
+import resource, signal, sys
+from pathlib import Path
+from cluster4npu.core.errors import StoreError
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.keeper import Keeper
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+keeper = Keeper(Store(sys.argv[1]))
+keeper.store.runs()
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    getattr(keeper, sys.argv[2])(Path(sys.argv[3]))
+except StoreError as error:
+    print("told", error, flush=True)
+"""
+    made = child(program, store.path, action, tmp_path / "made")
+    out, _ = made.communicate(timeout=60)
+    assert out.startswith("told")
+    assert not (tmp_path / "made").exists()
+    assert leftovers(tmp_path) == []
+    assert len(Store(store.path).samples(run_id)) == 40_000

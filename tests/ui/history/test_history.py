@@ -23,6 +23,7 @@ from cluster4npu.core.store import DeviceRecord, PipelineRecord, ResultRecord, R
 from cluster4npu.core.store.readers import copy_path
 from cluster4npu.ui.history.history import EMPTY, HistoryPage
 from cluster4npu.ui.history.rows import together
+from tests.core.compare.runs import benchmark
 from tests.ui.dialogs.test_comparison import result
 
 NASTY = "<b>bold</b> " + "long " * 36
@@ -311,3 +312,22 @@ def test_lists_narrow_the_runs_and_the_trend_is_beside_them(qtbot: QtBot, store_
 
 def test_workers_of_one_device_are_told_in_few_words() -> None:
     assert together(("onnx:cpu", "onnx:cpu#2", "sim:gpu")) == "2 x onnx:cpu, sim:gpu"
+
+
+def test_chosen_runs_are_compared_with_the_oldest(qtbot: QtBot, store_path: Path) -> None:
+    with Store(store_path) as store:
+        ids = [store.save(benchmark(fps, day=day)) for day, fps in enumerate((100.0, 80.0))]
+        odd = store.save(run_record("Other", 10**6))
+    page = open_page(qtbot, store_path)
+    shown_run(qtbot, page)
+    assert not page.compare_button.isEnabled()
+    page.table.selectAll()
+    assert page.compare_button.isEnabled()
+    qtbot.mouseClick(page.compare_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: hasattr(page, "comparison"), timeout=20_000)
+    slower, refused = page.comparison.texts
+    assert slower.startswith("0.80") and "SLOWER" in slower
+    assert "not comparable" in refused
+    assert page.message.text() == ""
+    assert {*ids, odd} == {row.id for row in page.model.rows}
+    page.comparison.reject()

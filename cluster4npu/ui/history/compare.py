@@ -1,0 +1,64 @@
+"""Stored runs side by side: each of the later ones against the first, with its interval or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from cluster4npu.core.compare import Comparison
+from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.dialogs.figure_table import FigureTable
+
+
+class ComparisonDialog(QDialog):
+    """Shows comparisons; `texts` has each one's headline, in their order."""
+
+    def __init__(self, comparisons: Sequence[Comparison], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Runs side by side")
+        self.resize(760, 560)
+        self.texts = [item.headline() for item in comparisons]
+        inner = QWidget()
+        inside = QVBoxLayout(inner)
+        for item in comparisons:
+            self._add(inside, item)
+        inside.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setAccessibleName("Comparisons")
+        area.setWidget(inner)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(area, 1)
+        layout.addWidget(buttons)
+
+    @staticmethod
+    def _add(layout: QVBoxLayout, item: Comparison) -> None:
+        title = plain_label(item.headline())
+        title.setProperty("role", "subheading")
+        told = [f"Run {item.other} against {item.base}: {item.what}"]
+        told += [f"{name}: {there}  \N{RIGHTWARDS ARROW}  {here}" for name, there, here in item.differences]
+        about = plain_label("\n".join(told))
+        about.setProperty("role", "muted")
+        layout.addWidget(title)
+        layout.addWidget(about)
+        table = FigureTable(
+            f"Figures of {item.other} against {item.base}", ("Figure", "Before", "After", "Change")
+        )
+        table.show_rows(
+            [
+                [f.name, _figure(f.base), _figure(f.other), "" if f.ratio is None else f"{f.ratio - 1:+.1%}"]
+                for f in item.figures
+                if f.base is not None or f.other is not None
+            ]
+        )
+        layout.addWidget(table)
+
+
+def _figure(value: float | None) -> str:
+    return "not reported" if value is None else f"{value:,.2f}"
