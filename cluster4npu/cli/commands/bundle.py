@@ -34,7 +34,7 @@ class Bundle(Command):
         from cluster4npu.core.bundle import write_bundle
         from cluster4npu.core.store import Store
 
-        check_writable(args.output, "--output")
+        check_writable(args.output, "--output", (".c4n",))
         with Store(store_to_read(args)) as store:
             run_id = newest(store) if args.run_id == LAST else args.run_id
             manifest = write_bundle(store, run_id, args.output, folder=args.folder)

@@ -14,6 +14,7 @@ from cluster4npu.ui.charts.speedup import SpeedupComparisonChart
 from cluster4npu.ui.charts.timeline import ParallelTimelineChart
 from cluster4npu.ui.charts.trend import PerformanceTrendChart
 from cluster4npu.ui.dashboard.heatmap import ResourceUtilizationHeatmap
+from cluster4npu.ui.text import tr
 
 _TALL_PX = 260
 
@@ -27,13 +28,13 @@ class AdvancedChartComponents(QTabWidget):
         self.speedup = SpeedupComparisonChart()
         self.timeline = ParallelTimelineChart()
         self.heatmap = ResourceUtilizationHeatmap()
-        self.addTab(self.speedup, "Speedup")
-        self.addTab(self.timeline, "Timeline")
-        self.addTab(self.heatmap, "Busy")
-        self.addTab(self.trend, "Trend")
+        self.addTab(self.speedup, tr("Speedup"))
+        self.addTab(self.timeline, tr("Timeline"))
+        self.addTab(self.heatmap, tr("Busy"))
+        self.addTab(self.trend, tr("Trend"))
         self.setDocumentMode(True)
         self.setFixedHeight(_TALL_PX)
-        self.setAccessibleName("Charts of the run")
+        self.setAccessibleName(tr("Charts of the run"))
 
     def show_run(self, record: RunRecord, segments: Sequence[SegmentRecord], trend: Trend | None) -> None:
         """Show a stored run with its frames (none: they were not read) and the trend that it belongs to."""

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from cluster4npu.core.store import RunRecord
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 ALL = "all together"
 
@@ -19,7 +20,7 @@ class SpeedupComparisonChart(QWidget):
         self.values: dict[str, float | None] = {}
         self.title = plain_label()
         self.title.setProperty("role", "subheading")
-        self.bars = Bars("Frames/s of each device alone, and of all together")
+        self.bars = Bars(tr("Frames/s of each device alone, and of all together"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 4)
         layout.addWidget(self.title)
@@ -35,13 +36,13 @@ class SpeedupComparisonChart(QWidget):
         best = max((fps for fps in singles.values() if fps), default=None)
         bars = []
         for number, (name, fps) in enumerate(self.values.items()):
-            text = "not measured" if fps is None else f"{fps:,.1f}"
+            text = tr("not measured") if fps is None else f"{fps:,.1f}"
             if name == ALL and fps and best and record.valid:
                 text += f"  ({fps / best:.2f}x the best alone)"
             marked = " (SIMULATED)" if name in simulated or (name == ALL and record.simulated) else ""
             bars.append(Bar(f"{name}{marked}", fps, text, number, strong=name == ALL))
         self.bars.show_bars(bars)
         interval = record.detail.get("speedup_ci95")
-        told = f", 95% interval {interval[0]:.2f} to {interval[1]:.2f}" if interval and record.valid else ""
+        told = tr(", 95% interval {0:.2f} to {1:.2f}").format(*interval) if interval and record.valid else ""
         invalid = "" if record.valid else f" (INVALID: {record.invalid_reason})"
-        self.title.setText(f"Frames/s{told}{invalid}")
+        self.title.setText(tr("Frames/s{0}{1}").format(told, invalid))

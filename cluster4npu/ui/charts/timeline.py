@@ -9,6 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from cluster4npu.core.store import SegmentRecord
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 from cluster4npu.ui.visualizer.timeline import TimelineView
 
@@ -22,7 +23,7 @@ class ParallelTimelineChart(QWidget):
         super().__init__(parent)
         self._segments: tuple[SegmentRecord, ...] = ()
         self.choice = QComboBox()
-        self.choice.setAccessibleName("Stretch of measuring")
+        self.choice.setAccessibleName(tr("Stretch of measuring"))
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.view = TimelineView(FrameLog())
         layout = QVBoxLayout(self)

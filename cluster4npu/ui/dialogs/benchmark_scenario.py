@@ -11,6 +11,7 @@ from cluster4npu.core.bench import SCENARIOS, BenchmarkOptions, Profile
 from cluster4npu.core.bench.load_steps import DEFAULT_LIMIT_MS, DEFAULT_RATE, DEFAULT_STREAMS, estimate_load_s
 from cluster4npu.core.bench.options import DENSITY, MULTI_STREAM, OFFLINE, SERVER, SINGLE_STREAM
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.text import tr
 
 _TITLES = {
     OFFLINE: "As fast as it goes (frames/s)",
@@ -45,9 +46,9 @@ class ScenarioChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.list = QComboBox()
-        self.list.setAccessibleName("Scenario")
+        self.list.setAccessibleName(tr("Scenario"))
         for name in SCENARIOS:
-            self.list.addItem(_TITLES[name], name)
+            self.list.addItem(tr(_TITLES[name]), name)
         self.streams = QSpinBox()
         self.streams.setRange(1, 10_000)
         self.streams.setValue(DEFAULT_STREAMS)
@@ -69,7 +70,7 @@ class ScenarioChoice(QWidget):
         self.does.setProperty("role", "muted")
         self.form = QFormLayout()
         for title, field in zip(("&Cameras", "&Rate", "p99 at &most"), self._fields.values(), strict=True):
-            self.form.addRow(title, field)
+            self.form.addRow(tr(title), field)
             field.valueChanged.connect(self.changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -111,8 +112,8 @@ class ScenarioChoice(QWidget):
         for name, field in self._fields.items():
             self.form.setRowVisible(field, name in takes)
         searched = self.scenario == SERVER
-        self.rate.setSpecialValueText("search the highest" if searched else "")
+        self.rate.setSpecialValueText(tr("search the highest") if searched else "")
         self.rate.setMinimum(0.0 if searched else 0.1)
         self.rate.setValue(0.0 if searched else DEFAULT_RATE)
-        self.does.setText(_DOES[self.scenario])
+        self.does.setText(tr(_DOES[self.scenario]))
         self.changed.emit()

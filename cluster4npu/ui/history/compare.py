@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QV
 from cluster4npu.core.compare import Comparison
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.text import tr
 
 
 class ComparisonDialog(QDialog):
@@ -17,7 +18,7 @@ class ComparisonDialog(QDialog):
 
     def __init__(self, comparisons: Sequence[Comparison], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Runs side by side")
+        self.setWindowTitle(tr("Runs side by side"))
         self.resize(760, 560)
         self.texts = [item.headline() for item in comparisons]
         inner = QWidget()
@@ -29,7 +30,7 @@ class ComparisonDialog(QDialog):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("Comparisons")
+        area.setAccessibleName(tr("Comparisons"))
         area.setWidget(inner)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -41,14 +42,15 @@ class ComparisonDialog(QDialog):
     def _add(layout: QVBoxLayout, item: Comparison) -> None:
         title = plain_label(item.headline())
         title.setProperty("role", "subheading")
-        told = [f"Run {item.other} against {item.base}: {item.what}"]
+        told = [tr("Run {0} against {1}: {2}").format(item.other, item.base, item.what)]
         told += [f"{name}: {there}  \N{RIGHTWARDS ARROW}  {here}" for name, there, here in item.differences]
         about = plain_label("\n".join(told))
         about.setProperty("role", "muted")
         layout.addWidget(title)
         layout.addWidget(about)
         table = FigureTable(
-            f"Figures of {item.other} against {item.base}", ("Figure", "Before", "After", "Change")
+            f"Figures of {item.other} against {item.base}",
+            (tr("Figure"), tr("Before"), tr("After"), tr("Change")),
         )
         table.show_rows(
             [
@@ -61,4 +63,4 @@ class ComparisonDialog(QDialog):
 
 
 def _figure(value: float | None) -> str:
-    return "not reported" if value is None else f"{value:,.2f}"
+    return tr("not reported") if value is None else f"{value:,.2f}"
