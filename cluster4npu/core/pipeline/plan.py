@@ -174,21 +174,15 @@ def _pools(asked: Sequence[tuple[tuple[str, ...], str, Path | None]]) -> list[tu
     if len(asked) == 1:
         return [make_pool(*asked[0])]
     pools = [make_pool(*stage) for stage in asked]  # checked, and with default devices
-    taken: set[DeviceId] = set()
-    for number, pool in enumerate(pools):
-        ids = []
-        for member in pool:
-            device = DeviceId.parse(member.id)
-            while device in taken or device in ids:
-                device = replace(device, replica=device.replica + 1)
-            ids.append(device)
-        taken.update(ids)
-        pools[number] = tuple(
-            replace(member, id=str(device)) for member, device in zip(pool, ids, strict=True)
-        )
-    every = tuple(DeviceId.parse(member.id) for pool in pools for member in pool)
-    settled = iter(registry.settle(every))
-    return [tuple(replace(member, settled=str(next(settled))) for member in pool) for pool in pools]
+    ids = [DeviceId.parse(member.id) for pool in pools for member in pool]
+    settled = registry.settle(tuple(ids))
+    while (twice := next((n for n, device in enumerate(settled) if device in settled[:n]), None)) is not None:
+        ids[twice] = replace(ids[twice], replica=ids[twice].replica + 1)
+        settled = registry.settle(tuple(ids))
+    names = iter(zip(map(str, ids), map(str, settled), strict=True))
+    return [
+        tuple(replace(m, id=i, settled=s) for m, (i, s) in zip(pool, names, strict=False)) for pool in pools
+    ]
 
 
 def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = None) -> tuple[PoolMember, ...]:
@@ -213,7 +207,7 @@ def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = Non
                 for p in error.problems
             )
         ) from error
-    names = [m.id for m in members]
+    names = [m.settled for m in members]
     for name in names:
         if names.count(name) > 1:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import PipelineInvalid
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
 from cluster4npu.core.pipeline.graph import find_problems
@@ -137,3 +138,10 @@ def test_crops_and_several_sources_run_in_one_process_too():
 def test_what_can_be_run_has_no_problem():
     for pipeline in (row(SIM, SIM), branches(SIM, SIM), cameras(synthetic(), synthetic(), devices=SIM)):
         assert find_problems(pipeline) == []
+
+
+def test_what_settles_to_the_same_device_gets_a_worker_of_its_own() -> None:
+    threads = DeviceId.parse(make_plan(row(("onnx:cpu",), ("onnx:cpu",))).members[0].settled).options
+    option = "&".join(f"{name}={value}" for name, value in threads)
+    plan = make_plan(row(("onnx:cpu",), (f"onnx:cpu?{option}",)))
+    assert len({member.settled for member in plan.members}) == 2
