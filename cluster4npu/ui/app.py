@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui import theme
-from cluster4npu.ui.preload import preload
+from cluster4npu.ui.preload import Preload
 from cluster4npu.ui.text import install_translation, tr
 
 _LOG_BYTES = 1_000_000
@@ -53,10 +53,12 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
         QTimer.singleShot(0, window, window.show_tour)
     from cluster4npu.ui.signals import SignalWatch
 
-    QTimer.singleShot(_PRELOAD_MS, windows, preload)
+    preload = Preload()
+    QTimer.singleShot(_PRELOAD_MS, windows, preload.start)
     watch = SignalWatch(windows.close_unasked, windows)
     code = app.exec()
     watch.end()
+    preload.end()
     return watch.code or code
 
 

@@ -13,13 +13,29 @@ _LATER = (
 )
 
 
-def preload() -> threading.Thread:
-    """Begin to load; a page that is opened meanwhile waits for its own modules only. Makes no widget."""
-    thread = threading.Thread(target=_load, name="preload", daemon=True)
-    thread.start()
-    return thread
+class Preload:
+    """Loads from `start` on; a page that is opened meanwhile waits for its own modules only. Makes no widget."""
 
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=self._load, name="preload", daemon=True)
+        self._ended = False
 
-def _load() -> None:
-    for name in _LATER:
-        importlib.import_module(name)
+    @property
+    def busy(self) -> bool:
+        """Tell whether something is being loaded."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to load; call it once."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Load nothing more, and wait for what is being loaded: Python cannot end in the midst of it."""
+        self._ended = True
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _load(self) -> None:
+        for name in _LATER:
+            if not self._ended:
+                importlib.import_module(name)

@@ -13,12 +13,13 @@ import sys
 from cluster4npu.ui.app import make_application
 app = make_application()
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.preload import preload
+from cluster4npu.ui.preload import Preload
 window = MainWindow()
 window.show()
 assert "cluster4npu.ui.workspace" not in sys.modules
-thread = preload()
-while thread.is_alive():
+preload = Preload()
+preload.start()
+while preload.busy:
     app.processEvents()
 before = set(sys.modules)
 window.show_designer()

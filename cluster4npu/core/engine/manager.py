@@ -472,6 +472,6 @@ class Manager:
     def _waste(self, wall_s: float) -> ModeSummary | None:
         """Return what was computed for nobody; None for the segments of a held engine, which only measure."""
         stream = self.stream
-        if stream is None or self._pool is None or self._usage is None or self._options.hold:
+        if stream is None or self._pool is None or self._usage is None or self._options.hold or not wall_s:
             return None
         return waste_of(self._graph, self._usage, stream.inlets, stream.lanes, self._pool, wall_s)
