@@ -102,11 +102,16 @@ def test(arguments: list[str]) -> int:
 
 
 def all_tests() -> int:
-    """Run the tests that may share the machine side by side, then the others one after the other."""
+    """Run the tests side by side. What fails there is run again by itself, and that counts.
+
+    Many tests run real workers: one that had the machine taken from it by its neighbour says nothing about the code.
+    """
     workers = min(4, os.cpu_count() or 1)
-    beside = pytest("-m", "not soak and not alone", "-n", str(workers), "--dist=worksteal", "-q")
-    say("\nTests that need the machine for themselves")
-    return pytest("-m", "alone and not soak", "-q") or beside
+    code = pytest("-n", str(workers), "--dist=worksteal", "-q")
+    if code == 1:
+        say("\nOnce more, and by themselves: the tests that failed")
+        code = pytest("--last-failed", "-q")
+    return code
 
 
 def pytest(*arguments: str) -> int:

@@ -1,8 +1,6 @@
-"""Settings that must stand before the first test module is imported, which tests share the machine, and the figures
-at the end of the output."""
+"""Settings that must stand before the first test module is imported, and the figures at the end of the output."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,37 +13,6 @@ settings.load_profile("any_machine")
 
 # Qt reads this when it is first imported; whoever wants real windows sets it to "xcb".
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
-# These run real workers against the clock, or count what is left of a process that was killed: `dev.py test`
-# runs them one after the other, after all others.
-ALONE = (
-    "cli/test_any_moment.py",
-    "cli/test_benchmark.py",
-    "cli/test_interrupt.py",
-    "cli/test_parity.py",
-    "cli/test_run.py",
-    "cli/test_run_on_demand.py",
-    "cli/test_stages.py",
-    "cli/test_workflow.py",
-    "core/bench",
-    "core/demand",
-    "core/devices/test_manager.py",
-    "core/engine",
-    "core/metrics",
-    "e2e",
-    "examples",
-    "templates",
-    "test_example.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need the machine for themselves."""
-    folder = Path(__file__).parent
-    for item in items:
-        path = item.path.relative_to(folder) if item.path.is_relative_to(folder) else item.path
-        if any(path.is_relative_to(alone) for alone in ALONE):
-            item.add_marker("alone")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -207,7 +207,7 @@ def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = Non
                 for p in error.problems
             )
         ) from error
-    names = [m.settled for m in members]
+    names = [m.id for m in members]
     for name in names:
         if names.count(name) > 1:
             raise InputError(
