@@ -64,6 +64,7 @@ def test_ctrl_c_closes_the_window(reporter: CrashReporter, window: MainWindow, q
 def test_a_signal_closes_an_idle_window_with_unsaved_edits_unasked(tmp_path: Path, number: int) -> None:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CLUSTER4NPU_DATA": str(tmp_path)}
     code = (
+        f"import signal; signal.signal({int(number)}, signal.SIG_DFL)\n"  # a shell's background job ignores Ctrl-C
         "from PySide6.QtCore import QTimer\n"
         "from cluster4npu.ui import app, main_window\n"
         "show = main_window.MainWindow.show\n"
