@@ -36,30 +36,41 @@ class Calibrator:
         slots: Sequence[int],
         in_flight: int,
         batch_ms: float = BATCH_MS,
+        most_in_flight: int = 0,
     ) -> None:
-        """Take over the slots; `in_flight` frames are given to each worker, and a batch may take `batch_ms`."""
+        """Take over the slots; `in_flight` frames are given to each worker, and a batch may take `batch_ms`.
+
+        A batch that needs more in flight gets up to `most_in_flight`: what waits has to be computed before the next
+        measurement can begin, so that more than needed only takes time.
+        """
         self._batch_s = batch_ms / 1e3
         self._hub = hub
         self._pool = pool
         self._ring = ring
         self._slots = list(slots)
         self._in_flight = in_flight
+        self._most_in_flight = max(in_flight, most_in_flight)
 
     def run(
         self, active: Sequence[int], progress: Callable[[str], None]
     ) -> tuple[DeviceCalibration, ...] | None:
         """Measure these workers; None when the user stopped it. A worker that dies here gets the weight 0."""
         alone: dict[int, float] = {}
+        batches: dict[str, int] = {}  # of one device, whichever of its workers was asked first
         for index in active:
-            self._pool.set_batch(index, int(self._pool.workers[index].report.get("batch", 1)))
-            progress(f"measuring {self._pool.workers[index].member.id} alone")
+            worker = self._pool.workers[index]
+            device = worker.member.settled.partition("#")[0]
+            self._pool.set_batch(index, batches.get(device, int(worker.report.get("batch", 1))))
+            progress(f"measuring {worker.member.id} alone")
             rates = self._measure([index], ALONE_S)
             if rates is None:
                 return None
-            best = self._find_batch(index, rates[index], progress)
-            if best is None:
-                return None
-            alone[index] = best
+            alone[index] = rates[index]
+            if device not in batches:
+                best = self._find_batch(index, rates[index], progress)
+                if best is None:
+                    return None
+                alone[index], batches[device] = best, worker.batch
         together = alone
         if len(active) > 1:
             progress("measuring all devices together")
@@ -88,7 +99,7 @@ class Calibrator:
         single = best = worker.batch
         best_fps = fps
         size = 2 * best
-        most = min(int(worker.report.get("most_batch", 1)), len(self._slots) // 2, self._in_flight // 2)
+        most = min(int(worker.report.get("most_batch", 1)), len(self._slots) // 2, self._most_in_flight // 2)
         while fps and size <= most and size / best_fps <= self._batch_s:
             progress(f"measuring {worker.member.id} with {size} frames at once")
             self._pool.set_batch(index, size)
@@ -145,7 +156,8 @@ class Calibrator:
         """Return frames/s of each worker while all of `active` that live are kept busy; 0 for the dead."""
         asked, active = active, [i for i in active if self._pool.workers[i].alive]
         finished: dict[int, list[int]] = {i: [] for i in active}
-        share = max(1, min(self._in_flight, len(self._slots) // max(1, len(active))))
+        wanted = max([self._in_flight, *(2 * self._pool.workers[i].batch for i in active)])
+        share = max(1, min(wanted, self._most_in_flight, len(self._slots) // max(1, len(active))))
         lent = {i: self._slots[n * share : (n + 1) * share] for n, i in enumerate(active)}
         begin = time.monotonic()
         batches = {i: self._pool.workers[i].batch for i in active}

@@ -110,9 +110,11 @@ class Rating:
         self._tell("measuring each device on this pipeline")
         in_flight = self._options.in_flight or stage.in_flight or LEAST_IN_FLIGHT
         most = max(self._most_batch(stage, index) for index in active)
-        in_flight = max(in_flight, min(2 * most, self._ring.layout.slots // len(active)))
-        slots = self._sampled(stage, len(active) * in_flight)
-        calibrator = Calibrator(self._hub, self._pool, self._ring, slots, in_flight, self._batch_ms)
+        largest = max(in_flight, min(2 * most, self._ring.layout.slots // len(active)))
+        slots = self._sampled(stage, len(active) * largest)
+        calibrator = Calibrator(
+            self._hub, self._pool, self._ring, slots, in_flight, self._batch_ms, most_in_flight=largest
+        )
         if stage.takes and not self._work_for(stage, active[:1], slots):
             return ()
         measured = calibrator.run(active, self._tell)

@@ -10,7 +10,7 @@ from cluster4npu.ui.history.rows import RunsModel
 from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
-_WIDTHS = (128, 160, 80, 74, 72, 66, 92, 48)  # px; the last takes what is left
+_WIDTHS = (128, 146, 92, 74, 72, 66, 92, 48)  # px; the last takes what is left
 
 
 class RunsTable(QTableView):
