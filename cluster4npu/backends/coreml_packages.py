@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cluster4npu.backends.coreml_cost import cost_of, is_idle
 from cluster4npu.core.devices.model import ModelCost, ModelInfo
 from cluster4npu.core.devices.model_file import (
     check_input,
@@ -34,7 +33,6 @@ _DTYPES = {
     131104: "int32",
 }  # ArrayFeatureType.ArrayDataType
 _FLOAT16, _FLOAT32 = 10, 11  # MILSpec.DataType
-_IDLE = {"const", "cast", "constexpr_blockwise_shift_scale"}  # say nothing about what is computed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +128,10 @@ def _precision(operations: list[Any]) -> str:
     kinds = {
         output.type.tensorType.dataType
         for operation in operations
-        if operation.type not in _IDLE
+        if not is_idle(operation)
         for output in operation.outputs
     }
     return "fp16" if _FLOAT16 in kinds else "fp32" if _FLOAT32 in kinds else ""
-
-
-def _cost(spec: Any, operations: list[Any]) -> ModelCost:
-    """Return what a program is made of; of the older networks only their layers are known."""
-    if not operations:
-        return ModelCost(dict(Counter(layer.WhichOneof("layer") for layer in spec.neuralNetwork.layers)))
-    kinds = Counter(operation.type for operation in operations if operation.type not in _IDLE)
-    weights = [
-        math.prod(d.constant.size for d in output.type.tensorType.dimensions)
-        for operation in operations
-        if any(value.WhichOneof("value") == "blobFileValue" for value in operation.attributes.values())
-        for output in operation.outputs
-    ]
-    return ModelCost(dict(kinds.most_common()), sum(weights))
 
 
 def _describe(path: Path, spec: Any, sha256: str, operations: list[Any]) -> Package:
@@ -172,7 +156,7 @@ def _describe(path: Path, spec: Any, sha256: str, operations: list[Any]) -> Pack
         labels=labels_from(metadata),
         task=str(metadata.get("task", "")),
     )
-    return Package(info, _cost(spec, operations), origin, image, _precision(operations))
+    return Package(info, cost_of(spec, operations), origin, image, _precision(operations))
 
 
 def _shape(item: Any) -> tuple[int | None, ...]:

@@ -102,6 +102,7 @@ def test_packages_are_inspected_on_any_system(tmp_path: Path) -> None:
     assert (report.format, report.task, report.layout) == ("Core ML", "detection", "yolov8")
     assert report.outputs[0].shape == (1, 7, 64) and report.bytes > 1000
     assert report.operators["conv"] == 1 and report.parameters == 7 * 3 * 8 * 8
+    assert report.flops == 2 * (7 * 8 * 8) * (3 * 8 * 8) == inspect_model(program(tmp_path)).flops
 
 
 def _manifest(folder: Path, path: str) -> None:
