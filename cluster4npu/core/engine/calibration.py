@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from cluster4npu.core.engine.channel import Done, Work
 from cluster4npu.core.engine.hub import Hub
-from cluster4npu.core.engine.messages import DeviceCalibration, WorkerBack, WorkerFailed
+from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
 from cluster4npu.core.engine.ring import FREE, Ring
 
@@ -149,7 +149,7 @@ class Calibrator:
                     if event.worker == index:
                         return None
                 if isinstance(event, Ready):
-                    self._note_back(event)
+                    self._hub.tell_of(event)
         return None
 
     def _measure(self, active: Sequence[int], least_s: float) -> dict[int, float] | None:
@@ -177,12 +177,12 @@ class Calibrator:
                 elif isinstance(event, Lost):
                     busy -= self._lose(event, finished)
                 elif isinstance(event, Ready):
-                    self._note_back(event)
+                    self._hub.tell_of(event)
             for lost in self._pool.tick():
                 if isinstance(lost, Lost):
                     busy -= self._lose(lost, finished)
                 elif isinstance(lost, Ready):
-                    self._note_back(lost)
+                    self._hub.tell_of(lost)
             if self._hub.stop_asked:
                 return None
             passed = time.monotonic() - begin
@@ -193,17 +193,10 @@ class Calibrator:
     def _lose(self, lost: Lost, finished: dict[int, list[int]]) -> int:
         """Measure a lost worker no more, and say so; return how many slots came back with its death."""
         measured = finished.pop(lost.worker, None) is not None
-        reason = f"{lost.reason}{' while it was measured' if measured else ''}"
-        self._hub.tell(WorkerFailed(self._pool.workers[lost.worker].member.id, reason, lost.final))
+        self._hub.tell_of(lost, " while it was measured" if measured else "")
         for slot in lost.slots:
             self._ring.mark(slot, self._pool.workers[lost.worker].stage.index, FREE)
         return len(lost.slots)
-
-    def _note_back(self, event: Ready) -> None:
-        """Say of a worker whose loss was told that it is there again."""
-        if event.down_s is not None:
-            worker = self._pool.workers[event.worker]
-            self._hub.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))
 
     def _give(self, index: int, slots: Sequence[int]) -> None:
         self._pool.give(index, [Work(slot, self._ring.identify(slot, -1), -1) for slot in slots])

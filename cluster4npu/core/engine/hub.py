@@ -17,8 +17,10 @@ from cluster4npu.core.engine.messages import (
     Segment,
     Stop,
     WantPreview,
+    WorkerBack,
+    WorkerFailed,
 )
-from cluster4npu.core.engine.pool import PoolEvent, WorkerPool
+from cluster4npu.core.engine.pool import Lost, PoolEvent, Ready, WorkerPool
 
 _MOST_WAITING_EVENTS = 16
 
@@ -85,6 +87,17 @@ class Hub:
         if isinstance(event, MetricsUpdated | FramesTraced) and self._outbox.qsize() > _MOST_WAITING_EVENTS:
             return
         self._outbox.put(event)
+
+    def tell_of(self, event: PoolEvent, when: str = "") -> None:
+        """Tell the app that a worker was lost (`when` stands behind the reason), or that a lost one is back."""
+        if self.pool is None:
+            return
+        if isinstance(event, Lost):
+            device = self.pool.workers[event.worker].member.id
+            self.tell(WorkerFailed(device, event.reason + when, event.final))
+        elif isinstance(event, Ready) and event.down_s is not None:
+            worker = self.pool.workers[event.worker]
+            self.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))
 
     def _send_all(self) -> None:
         while (event := self._outbox.get()) is not None:

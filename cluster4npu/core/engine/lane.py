@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from cluster4npu.core.engine.channel import AWAKE_NS, Done
 from cluster4npu.core.engine.frames import NOBODY, Visit
 from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
+from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
 from cluster4npu.core.engine.ring import FREE, Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.pipeline.plan import StagePlan
 from cluster4npu.core.scheduling.base import Policy, WorkerView
+from cluster4npu.core.scheduling.harm import Rates, harmful
 
 LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 8
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
@@ -65,7 +67,7 @@ class Lane:
         stage: StagePlan,
         active: Sequence[int],
         policy: Policy,
-        rates: Mapping[str, float],
+        rated: Rated,
         in_flight: int | None,
         meter: Meter,
     ) -> None:
@@ -75,7 +77,8 @@ class Lane:
         self._pool, self._ring, self._meter = pool, ring, meter
         self._active = {pool.workers[i].member.settled: i for i in active}
         self._policy = policy
-        self._weights = dict(rates) or dict.fromkeys(self._active, 1.0)
+        self._weights = dict(rated.rates) or dict.fromkeys(self._active, 1.0)
+        self._guessed = set(rated.guessed)  # of these the weight is not measured yet
         self._in_flight_wanted = in_flight
         self._pending: deque[Visit] = deque()
         self._backlog: dict[int, deque[Visit]] = {i: deque() for i in active}
@@ -259,16 +262,44 @@ class Lane:
                 visit.worker, visit.queued_ns = NOBODY, 0
         self.failed += len(ended)
         self.ended += len(ended)
-        backlog = self._backlog.get(event.worker, deque())
-        for visit in backlog:
-            visit.worker = NOBODY
-        again = [v for v in visits if not v.error] + list(backlog)
-        backlog.clear()
-        self._pending.extendleft(sorted(again, key=lambda v: -v.frame_id))
+        self._wait_again(event.worker, [v for v in visits if not v.error])
         self.set_alive()
         if not self._pool.usable(self.stage.index):
             raise self._nobody_left()
         return ended
+
+    def _wait_again(self, worker: int, visits: Sequence[Visit] = ()) -> None:
+        """Let these frames, and those that wait for a worker, wait for any, before all others."""
+        backlog = self._backlog.get(worker, deque())
+        for visit in backlog:
+            visit.worker = NOBODY
+        self._pending.extendleft(sorted([*visits, *backlog], key=lambda v: -v.frame_id))
+        backlog.clear()
+
+    def settle(self) -> list[str]:
+        """Give each device whose weight was guessed the rate that its own frames have shown.
+
+        Return who is left out from now on, and why: a device that would hold the others up.
+        """
+        words: list[str] = []
+        for key in [key for key in self._guessed if self._has_shown(key)]:
+            self._guessed.remove(key)
+            own_ns = self._service_ns[self._active[key]]
+            others = {k: rate for k, rate in self._weights.items() if k != key and k not in self._guessed}
+            others_ns = {k: self._service_ns[i] for k, i in self._active.items() if i in self._service_ns}
+            self._weights[key] = shown_rate(own_ns, others, others_ns)
+            rates = [Rates(k, rate, rate) for k, rate in self._weights.items()]
+            harm = harmful(rates, self._ring.layout.slots)
+            if harm is not None and harm[0] == key:
+                self._weights[key] = 0.0
+                self._wait_again(self._active[key])
+                words.append(f"{self._pool.workers[self._active[key]].member.id} was left out: {harm[1]}")
+            self.set_alive()
+        return words
+
+    def _has_shown(self, key: str) -> bool:
+        now = self._pool.workers[self._active[key]].now
+        return self._active[key] in self._service_ns and now is not None and now.finished >= SHOWN_FRAMES
 
     def set_alive(self) -> None:
         """Look again which workers are there."""

@@ -32,7 +32,6 @@ from cluster4npu.core.engine.messages import (
     SourceChanged,
     Started,
     StateChanged,
-    WorkerFailed,
 )
 from cluster4npu.core.engine.on_demand.manager import OnDemandManager
 from cluster4npu.core.engine.opening import open_sources
@@ -155,14 +154,22 @@ class Manager:
     def _serve_segments(self) -> None:
         while self._hub.stop_asked is None:
             self._state("holding")
-            while not self._hub.segments and self._hub.stop_asked is None:
-                self._hub.pump(None)
+            self._hold()
             if self._hub.segments:
                 segment = self._hub.segments.popleft()
                 collected: list[Result] = []
                 self._run_segment(segment, collected if segment.results else None)
                 if self._hub.stop_asked is None:
                     self._hub.tell(SegmentFinished(self.summary(), tuple(collected)))
+
+    def _hold(self) -> None:
+        """Wait for the next segment; workers that are lost meanwhile are told, and started again."""
+        assert self._pool is not None
+        pool = self._pool
+        while not self._hub.segments and self._hub.stop_asked is None:
+            left_s = max(0.0, pool.quiet_until_s - time.monotonic())
+            for event in [*self._hub.pump(left_s), *pool.tick()]:
+                self._hub.tell_of(event)
 
     def close_sinks(self) -> None:
         """Let every sink write what it still has; raises its error, RunFailed when it does not come to an end."""
@@ -269,9 +276,7 @@ class Manager:
                 if isinstance(event, Refused):
                     raise event.error
                 if isinstance(event, Lost) and not event.final:
-                    self._hub.tell(
-                        WorkerFailed(pool.workers[event.worker].member.id, event.reason, final=False)
-                    )
+                    self._hub.tell_of(event)
                 elif isinstance(event, Lost):
                     self._lost_while_loading(pool, event)
             if self._hub.stop_asked is not None:
@@ -292,7 +297,7 @@ class Manager:
             )
         worker.report = {"unit": UNKNOWN, "sha256": "", "result_bytes": 0}
         self._lost.append(f"{worker.member.id} was left out: {event.reason}")
-        self._hub.tell(WorkerFailed(worker.member.id, event.reason, final=True))
+        self._hub.tell_of(event)
 
     def _start_sinks(self) -> None:
         outlets = []
@@ -349,14 +354,14 @@ class Manager:
             own = [i for i in active if self._pool.workers[i].stage is stage]
             if not own:
                 raise RunFailed(f"a segment names no device for the stage '{stage.node_id}'")
-            rates, words = self._rating.rates(stage, own)
-            if rates:
-                own = [i for i in own if self._pool.workers[i].member.settled in rates]
-            left_out += words
-            policy = policy_types()[stage.policy](rates, self._options.seed)
+            rated = self._rating.rates(stage, own)
+            if rated.rates:
+                own = [i for i in own if self._pool.workers[i].member.settled in rated.rates]
+            left_out += rated.words
+            policy = policy_types()[stage.policy](rated.rates, self._options.seed)
             newest = any(feed.overload == LATEST for feed in feeds)
             in_flight = self._in_flight(stage) or (1 if newest else None)
-            lanes.append(Lane(self._pool, self._ring, stage, own, policy, rates, in_flight, meter))
+            lanes.append(Lane(self._pool, self._ring, stage, own, policy, rated, in_flight, meter))
         return lanes, left_out
 
     def _feeds(self, segment: Segment) -> list[FeedPlan]:

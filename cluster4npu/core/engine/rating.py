@@ -13,6 +13,7 @@ from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT
 from cluster4npu.core.engine.messages import Calibrated, DeviceCalibration, RunOptions, StateChanged
 from cluster4npu.core.engine.pool import WorkerPool
+from cluster4npu.core.engine.returning import Rated, better_of, first_rates
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode
@@ -47,34 +48,55 @@ class Rating:
         self._samples: tuple[tuple[str, ...], int] = ((), 0)  # of which sources, and how many slots hold one
         self._computed: set[int] = set()  # stages whose results lie beside all the samples
 
-    def rates(self, stage: StagePlan, active: list[int]) -> tuple[dict[str, float], list[str]]:
-        """Return the rates of the workers to use (frames/s, all together), measured now or by an earlier run.
+    def rates(self, stage: StagePlan, active: list[int]) -> Rated:
+        """Return the rates of the workers to use, measured now or by an earlier run.
 
-        A device that would make the others slower is not among them; the second value says why, in words. Empty
-        where nothing was measured: one device alone needs no weight, unless its model may take several frames at once
-        or the user wants to know, and where the samples give a stage nothing to do there is nothing to measure.
-        Raises Stopped.
+        A device that would make the others slower is not among them. One that was lost while it was measured is, with
+        a guess, in case it comes back. No rates where nothing was measured: one device alone needs no weight, unless
+        its model may take several frames at once or the user wants to know, and where the samples give a stage
+        nothing to do there is nothing to measure. Raises Stopped.
         """
         wanted = self._options.calibration
         alone = len(active) == 1 and self._most_batch(stage, active[0]) == 1
         if wanted == "never" or (alone and wanted != "always"):
-            return {}, []
+            return Rated({})
         kept = list(active)
         left_out: list[str] = []
         while True:
             calibrated = self._calibrated(stage, kept)
             if not calibrated:
-                return {}, left_out
-            measured = {c.id: c for c in calibrated}
-            ids = {self._pool.workers[i].member.id: i for i in kept}
+                return Rated({}, frozenset(), left_out)
             harm = self._harm(calibrated)
             if harm is None:
-                lost = [c.id for c in calibrated if c.fps_together == 0]
-                left_out += [f"{device} was left out: it was lost while it was measured" for device in lost]
-                workers = self._pool.workers
-                return {workers[i].member.settled: measured[d].fps_together for d, i in ids.items()}, left_out
+                return self._rated(stage, kept, calibrated, left_out)
+            ids = {self._pool.workers[i].member.id: i for i in kept}
             kept.remove(ids[harm[0]])
             left_out.append(f"{harm[0]} was left out: {harm[1]}. {_ANEW}")
+
+    def _rated(
+        self, stage: StagePlan, active: list[int], measured: Sequence[DeviceCalibration], words: list[str]
+    ) -> Rated:
+        """Return what was measured, with a guess for each device that was lost meanwhile and may come back."""
+        by_id = {c.id: c.fps_together for c in measured}
+        lost = not all(by_id.values())
+        earlier = calibration_cache.load(self._key(stage, active)) if lost else None
+        guesses = first_rates(measured, earlier or ())
+        rates, guessed = {}, set()
+        for worker in (self._pool.workers[i] for i in active):
+            device = worker.member.id
+            rates[worker.member.settled] = by_id[device]
+            if device not in guesses:
+                continue
+            if worker.given_up:
+                words.append(f"{device} was left out: it was lost while it was measured")
+                continue
+            rates[worker.member.settled] = guesses[device]
+            guessed.add(worker.member.settled)
+            words.append(
+                f"{device} was lost while it was measured: once it is back it gets frames as for "
+                f"{guesses[device]:.1f} frames/s, a guess, until its own frames show what it can do"
+            )
+        return Rated(rates, frozenset(guessed), words)
 
     def forget_samples(self) -> None:
         """The slots are used for other frames from here on."""
@@ -89,9 +111,10 @@ class Rating:
         self._hub.tell(StateChanged("calibrating", detail))
 
     def _calibrated(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
-        """Return the calibration of these workers, measured at most once in a run."""
+        """Return the calibration of these workers, measured at most once in a run unless one was lost and is back."""
         key = tuple(active)
-        if key not in self._calibrations:
+        known = self._calibrations.get(key)
+        if known is None or self._is_back(active, known):
             self._calibrations[key] = self._calibrate(stage, active)
         self._last[stage.index] = self._calibrations[key]
         batches = {c.id: c.batch for c in self._calibrations[key]}
@@ -100,9 +123,7 @@ class Rating:
         return self._last[stage.index]
 
     def _calibrate(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
-        settled = [self._pool.workers[i].member.settled for i in active]
-        digest = self._plan.stage_digest(stage.index)
-        key = calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
+        key = self._key(stage, active)
         kept = self._kept(key) if self._options.calibration == "auto" else None
         if kept is not None and self._still_fits(stage, active, kept):
             self._hub.tell(Calibrated(kept, True, stage.node_id, self._harm(kept)))
@@ -121,7 +142,7 @@ class Rating:
         # Another program had the machine just then, or a worker died and is there again:
         if measured is not None and (contended(_rates(measured)) or self._is_back(active, measured)):
             again = calibrator.run(active, self._tell)
-            measured = again and max(measured, again, key=lambda m: sum(c.fps_together for c in m))
+            measured = again and better_of(measured, again)
             for index, found in zip(active, measured or (), strict=False):
                 self._pool.set_batch(index, found.batch)
         if measured is None:
@@ -131,9 +152,15 @@ class Rating:
         self._hub.tell(Calibrated(measured, False, stage.node_id, self._harm(measured)))
         return measured
 
+    def _key(self, stage: StagePlan, active: Sequence[int]) -> str:
+        """Return the name under which the calibration of these workers is kept."""
+        settled = [self._pool.workers[i].member.settled for i in active]
+        digest = self._plan.stage_digest(stage.index)
+        return calibration_cache.cache_key(digest, settled, self._source_of(stage)[1].spec)
+
     def _is_back(self, active: Sequence[int], measured: Sequence[DeviceCalibration]) -> bool:
         """Tell whether a worker that was lost while it was measured could be measured now."""
-        found = zip(active, measured, strict=True)
+        found = zip(active, measured, strict=False)
         return any(c.fps_together == 0 and self._pool.workers[index].alive for index, c in found)
 
     def _kept(self, key: str) -> tuple[DeviceCalibration, ...] | None:
@@ -214,7 +241,8 @@ class Rating:
             if frame is not None:
                 filled.append(frame.slot)
                 continue
-            self._hub.pump(0.0 if feeder.due_s() == 0.0 else 0.2)
+            for event in self._hub.pump(0.0 if feeder.due_s() == 0.0 else 0.2):
+                self._hub.tell_of(event)
             if self._hub.stop_asked is not None:
                 raise Stopped
         if isinstance(feeder, ThreadFeeder):

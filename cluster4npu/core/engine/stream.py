@@ -20,7 +20,6 @@ from cluster4npu.core.engine.frames import Frame, Visit
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.intake import Inlet, Intake
 from cluster4npu.core.engine.lane import Lane
-from cluster4npu.core.engine.messages import WorkerBack, WorkerFailed
 from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
@@ -171,7 +170,12 @@ class Stream:
             self._patience_ns = time.monotonic_ns() + int(DRAIN_GRACE_S * 1e9 + 2 * needed_ns)
 
     def retune(self) -> None:
-        """Let as many frames in as the measured service times ask for, unless the user has bounded them."""
+        """Let as many frames in as the measured service times ask for, unless the user has bounded them.
+
+        A device whose share was a guess gets the one that its frames have shown.
+        """
+        for lane in self.lanes:
+            self.warnings += lane.settle()
         windows = [lane.window(self._ring.layout.slots) for lane in self.lanes]
         known = [window for window in windows if window is not None]
         if self._options.window is None and len(known) == len(windows):
@@ -234,18 +238,15 @@ class Stream:
             self._go_on(lane, lane.lose(event))
         elif isinstance(event, Ready):
             self._lane_of(event.worker).set_alive()
-            if event.down_s is not None:
-                worker = self._pool.workers[event.worker]
-                self._hub.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))
+            self._hub.tell_of(event)
 
     def _lane_of(self, worker: int) -> Lane:
         return self.lanes[self._pool.workers[worker].stage.index]
 
     def _tell_lost(self, event: Lost) -> None:
-        worker = self._pool.workers[event.worker]
-        self._hub.tell(WorkerFailed(worker.member.id, event.reason, event.final))
+        self._hub.tell_of(event)
         self.warnings.append(
-            f"{worker.member.id}: {event.reason}; "
+            f"{self._pool.workers[event.worker].member.id}: {event.reason}; "
             + ("the run went on without it" if event.final else "it was started again")
         )
 

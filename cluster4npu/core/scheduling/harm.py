@@ -28,11 +28,10 @@ def harmful(rates: Sequence[Rates], slots: int) -> tuple[str, str] | None:
     Results are handed on in order: while a device works on one frame, at most `slots` others can pass. And devices
     that share cores or memory may be slower together than the best of them alone.
     """
+    rates = [r for r in rates if r.together > 0]  # one that died while it was measured is told elsewhere
     if len(rates) < 2:
         return None
     slowest = min(rates, key=lambda r: r.together)
-    if slowest.together <= 0:
-        return None  # it died while it was measured, which is told elsewhere
     total = sum(r.together for r in rates)
     others = total - slowest.together
     with_it = min(total, (slots - 1) * slowest.together)

@@ -13,6 +13,7 @@ from cluster4npu.core.engine.frames import Visit
 from cluster4npu.core.engine.lane import Lane, natural_window
 from cluster4npu.core.engine.messages import Calibrated, RunOptions
 from cluster4npu.core.engine.pool import Lost
+from cluster4npu.core.engine.returning import Rated
 from cluster4npu.core.engine.ring import READING, Ring
 from cluster4npu.core.engine.worker import LoadedStage, WorkerSpec
 from cluster4npu.core.errors import InputError
@@ -119,7 +120,14 @@ def lane():
     ring = Ring.create(8, 64, (64,))
     stage = SimpleNamespace(index=0, node_id="inference")
     yield Lane(
-        FakePool(), ring, stage, [0], policy_types()["adaptive"]({}, 0), {}, None, Meter(1, traces=False)
+        FakePool(),
+        ring,
+        stage,
+        [0],
+        policy_types()["adaptive"]({}, 0),
+        Rated({}),
+        None,
+        Meter(1, traces=False),
     )
     ring.unlink()
 

@@ -149,5 +149,5 @@ def test_a_worker_killed_during_calibration_is_told_as_it_is(make_pipeline):
     (loss,) = told
     assert loss.device == "sim:a?ms=20" and not loss.final  # it is started again
     used = {d.id: d.frames for d in summary.devices}["sim:a?ms=20"] > 0
-    assert used or any(w.startswith("sim:a?ms=20 was left out") for w in summary.warnings)
+    assert used or any(w.startswith("sim:a?ms=20 was lost while it was measured") for w in summary.warnings)
     assert summary.frames_out == 60
