@@ -17,6 +17,7 @@ NAMES = (
     "accelerator",
     "first_boxes",
     "window_cost",
+    "long_charts",
     "designer",
     "on_demand",
     "stall",

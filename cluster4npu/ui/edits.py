@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
@@ -61,13 +61,27 @@ class Replace(QUndoCommand):
 
 def free_id(wanted: str, taken: Collection[str]) -> str:
     """Return `wanted`, or with the first number that makes it unique: detections, detections2 ..."""
-    if wanted not in taken:
-        return wanted
-    stem = wanted.rstrip("0123456789")[:58]
-    number = 2
-    while f"{stem}{number}" in taken:
-        number += 1
-    return f"{stem}{number}"
+    return FreeIds(taken).take(wanted)
+
+
+class FreeIds:
+    """Gives out ids that are not `taken`. It knows how far each name is numbered, so that many are quick."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._next: dict[str, int] = {}  # by the name without its number
+
+    def take(self, wanted: str) -> str:
+        """Return `wanted`, or with the first number that makes it unique; it is taken from now on."""
+        found = wanted
+        if wanted in self._taken:
+            stem = wanted.rstrip("0123456789")[:58]
+            number = self._next.get(stem, 2)
+            while (found := f"{stem}{number}") in self._taken:
+                number += 1
+            self._next[stem] = number + 1
+        self._taken.add(found)
+        return found
 
 
 def checked_param(entry: NodeConfig, name: str, value: JsonValue) -> dict[str, JsonValue] | Problem:
@@ -123,12 +137,11 @@ def moved_to(config: PipelineConfig, folder: Path | None) -> PipelineConfig:
 
 def paste_into(config: PipelineConfig, pasted: PipelineConfig) -> tuple[PipelineConfig, list[str]]:
     """Return `config` with the pasted nodes and wires added under ids of their own, and those ids."""
-    taken = {n.id for n in config.nodes}
+    free = FreeIds(n.id for n in config.nodes)
     ids: dict[str, str] = {}
     nodes = []
     for entry in pasted.nodes:
-        ids[entry.id] = free_id(entry.id, taken)
-        taken.add(ids[entry.id])
+        ids[entry.id] = free.take(entry.id)
         x, y = entry.position
         place = (x + _PASTE_OFFSET, y + _PASTE_OFFSET)
         nodes.append(NodeConfig(**{**dict(entry), "id": ids[entry.id], "position": place}))
@@ -140,8 +153,9 @@ def paste_into(config: PipelineConfig, pasted: PipelineConfig) -> tuple[Pipeline
         if e.source_node in ids and e.target_node in ids
     )
     boxes = list(config.boxes)
+    free_boxes = FreeIds(b.id for b in boxes)
     for box in pasted.boxes:
-        box_id = free_id(box.id, {b.id for b in boxes})
+        box_id = free_boxes.take(box.id)
         place = (box.position[0] + _PASTE_OFFSET, box.position[1] + _PASTE_OFFSET)
         boxes.append(BoxConfig(**{**dict(box), "id": box_id, "position": place}))
     merged = config.replace(nodes=(*config.nodes, *nodes), edges=(*config.edges, *edges), boxes=tuple(boxes))

@@ -100,10 +100,15 @@ class Canvas(Wiring):
 
     def _show_wires(self, edges: tuple[EdgeConfig, ...]) -> None:
         wanted = dict.fromkeys(edges)
-        for edge in [e for e, wire in self.wires.items() if e not in wanted or wire.scene() is None]:
+        # Sets of a dict's keys take the hashes that it keeps; a record of pydantic computes its own anew each time.
+        gone = set(self.wires).difference(wanted)
+        if self._edges is None:
+            gone.update(e for e, wire in self.wires.items() if wire.scene() is None)
+        for edge in gone:
             self._drop_wire(edge)
+        new = {id(edge) for edge in set(wanted).difference(self.wires)}
         for edge in wanted:
-            if edge not in self.wires:
+            if id(edge) in new:
                 self._add_wire(edge)
         self._edges = edges
 
@@ -159,9 +164,8 @@ class Canvas(Wiring):
         self.viewport().update()
 
     def _add_item(self, entry: NodeConfig, signature: Signature) -> None:
-        item = NodeItem(entry, signature)
+        item = NodeItem(entry, signature, painted=not self.far.on)
         self.items_by_id[entry.id] = item
-        self.far.take(item)
         self.scene().addItem(item)
         item.show_problems(self._problems.get(entry.id, []))
         item.show_figure(self._figures.get(entry.id, ""))
@@ -182,8 +186,7 @@ class Canvas(Wiring):
         if source is None or target is None:
             return  # the file names a node that does not exist; the list of problems tells it
         start = source.dots[OUTPUT, edge.source_port]
-        wire = Wire(edge, start.kind)
-        self.far.take(wire)
+        wire = Wire(edge, start.kind, painted=not self.far.on)
         self.scene().addItem(wire)
         end = target.dots[INPUT, edge.target_port]
         wire.set_connections(end, start)
@@ -206,20 +209,22 @@ class Canvas(Wiring):
 
     def selected_ids(self) -> list[str]:
         """Return the ids of the selected nodes, in the file's order."""
-        return [n for n in self._shown if self.items_by_id[n].isSelected()]
+        return [n for n in self._shown if self.items_by_id[n].chosen]
 
     def selected_edges(self) -> list[EdgeConfig]:
         """Return the selected wires."""
-        return [edge for edge, wire in self.wires.items() if wire.isSelected()]
+        return [edge for edge, wire in self.wires.items() if wire.chosen]
 
     def select(self, ids: Iterable[str]) -> None:
         """Select exactly these nodes."""
         wanted = set(ids)
         self.scene().blockSignals(True)
         for wire in self.wires.values():
-            wire.setSelected(False)
+            if wire.chosen:
+                wire.setSelected(False)
         for node_id, item in self.items_by_id.items():
-            item.setSelected(node_id in wanted)
+            if item.chosen != (node_id in wanted):
+                item.setSelected(node_id in wanted)
         self.boxes.select(())
         self.scene().blockSignals(False)
         self._on_selection()
@@ -246,13 +251,10 @@ class Canvas(Wiring):
 
     def _whole(self) -> QRectF:
         """Return the area of all nodes and boxes."""
-        left = top = float("inf")
-        right = bottom = float("-inf")
-        for entry in self._shown.values():
-            (x, y), (width, height) = entry.position, self.items_by_id[entry.id].size
-            left, top = min(left, x), min(top, y)
-            right, bottom = max(right, x + width), max(bottom, y + height)
-        area = QRectF(left, top, right - left, bottom - top) if self.items_by_id else QRectF()
+        area = QRectF()
+        if self.items_by_id:
+            lefts, tops, rights, bottoms = zip(*(i.corners for i in self.items_by_id.values()), strict=True)
+            area.setCoords(min(lefts), min(tops), max(rights), max(bottoms))
         for box in self.boxes.areas():
             area = area.united(box)
         return area
@@ -328,14 +330,12 @@ def _signatures(config: PipelineConfig) -> dict[str, Signature]:
     """Return type and ports of each node: those of its type, and those that only a wire of the file names."""
     result = {entry.id: _own_signature(entry.type) for entry in config.nodes}
     for edge in config.edges:
-        for node_id, port, side in (
-            (edge.source_node, edge.source_port, 2),
-            (edge.target_node, edge.target_port, 1),
-        ):
-            known = result.get(node_id)
-            if known is not None and port not in known[side]:
-                ports = (*known[side], port)
-                result[node_id] = (known[0], known[1], ports) if side == 2 else (known[0], ports, known[2])
+        known = result.get(edge.source_node)
+        if known is not None and edge.source_port not in known[2]:
+            result[edge.source_node] = (known[0], known[1], (*known[2], edge.source_port))
+        known = result.get(edge.target_node)
+        if known is not None and edge.target_port not in known[1]:
+            result[edge.target_node] = (known[0], (*known[1], edge.target_port), known[2])
     return result
 
 

@@ -48,11 +48,6 @@ class FarLayer(QGraphicsItem):
                 item.setFlag(_NO_CONTENTS, far)
             self.forget()
 
-    def take(self, item: QGraphicsItem) -> None:
-        """Stand in for an item that is new."""
-        if self.on:
-            item.setFlag(_NO_CONTENTS)
-
     def cover(self, area: QRectF) -> None:
         """Note where nodes are now."""
         self.prepareGeometryChange()

@@ -30,6 +30,8 @@ _DOT = QRectF(0.0, 0.0, 26.0, 22.0)
 _MIDDLE = _DOT.center()
 _NO_PEN = QPen(Qt.PenStyle.NoPen)
 _SMOOTH = QPainter.RenderHint.Antialiasing
+_SELECTABLE = QGraphicsItem.GraphicsItemFlag.ItemIsSelectable
+_NO_CONTENTS = QGraphicsItem.GraphicsItemFlag.ItemHasNoContents
 _SELECTED = QGraphicsItem.GraphicsItemChange.ItemSelectedHasChanged
 
 
@@ -44,7 +46,7 @@ class PortDot(PortItem):
             self, parent
         )  # PortItem's own sets flags and tool tips that are not wanted here
         self.setAcceptHoverEvents(True)
-        self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)  # its node tells it that it has moved
+        self.setFlags(_NO_CONTENTS)  # its node tells it that it has moved
         self._pipes: list[Wire] = []
         self._hovered = self._locked = False
         self.port = port
@@ -128,7 +130,7 @@ class Wire(PipeItem):
     bounding rectangle only: the curve is made when it is looked at, which it never is from far away.
     """
 
-    def __init__(self, edge: EdgeConfig, kind: str) -> None:
+    def __init__(self, edge: EdgeConfig, kind: str, *, painted: bool = True) -> None:
         QGraphicsPathItem.__init__(self)
         self.edge = edge
         self.kind = kind
@@ -140,7 +142,7 @@ class Wire(PipeItem):
         self._outline: QPainterPath | None = None
         self.setZValue(Z_VAL_PIPE)
         self.setAcceptHoverEvents(True)
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setFlags(_SELECTABLE if painted else _SELECTABLE | _NO_CONTENTS)
         self.setPen(_NO_PEN)  # with a pen Qt would ask for the outline to find the bounding rectangle
 
     def set_pipe_styling(self, color: Any = None, width: float = 2, style: int = 0) -> None:

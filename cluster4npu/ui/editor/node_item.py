@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -66,9 +66,9 @@ Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
 class NodeItem(AbstractNodeItem):
     """Shows one NodeConfig. Only `show_entry`, `show_problems` and `show_figure` change what is seen."""
 
-    def __init__(self, entry: NodeConfig, signature: Signature) -> None:
+    def __init__(self, entry: NodeConfig, signature: Signature, *, painted: bool = True) -> None:
         QGraphicsItem.__init__(self)  # AbstractNodeItem's own makes a call for each flag and keeps a pixmap
-        self.setFlags(_FLAGS)
+        self.setFlags(_FLAGS if painted else _FLAGS | QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.setZValue(Z_VAL_NODE)
         self.setAcceptHoverEvents(True)
         self._properties = dict(_PROPERTIES)
@@ -101,6 +101,12 @@ class NodeItem(AbstractNodeItem):
     def place(self) -> tuple[float, float]:
         """Return where it stands (canvas pixels)."""
         return self._place
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Return left, top, right and bottom (canvas pixels)."""
+        x, y = self._place
+        return x, y, x + self._width, y + self._height
 
     def show_entry(self, entry: NodeConfig) -> None:
         """Show this state of the node; it must have the same id and the same ports."""
@@ -270,10 +276,9 @@ class NodeItem(AbstractNodeItem):
 def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
     """Return what the node works with, in short lines: its file, its devices."""
     lines: list[str] = []
-    for field, info in cls.Params.model_fields.items() if cls else ():
-        value = entry.params.get(field, info.get_default())
-        widget = ui_hint(info, "widget")
-        if widget in ("file", "folder") and isinstance(value, str) and value:
+    for field, default, widget in _told_fields(cls) if cls else ():
+        value = entry.params.get(field, default)
+        if widget != "devices" and isinstance(value, str) and value:
             name = PurePath(value.removeprefix(BUNDLED_PREFIX).replace("\\", "/")).name
             lines.append("no model" if value == NO_MODEL else name or value)
         elif widget == "devices" and isinstance(value, list | tuple):
@@ -283,6 +288,15 @@ def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
             elif not value:
                 lines.append("all real devices")
     return lines
+
+
+@cache
+def _told_fields(cls: type[Node]) -> tuple[tuple[str, object, object], ...]:
+    """Return those parameters that a node tells: name, default, and what they are edited by."""
+    fields = (
+        (name, info.get_default(), ui_hint(info, "widget")) for name, info in cls.Params.model_fields.items()
+    )
+    return tuple(field for field in fields if field[2] in ("file", "folder", "devices"))
 
 
 @lru_cache(maxsize=20_000)
