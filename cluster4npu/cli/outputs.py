@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.pipeline.config import MAX_FILE_BYTES
+from cluster4npu.core.pipeline.bounds import MAX_FILE_BYTES
 
 
 def check_writable(path: Path, option: str, suffixes: Sequence[str], inputs: Iterable[Path] = ()) -> None:

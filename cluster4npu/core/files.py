@@ -8,6 +8,8 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 
@@ -18,10 +20,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     if path.exists() and not path.is_file():
         raise OSError(errno.EEXIST, "this is a folder or a device, not a file")
+    data = content if isinstance(content, bytes) else content.encode()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:  # with the rights of any new file
-            file.write(content if isinstance(content, bytes) else content.encode())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
@@ -33,9 +36,31 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise
 
 
+def read_whole(path: Path, most: int) -> bytes:
+    """Return the content of a file of at most this many bytes.
+
+    Raises OSError, also for more, and for what is no file: a folder, a device that never ends, a pipe that waits.
+    """
+    with _open_file(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes")
+    return content
+
+
 def digest_of(path: Path) -> str:
     """Return the SHA-256 (hex) of a file's content, "" where no file can be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with _open_file(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
+
+
+def _open_file(path: Path) -> BufferedReader:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "this is a device or a pipe, not a file")
+    return path.open("rb")

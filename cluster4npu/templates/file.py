@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
-from cluster4npu.core.pipeline.config import MAX_FILE_BYTES, PipelineConfig, Record
+from cluster4npu.core.files import read_whole
+from cluster4npu.core.pipeline.bounds import MAX_FILE_BYTES
+from cluster4npu.core.pipeline.config import PipelineConfig, Record
 
 
 class TemplateFile(Record):
@@ -33,7 +35,7 @@ class TemplateFile(Record):
                 raise _no_template(
                     path, f"{path.stat().st_size:,} bytes", f"at most {MAX_FILE_BYTES:,} bytes"
                 )
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(read_whole(path, MAX_FILE_BYTES))
         except OSError as error:
             raise _no_template(path, error.strerror or str(error)) from error
         except (ValueError, RecursionError) as error:

@@ -9,9 +9,10 @@ from pydantic import JsonValue, ValidationError
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
-from cluster4npu.core.errors import Problem
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.files import digest_of
 from cluster4npu.core.nodes import node_type
+from cluster4npu.core.pipeline.bounds import FARTHEST, MAX_FILE_BYTES, SIDES, too_large, too_many
 from cluster4npu.core.pipeline.config import (
     BoxConfig,
     EdgeConfig,
@@ -26,6 +27,7 @@ from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, past
 
 Position = tuple[float, float]
 _CHECK_AFTER_MS = 100
+_PASTED_MOST = 1_000  # nodes at once: more would hold the window up for longer than a moment
 _CHECK_HERE = 64  # nodes; more are checked on a thread
 
 
@@ -93,13 +95,13 @@ class Document(QObject):
 
     def open(self, path: str | Path) -> None:
         """Open a file; raises InputError, and then the open pipeline stays as it is."""
-        place = Path(path).resolve()
+        place = resolved(path)
         on_disk = digest_of(place)
-        self._start_with(PipelineConfig.open(path), place, on_disk)
+        self._start_with(PipelineConfig.open(place), place, on_disk)
 
     def save(self, path: str | Path | None = None) -> None:
         """Write the file (`path`, or where it came from); raises InputError, and then it stays modified."""
-        target = Path(path).resolve() if path is not None else self._path
+        target = resolved(path) if path is not None else self._path
         if target is None:
             raise ValueError("a pipeline without a file needs a path")
         config = moved_to(self._config, target.parent)
@@ -118,7 +120,7 @@ class Document(QObject):
         """Add a node and return its id; raises KeyError for an unknown type."""
         title = node_type(type).title
         node_id = free_id(type, {n.id for n in self._config.nodes})
-        node = NodeConfig(id=node_id, type=type, params=dict(params or {}), position=position)
+        node = NodeConfig(id=node_id, type=type, params=dict(params or {}), position=_tidy(position))
         self.apply(self._config.with_node(node), f"Add {title}")
         return node_id
 
@@ -173,7 +175,7 @@ class Document(QObject):
         """Add a comment behind the nodes and return its id; sizes below the least are made larger."""
         box_id = free_id("box", {b.id for b in self._config.boxes})
         size = (max(size[0], 120.0), max(size[1], 60.0))
-        box = BoxConfig(id=box_id, text=text, position=_tidy(position), size=_tidy(size))
+        box = BoxConfig(id=box_id, text=text, position=_tidy(position), size=_tidy_size(size))
         self.apply(self._config.replace(boxes=(*self._config.boxes, box)), "Add comment")
         return box_id
 
@@ -236,7 +238,7 @@ class Document(QObject):
         )
         boxes = boxes or {}
         kept = tuple(
-            BoxConfig(id=b.id, text=b.text, position=_tidy(boxes[b.id][0]), size=_tidy(boxes[b.id][1]))
+            BoxConfig(id=b.id, text=b.text, position=_tidy(boxes[b.id][0]), size=_tidy_size(boxes[b.id][1]))
             if b.id in boxes
             else b
             for b in self._config.boxes
@@ -280,9 +282,19 @@ class Document(QObject):
         return moved_to(part, None).text()
 
     def paste(self, text: str) -> list[str]:
-        """Add the nodes that `copied` wrote, return their new ids; raises InputError for other text."""
+        """Add the nodes that `copied` wrote, return their new ids; raises InputError for other text, and too much."""
+        if len(text) > MAX_FILE_BYTES:
+            raise InputError(too_large("the clipboard", len(text), "Copy less at once."))
         pasted = PipelineConfig.parse(text, origin="the clipboard")
+        if len(pasted.nodes) > _PASTED_MOST:
+            found, allowed = f"{len(pasted.nodes):,} nodes", f"at most {_PASTED_MOST:,}"
+            raise InputError(
+                Problem("too much at once", found=found, allowed=allowed, hint="Copy less at once.")
+            )
         config, ids = paste_into(self._config, pasted)
+        counts = {"nodes": len(config.nodes), "edges": len(config.edges), "boxes": len(config.boxes)}
+        if problems := too_many(counts):
+            raise InputError(*problems)
         self.apply(config, f"Paste {len(ids)} nodes" if len(ids) != 1 else "Paste node")
         return ids
 
@@ -344,5 +356,22 @@ def _meaning(config: PipelineConfig) -> object:
     return [(n.id, n.type, n.params, n.bypassed) for n in config.nodes], config.edges, config.base
 
 
+def resolved(path: str | Path) -> Path:
+    """Return the absolute path without links; raises InputError for what can be no path."""
+    try:
+        return Path(path).resolve()
+    except (OSError, ValueError) as error:
+        hint = "Choose another name."
+        raise InputError(
+            Problem("this is no path of a file", found=repr(str(path)[:200]), hint=hint)
+        ) from error
+
+
 def _tidy(position: Position) -> Position:
-    return round(position[0], 1), round(position[1], 1)
+    x, y = (round(min(max(v, -FARTHEST), FARTHEST), 1) for v in position)
+    return x, y
+
+
+def _tidy_size(size: Position) -> Position:
+    width, height = (round(min(max(v, SIDES[0]), SIDES[1]), 1) for v in size)
+    return width, height

@@ -11,6 +11,7 @@ from PySide6.QtGui import QUndoCommand
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import ui_hint
+from cluster4npu.core.pipeline.bounds import FARTHEST
 from cluster4npu.core.pipeline.config import (
     BoxConfig,
     EdgeConfig,
@@ -143,7 +144,7 @@ def paste_into(config: PipelineConfig, pasted: PipelineConfig) -> tuple[Pipeline
     for entry in pasted.nodes:
         ids[entry.id] = free.take(entry.id)
         x, y = entry.position
-        place = (x + _PASTE_OFFSET, y + _PASTE_OFFSET)
+        place = (min(x + _PASTE_OFFSET, FARTHEST), min(y + _PASTE_OFFSET, FARTHEST))
         nodes.append(NodeConfig(**{**dict(entry), "id": ids[entry.id], "position": place}))
     edges = tuple(
         EdgeConfig(
@@ -156,7 +157,8 @@ def paste_into(config: PipelineConfig, pasted: PipelineConfig) -> tuple[Pipeline
     free_boxes = FreeIds(b.id for b in boxes)
     for box in pasted.boxes:
         box_id = free_boxes.take(box.id)
-        place = (box.position[0] + _PASTE_OFFSET, box.position[1] + _PASTE_OFFSET)
+        x, y = box.position
+        place = (min(x + _PASTE_OFFSET, FARTHEST), min(y + _PASTE_OFFSET, FARTHEST))
         boxes.append(BoxConfig(**{**dict(box), "id": box_id, "position": place}))
     merged = config.replace(nodes=(*config.nodes, *nodes), edges=(*config.edges, *edges), boxes=tuple(boxes))
     return merged, list(ids.values())

@@ -12,7 +12,7 @@ from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
-from cluster4npu.ui.document import Document
+from cluster4npu.ui.document import Document, resolved
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.recovery import Lost
 from cluster4npu.ui.text import tr
@@ -177,7 +177,7 @@ class FileControl(QObject):
 
     def _save(self, path: Path) -> bool:
         try:
-            if self._opened_elsewhere(path):
+            if self._opened_elsewhere(resolved(path)):
                 raise InputError(
                     Problem(
                         "this file is open in another window",

@@ -13,11 +13,13 @@ from pathlib import Path
 from PySide6.QtCore import QLockFile
 
 from cluster4npu.core.errors import InputError
-from cluster4npu.core.files import write_whole
-from cluster4npu.core.pipeline.config import MAX_FILE_BYTES, PipelineConfig
+from cluster4npu.core.files import read_whole, write_whole
+from cluster4npu.core.pipeline.bounds import MAX_FILE_BYTES
+from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui.text import tr
 
+_MAX_COPY_BYTES = 2 * MAX_FILE_BYTES  # unsaved edits may be larger than what can be saved
 _log = logging.getLogger(__name__)
 
 
@@ -104,9 +106,7 @@ def find_lost() -> list[Lost]:
 
 
 def _read(copy: Path) -> Lost:
-    if copy.stat().st_size > 2 * MAX_FILE_BYTES:
-        raise ValueError("too large")
-    record = json.loads(copy.read_text(encoding="utf-8"))
+    record = json.loads(read_whole(copy, _MAX_COPY_BYTES))
     base = Path(record["base"]) if record["base"] else None
     config = PipelineConfig.parse(json.dumps(record["pipeline"]), origin="the kept copy", base=base)
     path, on_disk = record["path"], str(record.get("on_disk", ""))

@@ -10,6 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.bounds import FARTHEST, MAX_ENTRIES, MAX_FILE_BYTES, SIDES
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui.document import Document
 
@@ -255,3 +256,34 @@ def test_problems_are_told_shortly_after_a_change(document: Document, qtbot: QtB
         document.disconnect_edge(document.config.edges[0])
     assert {p.node for p in told.args[0]} >= {"preprocess", "inference"}
     assert document.problems == told.args[0]
+
+
+def test_nothing_goes_farther_away_than_a_file_can_say(document: Document) -> None:
+    far = (1e308, -1e308)
+    document.move_nodes({"source": far})
+    node = document.add_node("preview", far)
+    box = document.add_box("Group", (-1e7, 0.0), (1e9, 1e9))
+    again = PipelineConfig.parse(document.config.text())
+    assert again == document.config
+    assert again.node("source").position == again.node(node).position == (FARTHEST, -FARTHEST)
+    assert next(b for b in again.boxes if b.id == box).size == (SIDES[1], SIDES[1])
+
+
+def test_too_much_is_not_pasted_and_the_document_stays(document: Document) -> None:
+    before = document.config
+    nodes = tuple(NodeConfig(id=f"n{i}", type="preview") for i in range(1001))
+    with pytest.raises(InputError, match="1,001 nodes"):
+        document.paste(PipelineConfig(nodes=nodes).text())
+    with pytest.raises(InputError, match="too large"):
+        document.paste(" " * (MAX_FILE_BYTES + 1))
+    assert document.config is before
+    many = tuple(NodeConfig(id=f"m{i}", type="preview") for i in range(MAX_ENTRIES["nodes"]))
+    document.new(PipelineConfig(nodes=many))
+    with pytest.raises(InputError, match="more nodes than a pipeline can have"):
+        document.paste(PipelineConfig(nodes=nodes[:1]).text())
+
+
+def test_a_name_that_no_file_can_have_is_refused(document: Document) -> None:
+    for act in (document.save, document.open):
+        with pytest.raises(InputError, match="no path of a file"):
+            act("a\0.json")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -23,15 +22,24 @@ from pydantic import (
 )
 
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
-from cluster4npu.core.files import write_whole
+from cluster4npu.core.files import read_whole, write_whole
+from cluster4npu.core.pipeline.bounds import (
+    FARTHEST,
+    MAX_FILE_BYTES,
+    SIDES,
+    place_of,
+    too_large,
+    too_many,
+    unwritable,
+)
 from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
 
-MAX_FILE_BYTES = 16 * 1024 * 1024
 NODE_ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 _PORT_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,31}$"
 
 
-_Side = Annotated[float, Field(ge=40, le=100_000)]
+_Side = Annotated[float, Field(ge=SIDES[0], le=SIDES[1])]
+_Far = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
 class Record(BaseModel):
@@ -51,7 +59,7 @@ class NodeConfig(Record):
     title: str = Field(
         default="", max_length=200, description="Shown on the canvas; empty: the type's own title."
     )
-    position: tuple[float, float] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
+    position: tuple[_Far, _Far] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
     bypassed: bool = Field(
         default=False, description="Left out of runs; what it would only pass on goes around it."
     )
@@ -93,7 +101,7 @@ class BoxConfig(Record):
 
     id: str = Field(pattern=NODE_ID_PATTERN)
     text: str = Field(default="", max_length=4000, description="The first line is the title.")
-    position: tuple[float, float] = Field(default=(0.0, 0.0), description="Upper left corner, in pixels.")
+    position: tuple[_Far, _Far] = Field(default=(0.0, 0.0), description="Upper left corner, in pixels.")
     size: tuple[_Side, _Side] = Field(default=(320.0, 200.0), description="Width and height, in pixels.")
 
 
@@ -211,8 +219,9 @@ class PipelineConfig(Record):
                     hint="Open a file that was saved by this program, or start from a template.",
                 )
             )
-        if endless := list(_endless(data)):
-            raise PipelineInvalid.of(endless)
+        counts = {name: _length(data.get(name)) for name in ("nodes", "edges", "boxes")}
+        if problems := too_many(counts) or list(unwritable(data)):
+            raise PipelineInvalid.of(problems)
         data = migrate(data, origin)
         data.pop("base", None)
         try:
@@ -229,15 +238,9 @@ class PipelineConfig(Record):
         path = Path(path)
         try:
             if path.stat().st_size > MAX_FILE_BYTES:
-                raise InputError(
-                    Problem(
-                        f"{path.name} is too large for a pipeline file",
-                        found=f"{path.stat().st_size} bytes",
-                        allowed=f"at most {MAX_FILE_BYTES} bytes",
-                        hint="Choose the pipeline's .json file.",
-                    )
-                )
-            text = path.read_text(encoding="utf-8-sig")
+                hint = "Choose the pipeline's .json file."
+                raise InputError(too_large(path.name, path.stat().st_size, hint))
+            text = read_whole(path, MAX_FILE_BYTES).decode("utf-8-sig")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             raise InputError(
                 Problem(
@@ -250,14 +253,24 @@ class PipelineConfig(Record):
         return cls.parse(text, origin=path.name, base=path.resolve().parent)
 
     def save(self, path: str | Path) -> None:
-        """Write the file whole or not at all: the old one stays until the new one is safe. Raises InputError."""
+        """Write the file whole or not at all: the old one stays until the new one is safe.
+
+        Raises InputError, also for what `open` would refuse.
+        """
+        counts = {"nodes": len(self.nodes), "edges": len(self.edges), "boxes": len(self.boxes)}
+        if problems := too_many(counts):
+            raise InputError(*problems)
         try:
-            write_whole(Path(path), self.text())
-        except OSError as error:
+            content = self.text().encode()
+            if len(content) > MAX_FILE_BYTES:
+                hint = "The previous file is untouched. Shorten the comments, or divide the pipeline."
+                raise InputError(too_large("this", len(content), hint))
+            write_whole(Path(path), content)
+        except (OSError, ValueError) as error:
             raise InputError(
                 Problem(
                     "the pipeline cannot be saved",
-                    found=f"{path}: {error.strerror or error}",
+                    found=f"{path}: {getattr(error, 'strerror', None) or error}",
                     hint="The previous file is untouched. Free some space or choose another folder.",
                 )
             ) from error
@@ -270,7 +283,7 @@ def validation_problems(
     problems = []
     for item in error.errors(include_url=False):
         loc = [str(part) for part in item["loc"]]
-        where, field = (node, ".".join(loc[:6])) if node else _where(loc, data)
+        where, field = (node, ".".join(loc[:6])) if node else place_of(loc, data)
         unknown = item["type"] == "extra_forbidden"
         unit = (units or {}).get(loc[0], "") if loc else ""
         problems.append(
@@ -315,40 +328,13 @@ def _allowed(kind: str, context: dict[str, Any], unit: str) -> str:
     return " and ".join(words)
 
 
+def _length(entries: object) -> int:
+    return len(entries) if isinstance(entries, list) else 0
+
+
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _endless(data: dict[str, Any]) -> Iterator[Problem]:
-    """Find numbers that JSON has no word for; Python's reader takes NaN and Infinity, and 1e999 for the latter."""
-    todo: list[tuple[tuple[str, ...], object]] = [((), data)]
-    while todo:
-        place, value = todo.pop()
-        if isinstance(value, dict):
-            todo += reversed([((*place, str(key)), inner) for key, inner in value.items()])
-        elif isinstance(value, list):
-            todo += reversed([((*place, str(index)), inner) for index, inner in enumerate(value)])
-        elif isinstance(value, float) and not math.isfinite(value):
-            node, field = _where(place, data)
-            yield Problem(
-                "this is not a number that JSON knows",
-                node=node,
-                field=field.removeprefix("params."),
-                found="NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity",
-                allowed="a finite number",
-                hint="Correct the value.",
-            )
-
-
-def _where(loc: Sequence[str], data: dict[str, Any]) -> tuple[str, str]:
-    """Return the id of the node in which this place of the file lies ("": in none), and the field."""
-    entries = data.get("nodes")
-    if len(loc) < 2 or loc[0] != "nodes" or not loc[1].isdigit() or not isinstance(entries, list):
-        return "", ".".join(loc[:6])
-    entry = entries[int(loc[1])]
-    name = str(entry.get("id", f"nodes[{loc[1]}]")) if isinstance(entry, dict) else f"nodes[{loc[1]}]"
-    return name, ".".join(loc[2:8])
 
 
 Pipeline = PipelineConfig  # its name in the public API

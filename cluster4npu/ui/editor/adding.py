@@ -87,7 +87,7 @@ class Adding(QObject):
         else:
             self._select(found)
 
-    def _add_files(self, paths: Sequence[Path], place: Place) -> None:
+    def _add_files(self, paths: Sequence[Path | str], place: Place) -> None:
         if len(paths) == 1 and is_pipeline(paths[0]):
             self.pipeline_dropped.emit(paths[0])
             return

@@ -19,7 +19,7 @@ class Dropping(Camera):
 
     node_dropped = Signal(str, object)  # node type, (x, y)
     device_dropped = Signal(str, object)  # device id, (x, y)
-    files_dropped = Signal(object, object)  # list[Path], (x, y)
+    files_dropped = Signal(object, object)  # list[Path | str], (x, y)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         self._accept(event)
@@ -51,6 +51,7 @@ class Dropping(Camera):
             event.ignore()
 
 
-def _paths(event: QDropEvent) -> list[Path]:
-    """Return the local files; what is not on this machine comes as it is written, to be refused by its name."""
-    return [Path(url.toLocalFile() or url.toString()) for url in event.mimeData().urls()]
+def _paths(event: QDropEvent) -> list[Path | str]:
+    """Return the local files; what is not on this machine comes as text, as it is written, to be refused by it."""
+    urls = event.mimeData().urls()
+    return [Path(url.toLocalFile()) if url.toLocalFile() else url.toString() for url in urls]

@@ -28,18 +28,19 @@ class Dropped:
     value: JsonValue
 
 
-def is_pipeline(path: Path) -> bool:
+def is_pipeline(path: Path | str) -> bool:
     """Tell whether the path looks like a pipeline file."""
-    return path.suffix.lower() in _PIPELINES
+    return isinstance(path, Path) and path.suffix.lower() in _PIPELINES
 
 
-def node_for(path: Path) -> Dropped | Problem:
-    """Return the node that works with this path, or why there is none."""
+def node_for(path: Path | str) -> Dropped | Problem:
+    """Return the node that works with this path, or why there is none; a text is the address of something elsewhere."""
     try:
-        folder, exists = path.is_dir() and not is_package(path), path.exists()
+        folder = isinstance(path, Path) and path.is_dir() and not is_package(path)
+        exists = isinstance(path, Path) and path.exists()
     except (OSError, ValueError):
         folder = exists = False
-    if not exists:
+    if isinstance(path, str) or not exists:
         return Problem(
             "what was dropped is no file or folder of this machine",
             found=str(path)[:200],
@@ -52,6 +53,9 @@ def node_for(path: Path) -> Dropped | Problem:
                     folder or _fits(path, cls, str(ui_hint(info, "file_filter") or ""))
                 ):
                     return Dropped(key, name, str(path))
+    if is_pipeline(path):
+        hint = "Drop it alone, to open it."
+        return Problem("a pipeline does not go into another one", found=path.name[:200], hint=hint)
     picture = path.suffix.lower() in _PICTURES
     return Problem(
         "no node works with such a file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster4npu.core.errors import Cluster4NPUError, InputError, PipelineInvalid
-from cluster4npu.core.pipeline.config import MAX_FILE_BYTES, EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.bounds import MAX_ENTRIES, MAX_FILE_BYTES
+from cluster4npu.core.pipeline.config import BoxConfig, EdgeConfig, NodeConfig, PipelineConfig
 
 SMALL = PipelineConfig(
     name="Ünïcode <b>",
@@ -151,3 +153,41 @@ def test_a_number_that_json_does_not_know_is_told_with_its_place(word: str, told
     with pytest.raises(PipelineInvalid) as caught:
         PipelineConfig.parse(f'{{"targets": {{"fps": {word}}}}}')
     assert caught.value.problems[0].field == "targets.fps"
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        ({"params": {"\ud800": "x"}}, r"a\.params: this is not a text.*ud800"),
+        ({"params": {"x": ["\udfff"]}}, r"a\.x\.0: this is not a text.*udfff"),
+        ({"position": [1e308, 0]}, r"a\.position\.0: .*at most 2000000"),
+    ],
+)
+def test_what_no_window_could_show_or_save_is_refused_by_its_place(node: dict[str, object], words: str):
+    data = {"version": 1, "nodes": [{"id": "a", "type": "synthetic", **node}]}
+    with pytest.raises(PipelineInvalid, match=words):
+        PipelineConfig.parse(json.dumps(data))
+
+
+def test_more_nodes_than_can_be_shown_are_refused():
+    nodes = [{"id": f"n{i}", "type": "preview"} for i in range(MAX_ENTRIES["nodes"] + 1)]
+    with pytest.raises(PipelineInvalid, match="more nodes than a pipeline can have"):
+        PipelineConfig.parse(json.dumps({"version": 1, "nodes": nodes}))
+
+
+def test_nothing_is_saved_that_could_not_be_opened_again(tmp_path: Path):
+    boxes = tuple(BoxConfig(id=f"b{i}", text="x" * 4000) for i in range(4_300))
+    path = tmp_path / "p.json"
+    SMALL.save(path)
+    with pytest.raises(InputError, match="too large"):
+        PipelineConfig(boxes=boxes).save(path)
+    with pytest.raises(InputError, match="cannot be saved"):
+        SMALL.with_params("source", note="\ud800").save(path)
+    assert PipelineConfig.open(path).text() == SMALL.text() and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such device")
+def test_a_device_is_no_pipeline(tmp_path: Path):
+    (tmp_path / "p.json").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="a device or a pipe"):
+        PipelineConfig.open(tmp_path / "p.json")
