@@ -90,6 +90,17 @@ class RunFailed(Cluster4NPUError):
     """A run that started and could not be finished."""
 
 
+class InferenceFailed(RunFailed):
+    """A model failed on a batch; the nodes around it did their part, and another device may compute the batch."""
+
+    @classmethod
+    def of(cls, error: Exception) -> InferenceFailed:
+        """Make it of whatever a session has raised."""
+        if isinstance(error, Cluster4NPUError):
+            return cls(*error.problems)
+        return cls(Problem("the device's runtime failed", found=f"{type(error).__name__}: {one_line(error)}"))
+
+
 class Cancelled(Cluster4NPUError):
     """The user ended the work before it was done; nothing of it is kept."""
 

@@ -10,6 +10,7 @@ from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
 from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.engine.suspects import MOST_PROVEN, Suspects
 
 ALONE_S = 0.25
 TOGETHER_S = 0.5
@@ -48,6 +49,7 @@ class Calibrator:
         self._pool = pool
         self._ring = ring
         self._slots = list(slots)
+        self._suspects = Suspects(pool)
         self._in_flight = in_flight
         self._most_in_flight = max(in_flight, most_in_flight)
 
@@ -168,7 +170,7 @@ class Calibrator:
         while busy:
             for event in self._hub.pump(0.1):
                 if isinstance(event, Completed):
-                    finished[event.worker] += [done.finished_ns for done in event.dones]
+                    finished[event.worker] += self._computed(event)
                     # A worker may have answered and died since: its answers come before the news of its death.
                     if over or self._hub.stop_asked or not self._pool.workers[event.worker].alive:
                         busy -= len(event.dones)
@@ -189,6 +191,21 @@ class Calibrator:
             enough = all(len(f) >= _least_frames(batches[i]) for i, f in finished.items())
             over = over or (passed >= least_s and (enough or passed >= LONGEST_S))
         return {i: _rate(finished.get(i, []), batches.get(i, 1)) for i in asked}
+
+    def _computed(self, event: Completed) -> list[int]:
+        """Return when a worker was done with each frame that its model did not fail on (monotonic ns).
+
+        One that goes on failing is lost: a failure takes no time, and would make it the fastest of all.
+        """
+        times = []
+        for done in event.dones:
+            if done.model_failed:
+                if self._suspects.failed(event.worker, done.error, able=False) == MOST_PROVEN:
+                    self._suspects.renew(event.worker)
+            else:
+                times.append(done.finished_ns)
+                self._suspects.computed(event.worker, ())
+        return times
 
     def _lose(self, lost: Lost, finished: dict[int, list[int]]) -> int:
         """Measure a lost worker no more, and say so; return how many slots came back with its death."""

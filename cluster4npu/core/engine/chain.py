@@ -15,7 +15,7 @@ import numpy as np
 
 from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.engine.costs import CostMeter, cpu_ns
-from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.errors import DeviceUnavailable, InferenceFailed, InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FanOutNode, WorkerNode
 from cluster4npu.core.nodes.values import Crops, Each, Outputs, Tensor
 from cluster4npu.core.pipeline.graph import Graph
@@ -110,10 +110,15 @@ class Chain:
         return Outputs(self._run_model(tensor.data), tensor.geometry)
 
     def _run_model(self, batch: np.ndarray, inputs: int = 1) -> list[np.ndarray]:
+        begun_ns = cpu_ns() if self._measured else 0
+        try:
+            arrays = self._session.infer(batch)
+        except DeviceUnavailable:
+            raise
+        except Exception as error:  # a driver may raise anything
+            raise InferenceFailed.of(error) from error
         if not self._measured:
-            return self._session.infer(batch)
-        begun_ns = cpu_ns()
-        arrays = self._session.infer(batch)
+            return arrays
         self.costs.add(self._model, begun_ns, inputs)
         return arrays
 

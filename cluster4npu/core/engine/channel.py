@@ -52,7 +52,8 @@ class Work(NamedTuple):
 class Done(NamedTuple):
     """The manager owns the slot again. `error` (UTF-8) is empty when the results are in the slot's result area.
 
-    `runs` is how many inputs the model got for this frame: one, or one for each crop.
+    `runs` is how many inputs the model got for this frame: one, or one for each crop. Beside an error it is 0, or 1
+    where it was the model that failed.
     """
 
     slot: int
@@ -64,6 +65,11 @@ class Done(NamedTuple):
     result_bytes: int
     runs: int = 1
     error: bytes = b""
+
+    @property
+    def model_failed(self) -> bool:
+        """Tell whether the model itself failed on this frame, which another device may compute."""
+        return bool(self.error) and self.runs > 0
 
 
 _new_work = partial(tuple.__new__, Work)

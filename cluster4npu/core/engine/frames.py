@@ -21,6 +21,7 @@ class Visit:
     result_bytes: int = 0
     deaths: int = 0
     error: str = ""
+    tried: tuple[int, ...] = ()  # workers whose model failed on it
 
     def __init__(self, slot: int, frame_id: int, generation: int, stage: int) -> None:
         self.slot, self.frame_id, self.generation, self.stage = slot, frame_id, generation, stage

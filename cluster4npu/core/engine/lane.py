@@ -2,7 +2,8 @@
 
     pending -> a worker's backlog -> in flight -> ended
 
-A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed.
+A frame whose worker was lost goes back to pending; one that has lost two workers is set aside as failed. One on which
+a worker's model fails goes to the backlog of another worker, until all have tried (`Suspects` notes who is at fault).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cluster4npu.core.engine.frames import NOBODY, Visit
 from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
 from cluster4npu.core.engine.ring import FREE, Ring
+from cluster4npu.core.engine.suspects import Suspects
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.pipeline.plan import StagePlan
@@ -86,6 +88,7 @@ class Lane:
         self._depth = {i: in_flight or _least(pool.workers[i].batch) for i in active}
         self._finished_ns = dict.fromkeys(active, 0)  # when each worker's last answer was ready
         self._service_ns: dict[int, float] = {}  # running mean by worker
+        self._suspects = Suspects(pool)
         self._is_quick = False  # one of them needs less time than a wake-up
         self._views: dict[str, WorkerView] = {}
         self.set_alive()
@@ -172,7 +175,7 @@ class Lane:
                     continue
                 ahead = len(self._pool.workers[other].in_flight)
                 first = max(0, int(self._service_ns[thief] / self._service_ns[other]) - ahead)
-                if first < len(backlog):
+                if first < len(backlog) and thief not in backlog[first].tried:
                     visit = backlog[first]
                     del backlog[first]
                     self._views[self._pool.workers[other].member.settled].waiting -= 1
@@ -212,7 +215,7 @@ class Lane:
         """Take a worker's answers, oldest first; return what has ended with them."""
         key = self._pool.workers[index].member.settled
         ended: list[Visit] = []
-        busy_ns, before = 0, self._finished_ns[index]
+        busy_ns, before, wasted_ns, wasted, passed_on = 0, self._finished_ns[index], 0, 0, 0
         in_flight = self._in_flight
         for slot, generation, _, started, inferred, finished, result_bytes, runs, error in dones:
             visit = in_flight.get(slot)
@@ -222,22 +225,37 @@ class Lane:
             visit.started_ns, visit.inferred_ns, visit.finished_ns = started, inferred, finished
             visit.result_bytes = result_bytes
             self.runs += runs
-            ended.append(visit)
+            spent_ns = max(finished - max(started, before), 1)  # frames of one batch are begun together
+            busy_ns += spent_ns
+            before = finished
             if error:
+                wasted_ns += spent_ns
+                wasted += 1
+                if runs and self._pass_on(index, visit, error):
+                    passed_on += 1
+                    continue
                 visit.error = error.decode(errors="replace")
                 self.failed += 1
-            busy_ns += max(finished - max(started, before), 1)  # frames of one batch are begun together
-            before = finished
+            elif self._suspects:
+                self._suspects.computed(index, visit.tried)
+            ended.append(visit)
         frames = len(ended)
-        if not frames:
+        if not frames and not passed_on:
             return ended
         self._finished_ns[index] = before
-        spent = busy_ns // frames
-        for _ in ended:
-            self._policy.finished(key, spent / 1e9)
         self.ended += frames
-        self._views[key].waiting -= frames
+        self._views[key].waiting -= frames + passed_on
         self._meter.finished(index, frames, busy_ns)
+        computed = frames + passed_on - wasted
+        if computed:
+            self._learn(index, key, computed, busy_ns - wasted_ns)
+        return ended
+
+    def _learn(self, index: int, key: str, frames: int, busy_ns: int) -> None:
+        """Learn how long a worker takes for a frame that it computes; one that fails says nothing of that."""
+        spent = busy_ns // frames
+        for _ in range(frames):
+            self._policy.finished(key, spent / 1e9)
         mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
         self._service_ns[index] = mean + new * (busy_ns / frames - mean)
         self._is_quick = min(self._service_ns.values()) < AWAKE_NS
@@ -245,7 +263,21 @@ class Lane:
             enough = AHEAD_NS // spent
             least = _least(self._pool.workers[index].batch)
             self._depth[index] = max(least, min(enough, MOST_IN_FLIGHT))
-        return ended
+
+    def _pass_on(self, index: int, visit: Visit, error: bytes) -> bool:
+        """Give a frame on which a worker's model failed to another worker; False where all of them have tried."""
+        self._suspects.failed(index, error, able=index in self._service_ns)
+        visit.tried = (*visit.tried, index)
+        others = {key: i for key, i in self._active.items() if key in self._views and i not in visit.tried}
+        others = {key: i for key, i in others.items() if self._weights.get(key, 0.0) > 0}
+        if not others:
+            return False
+        key = min(others, key=lambda k: (self._views[k].waiting + 1) * self._service_ns.get(others[k], 0.0))
+        self._ring.mark(visit.slot, self.stage.index, FREE)
+        visit.worker, visit.queued_ns = others[key], 0
+        self._backlog[visit.worker].appendleft(visit)
+        self._views[key].waiting += 1
+        return True
 
     def lose(self, event: Lost) -> list[Visit]:
         """Take back what a lost worker had; return what has ended with it. Raises RunFailed when none is left."""

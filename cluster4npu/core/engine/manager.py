@@ -140,6 +140,8 @@ class Manager:
             self._serve_segments()
         else:
             self._run_segment(self._whole_run())
+            if self.stream is not None and self._hub.stop_asked is None:
+                self.stream.require_a_frame()
 
     def _whole_run(self) -> Segment:
         options = self._options
@@ -274,13 +276,21 @@ class Manager:
             events = [*self._hub.pump(0.2), *pool.tick()]
             for event in events:
                 if isinstance(event, Refused):
-                    raise event.error
+                    self._refused(pool, event)
                 if isinstance(event, Lost) and not event.final:
                     self._hub.tell_of(event)
                 elif isinstance(event, Lost):
                     self._lost_while_loading(pool, event)
             if self._hub.stop_asked is not None:
                 raise Stopped
+
+    @staticmethod
+    def _refused(pool: WorkerPool, event: Refused) -> None:
+        """Raise what a worker refused; but where its device failed, and others serve the stage, go on without it."""
+        worker = pool.workers[event.worker]
+        others = [other for other in pool.of(worker.stage.index) if other.state != "failed"]
+        if not isinstance(event.error, RunFailed) or not others:
+            raise event.error
 
     def _lost_while_loading(self, pool: WorkerPool, event: Lost) -> None:
         """Go on without a device whose driver hangs or ends its process; raises RunFailed when it was the last."""

@@ -89,6 +89,7 @@ class Worker:
     report: dict[str, Any] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)  # of its nodes, as its process told last
+    notices: list[str] = field(default_factory=list)  # what its processes told that the user should know
     deaths: deque[float] = field(default_factory=deque)
     batch: int = 1  # frames that go into its model at once
     restarts: int = 0
@@ -200,6 +201,13 @@ class WorkerPool:
         if worker.now is not None:
             worker.now.hand(works)
 
+    def renew(self, index: int, reason: str) -> None:
+        """End a worker's process for this reason; another follows it as after any other death."""
+        worker = self.workers[index]
+        if worker.now is not None:
+            self.quiet_until_s = 0.0
+            worker.now.end(reason)
+
     def handle(self, key: str) -> list[PoolEvent]:
         """Take what one ready source of the waiter ("talk:N" or "exit:N") has to say."""
         kind, number = key[:4], int(key[5:])
@@ -234,7 +242,7 @@ class WorkerPool:
                 self.quiet_until_s = 0.0
                 events.extend(self._control(worker, generation, record))
         if dones:
-            generation.finished += len(dones)
+            generation.finished += len(dones) - len([d for d in dones if d.error and d.model_failed])
             events.append(Completed(worker.index, dones))
             if in_flight:  # progress: the next one's time begins now
                 in_flight[next(iter(in_flight))] = time.monotonic_ns() + self._timeout_ns
@@ -245,6 +253,9 @@ class WorkerPool:
             generation.labels.setdefault(record.data["node"], []).extend(record.data["names"])
         elif record.kind == "costs":
             worker.costs = record.data
+        elif record.kind == "one by one":
+            worker.batch = 1
+            worker.notices.append(f"{worker.member.id}: {record.data['text']}")
         elif record.kind == "loaded":
             generation.report, generation.state = record.data, "loaded"
             generation.due_s = None  # it waits for the others now, and is not to blame for that

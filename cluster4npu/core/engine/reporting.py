@@ -161,7 +161,11 @@ def summarize(
         reconnects=stream.reconnects,
         policy=_policies(plan),
         simulated=plan.simulated,
-        warnings=(*stream.warnings, *(truth.warning(d.id, d.unit) for d in devices if d.fell_back)),
+        warnings=(
+            *stream.warnings,
+            *dict.fromkeys(notice for worker in pool.workers for notice in worker.notices),
+            *(truth.warning(d.id, d.unit) for d in devices if d.fell_back),
+        ),
         failures=tuple(stream.failures),
         stages=tuple(_stage(lane) for lane in stream.lanes),
         sources=sources,

@@ -68,6 +68,8 @@ class Serving:
         while len(group) < self._stage.batch and self._todo and isinstance(self._todo[0], Work):
             group.append(self._todo.popleft())  # type: ignore[arg-type]
         done = self._stage.work_together(ring, group)
+        self._answers += self._stage.notices
+        self._stage.notices.clear()
         self._answers += done
         return done[-1]
 

@@ -278,10 +278,17 @@ class Stream:
         frame.arrived[lane.stage.index] = frame.arrived.get(lane.stage.index, 0) + 1
         return frame.arrived[lane.stage.index] == needed
 
-    def _all_fail(self, failed: int) -> RunFailed:
+    def require_a_frame(self) -> None:
+        """Raise RunFailed when frames failed and none was delivered."""
+        failed = sum(inlet.failed for inlet in self.inlets)
+        if failed and not any(inlet.out for inlet in self.inlets):
+            raise self._all_fail(f"each of the {failed} frames failed")
+
+    def _all_fail(self, message: str) -> RunFailed:
         return RunFailed(
             Problem(
-                f"each of the first {failed} frames failed",
+                message,
+                node=next((lane.stage.node_id for lane in self.lanes if lane.failed), ""),
                 found="; ".join(self.failures[:2]),
                 hint="Look at the first reason: the model, or what is around it, does not fit the frames.",
             )
@@ -310,7 +317,7 @@ class Stream:
                 self.failures.append(f"{which}: {frame.failure}")
             failed = sum(other.failed for other in self.inlets)
             if failed >= MOST_FAILURES and not any(other.out for other in self.inlets):
-                raise self._all_fail(failed)
+                raise self._all_fail(f"each of the first {failed} frames failed")
         else:
             inlet.out += 1
             self.meter.bytes += info.height * info.width * 3

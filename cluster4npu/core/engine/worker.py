@@ -24,7 +24,14 @@ from cluster4npu.core.engine.costs import CostMeter
 from cluster4npu.core.engine.ring import DONE, READING, Ring
 from cluster4npu.core.engine.serving import Serving
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
+from cluster4npu.core.errors import (
+    Cluster4NPUError,
+    DeviceUnavailable,
+    InferenceFailed,
+    InputError,
+    Problem,
+    RunFailed,
+)
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import PortType
 from cluster4npu.core.nodes.values import Classes, Detections, Outputs, Value
@@ -76,13 +83,33 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
         Serving(stage, channel).run()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the manager is gone or has thrown this generation away
+    except InferenceFailed as error:
+        channel.send([Control("refused", _error_record(_never_computes(error, spec), spec))])
     except Cluster4NPUError as error:
         channel.send([Control("refused", _error_record(error, spec))])
-    except Exception as error:  # a runtime's or a third party's own: told, not printed
-        failed = RunFailed(Problem(f"the device could not be started: {error}", found=type(error).__name__))
+    except Exception as error:  # a driver's or a third party's own, of any kind: told, not printed
+        hint = "Look whether its driver or the model is at fault, or leave this device out."
+        found = f"{type(error).__name__}: {error}"
+        failed = RunFailed(
+            Problem(f"'{spec.device}' could not be started", field="devices", found=found, hint=hint)
+        )
         channel.send([Control("refused", _error_record(failed, spec))])
     finally:
         channel.close()
+
+
+def _never_computes(error: InferenceFailed, spec: WorkerSpec) -> RunFailed:
+    """Return the error for a model that fails on its first, blank frame already."""
+    (problem, *_) = error.problems
+    return RunFailed(
+        Problem(
+            f"the model does not compute on '{spec.device}'",
+            field="devices",
+            found=f"on a blank frame: {problem.message}: {problem.found}",
+            allowed=problem.allowed,
+            hint="Check that the preprocessing fits the model and that the device's driver works, or leave it out.",
+        )
+    )
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
@@ -115,6 +142,7 @@ class LoadedStage:
         self.batch = (
             (batch or 1) if may_batch else 1
         )  # frames that go into the model at once; `Control("batch")`
+        self.notices: list[Control] = []  # to be sent with the next answers
         first_ms, result_bytes = self._warm_up(spec)
         self.costs = self._chain.costs = CostMeter()  # the warm-up is not among them
         self.report: dict[str, Any] = {
@@ -192,6 +220,8 @@ class LoadedStage:
                 used = codec.encode(values, stage.exports, ring.result(slot, stage.index))
         except DeviceUnavailable:
             raise
+        except InferenceFailed as problem:
+            error, runs = str(problem), 1
         except Cluster4NPUError as problem:
             error = str(problem)
         except codec.ResultTooLarge as problem:
@@ -199,7 +229,7 @@ class LoadedStage:
             error = f"{stage.node_id}: {problem}. {remedy}"
         except (
             Exception
-        ) as problem:  # a runtime's or a third party's own: this frame fails, the worker goes on
+        ) as problem:  # a third party's node may raise anything: this frame fails, the worker goes on
             error = f"{type(problem).__name__}: {problem}"
         ring.mark(slot, stage.index, DONE)
         finished = time.monotonic_ns()
@@ -207,7 +237,7 @@ class LoadedStage:
 
     def work_together(self, ring: Ring, records: Sequence[Work]) -> list[Done]:
         """Compute several slots' frames with one call of the model. Where that fails, each for itself: then it is told
-        which of them is at fault."""
+        which of them is at fault; where none is, the device cannot have so many at once and gets them one by one."""
         started, stage = time.monotonic_ns(), self._stage
         for record in records:
             ring.mark(record.slot, stage.index, READING)
@@ -223,8 +253,13 @@ class LoadedStage:
                 done.append(Done(slot, generation, frame_id, started, inferred, finished, used, runs))
         except DeviceUnavailable:
             raise
-        except Exception:  # of any of the frames: `work` tells of which, and what
-            done += [self.work(ring, record) for record in records[len(done) :]]
+        except Exception as problem:  # of any of the frames, of any kind: `work` tells of which, and what
+            alone = [self.work(ring, record) for record in records[len(done) :]]
+            if isinstance(problem, InferenceFailed) and not any(one.error for one in alone):
+                self.batch = 1
+                text = f"{len(records)} frames at once could not be computed, one by one they can: {problem}"
+                self.notices.append(Control("one by one", {"text": text[:_MOST_PROBLEM_TEXT]}))
+            done += alone
         return done
 
     def _imports(self, ring: Ring, slot: int) -> dict[str, Value]:
