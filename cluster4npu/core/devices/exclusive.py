@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from cluster4npu.core.errors import DeviceUnavailable, Problem
+from cluster4npu.core.locks import lock
 from cluster4npu.core.settings import data_dir
-
-_LOCKED_BYTE = 1 << 30  # far behind the text, which others may read meanwhile
 
 
 def hold(device: str) -> BinaryIO:
@@ -24,7 +22,7 @@ def hold(device: str) -> BinaryIO:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a+b")
     try:
-        _lock(file)
+        lock(file)
     except OSError as error:
         holder = _holder(path)
         file.close()
@@ -53,16 +51,3 @@ def _holder(path: Path) -> str:
 def _path(device: str) -> Path:
     safe = "".join(c if c.isalnum() else "-" for c in device)[:60]
     return data_dir() / "locks" / f"{safe}-{sha256(device.encode()).hexdigest()[:8]}.lock"
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock the file or raise OSError at once."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(_LOCKED_BYTE)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -32,11 +32,11 @@ from cluster4npu.core.engine.messages import (
     Stop,
     WantPreview,
 )
-from cluster4npu.core.engine.overload import OVERLOADS
+from cluster4npu.core.engine.options import check_options, check_pipeline
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.resources import exhausted
 from cluster4npu.core.engine.signals import signals_held
-from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed, nearest
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, InputError, Problem, RunFailed
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place
@@ -67,17 +67,23 @@ class Engine:
         pipeline: PipelineConfig,
         options: RunOptions | None = None,
         *,
-        devices: Sequence[str] | None = None,
+        devices: Sequence[str] | str | None = None,
     ) -> None:
         """Check the pipeline; nothing is loaded yet.
 
-        `devices` are ids as `cluster4npu devices` lists them; they take the place of those in `options` and in the
-        file. Without `options` every frame's results can be read (`Run.results`). Raises PipelineInvalid with every
-        problem, InputError for a wrong option, DeviceUnavailable for a device that is not here.
+        `devices` are ids (or one) as `cluster4npu devices` lists them; they take the place of those in `options` and
+        in the file. Without `options` every frame's results can be read (`Run.results`). Raises PipelineInvalid with
+        every problem, InputError for wrong options, DeviceUnavailable for a device that is not here.
         """
+        check_pipeline(pipeline)
         options = options or RunOptions(results=True)
-        self.options = options if devices is None else replace(options, devices=tuple(devices))
-        _check(self.options)
+        if (
+            devices is not None
+        ):  # a text alone is no list of devices, though Python would take it for one of letters
+            named = (devices,) if isinstance(devices, str) else tuple(devices)
+            options = replace(options, devices=named)
+        self.options = options
+        check_options(options)
         if self.options.results_file is not None:
             pipeline = _with_results_file(pipeline, self.options.results_file)
         self.plan: ExecutionPlan | DemandPlan
@@ -300,47 +306,6 @@ class Run:
             ready.source,
             started.crop_labels,
         )
-
-
-def _check(options: RunOptions) -> None:
-    bounds = {
-        "frames": (options.frames, 1, 10**12),
-        "seconds": (options.seconds, 0.01, 10**8),
-        "target_fps": (options.target_fps, 0.001, 100_000),
-        "window": (options.window, 1, 10_000),
-        "ring_slots": (options.ring_slots, 2, 10_000),
-        "in_flight": (options.in_flight, 1, 1_000),
-        "frame_timeout_s": (options.frame_timeout_s, 0.05, 86_400),
-        "load_timeout_s": (options.load_timeout_s, 0.05, 86_400),
-    }
-    for name, (value, low, high) in bounds.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not (number and low <= value <= high):
-            raise InputError(
-                Problem(
-                    "out of bounds" if number else "not a number",
-                    field=name,
-                    found=repr(value),
-                    allowed=f"{low} to {high}",
-                    hint="Correct it.",
-                )
-            )
-    choices = {
-        "calibration": (options.calibration, ("auto", "always", "never")),
-        "overload": (options.overload, (None, *OVERLOADS)),
-    }
-    for name, (chosen, allowed) in choices.items():
-        if chosen not in allowed:
-            words = [word for word in allowed if word is not None]
-            raise InputError(
-                Problem(
-                    "unknown choice",
-                    field=name,
-                    found=str(chosen),
-                    allowed=", ".join(words),
-                    hint=nearest(str(chosen), words),
-                )
-            )
 
 
 def _with_results_file(pipeline: PipelineConfig, path: str) -> PipelineConfig:

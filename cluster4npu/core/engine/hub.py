@@ -106,8 +106,8 @@ class Hub:
             except OSError:
                 return
 
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Send what is left and end the sender."""
+    def close(self) -> None:
+        """Send what is left and end the sender: as late as the app has read it all, unless the app is gone."""
         self._outbox.put(None)
-        self._sender.join(timeout_s)
+        self._sender.join()
         self.waiter.close()

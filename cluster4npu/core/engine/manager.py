@@ -84,7 +84,7 @@ def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connecti
         hint = "Please report this with the text above."
         broke = RunFailed(Problem("the engine broke", found=traceback.format_exc(), hint=hint))
         event = Failed(exhausted(error) or broke)
-    manager.clean_up()
+    manager.clean_up()  # what follows may wait for an app that reads slowly
     hub.tell(StateChanged("stopped"))
     hub.tell(event)
     hub.close()
@@ -133,6 +133,7 @@ class Manager:
         self._state("starting", "opening the source")
         nodes = [node for node in self._graph.at(Place.SOURCE) if isinstance(node, SourceNode)]
         self._sources = list(zip(nodes, open_sources(nodes, self._hub), strict=True))
+        self._feeds(self._whole_run())  # before anything is loaded: what is wrong with it is told at once
         self._state("starting", "loading the model on every device")
         self._load()
         self._start_sinks()

@@ -1,8 +1,9 @@
 """The only place that creates, attaches, sizes and unlinks shared memory.
 
 Not `multiprocessing.shared_memory`: its resource tracker unlinks a segment when any reader exits (before Python 3.13),
-and a sparse segment is a SIGBUS on first touch. Here pages are reserved at creation, and a marker file per segment says
-whose it is, so that the next start can sweep what a killed run left behind (macOS cannot list segments).
+and a sparse segment is a SIGBUS on first touch. Here pages are reserved at creation, and a marker file per segment,
+locked by its owner for as long as that lives, lets the next start sweep what a killed run left behind (macOS cannot
+list segments).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.locks import lock
 
 _PREFIX = "c4n"
 
@@ -33,12 +36,15 @@ class SharedBlock:
     size: int
     memory: mmap.mmap
     owner: bool
+    marker: BinaryIO | None = None  # the owner's, locked
 
     def unlink(self) -> None:
         """Remove the name (only the process that created it does); mappings stay valid. Safe to call again."""
         if self.owner:
             self.owner = False
             _unlink(self.name)
+            if self.marker is not None:
+                self.marker.close()
 
 
 def create(kind: str, size: int) -> SharedBlock:
@@ -48,8 +54,9 @@ def create(kind: str, size: int) -> SharedBlock:
         return SharedBlock(name, size, mmap.mmap(-1, size, tagname=name), owner=True)
     import _posixshmem
 
+    marker = None
     try:
-        _marker(name).write_text(json.dumps({"pid": os.getpid(), "started": psutil.Process().create_time()}))
+        marker = _mark(name)
         handle = _posixshmem.shm_open(f"/{name}", os.O_CREAT | os.O_EXCL | os.O_RDWR, mode=0o600)
         try:
             if hasattr(os, "posix_fallocate"):
@@ -61,8 +68,26 @@ def create(kind: str, size: int) -> SharedBlock:
             os.close(handle)
     except OSError as error:
         _unlink(name)
+        if marker is not None:
+            marker.close()
         raise no_room(size, error) from error
-    return SharedBlock(name, size, memory, owner=True)
+    return SharedBlock(name, size, memory, owner=True, marker=marker)
+
+
+def _mark(name: str) -> BinaryIO:
+    """Make the marker of a segment, locked before others can see it, and return it open."""
+    hidden = _marker_folder() / f".{name}"
+    file = hidden.open("wb")
+    try:
+        lock(file)
+        file.write(json.dumps({"pid": os.getpid()}).encode())
+        file.flush()
+        hidden.rename(_marker(name))
+    except BaseException:
+        file.close()
+        hidden.unlink(missing_ok=True)
+        raise
+    return file
 
 
 def attach(name: str, size: int) -> SharedBlock:
@@ -111,29 +136,27 @@ def segments() -> list[str]:
 def sweep(pid: int | None = None) -> list[str]:
     """Remove the segments of processes that live no more (or of `pid`, known to be dead); return their names.
 
-    A process is known by pid and start time, so that a live run is never touched.
+    A living owner holds the lock of its marker, so that a live run is never touched, whatever the clock does.
     """
     removed = []
     for marker in _marker_folder().glob(f"{_PREFIX}_*"):
         try:
-            owner = json.loads(marker.read_text())
-            if owner["pid"] != pid and _lives(owner["pid"], owner["started"]):
-                continue
+            with marker.open("rb") as file:
+                if json.load(file)["pid"] != pid and _is_locked(file):
+                    continue
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # being written right now, or gone already
+            continue  # gone already, or nothing of ours
         _unlink(marker.name)
         removed.append(marker.name)
     return removed
 
 
-def _lives(pid: int, started: float) -> bool:
+def _is_locked(file: BinaryIO) -> bool:
     try:
-        process = psutil.Process(pid)
-        return bool(abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
+        lock(file)
+    except OSError:
         return True
+    return False
 
 
 def _unlink(name: str) -> None:

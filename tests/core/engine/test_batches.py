@@ -77,7 +77,7 @@ def test_a_batch_is_refused_where_the_model_takes_one_input(make_pipeline, tmp_p
         Engine(pipeline, RunOptions(frames=5)) as run,
         pytest.raises(InputError, match="one input at a time"),
     ):
-        run.wait(30)
+        run.wait(60)
 
 
 def test_a_frame_that_fails_in_a_batch_fails_alone(make_pipeline, tmp_path):

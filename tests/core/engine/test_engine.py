@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from cluster4npu.core.engine.engine import Engine, Run
@@ -95,15 +96,16 @@ def test_reports_states_devices_and_metrics(make_pipeline):
 
 
 def test_calibration_measures_rates_and_is_kept_for_the_next_run(make_pipeline):
-    pipeline = make_pipeline("sim:a?ms=10", "sim:b?ms=30")
+    pipeline = make_pipeline("sim:a?ms=20", "sim:b?ms=60")
     with Engine(pipeline, RunOptions(frames=5)) as run:
         first = until(run, Calibrated)
     with Engine(pipeline, RunOptions(frames=5)) as run:
         second = until(run, Calibrated)
     assert not first.cached and second.cached and first.devices == second.devices
-    rates = {d.id: d for d in first.devices}
-    assert rates["sim:a?ms=10"].fps_alone == pytest.approx(100, rel=0.15)
-    assert rates["sim:b?ms=30"].fps_together == pytest.approx(33.3, rel=0.15)
+    a, b = (
+        first.devices
+    )  # no device is faster than it is; how much slower depends on what else the machine does
+    assert 25 < a.fps_alone < 50 * 1.05 and 8 < b.fps_together < 16.7 * 1.05
     assert sum(d.weight for d in first.devices) == pytest.approx(1)
 
 
@@ -112,7 +114,7 @@ def test_stop_comes_within_a_second_and_counts_what_is_dropped(make_pipeline):
         until(run, MetricsUpdated)
         asked = time.monotonic()
         run.stop()
-        summary = run.wait(10)
+        summary = run.wait(60)
         assert time.monotonic() - asked < 2.0  # a second, and room for a loaded machine
     assert summary.frames_in == summary.frames_out + summary.frames_dropped + summary.frames_failed
     assert summary.frames_dropped > 0
@@ -123,26 +125,28 @@ def test_stop_without_hurry_finishes_what_is_in_flight(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=5"), RunOptions(calibration="never")) as run:
         until(run, MetricsUpdated)
         run.stop(now=False)
-        summary = run.wait(10)
+        summary = run.wait(60)
     assert summary.frames_dropped == 0 and summary.frames_in == summary.frames_out
 
 
 def test_stop_while_loading_ends_at_once(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=5"), RunOptions()) as run:
         run.stop()
-        assert run.wait(20).frames_in == 0
+        assert run.wait(60).frames_in == 0
 
 
 def test_seconds_bound_a_run(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=5"), RunOptions(seconds=0.5)) as run:
-        summary = run.wait(20)
+        summary = run.wait(60)
     assert 0.4 < summary.wall_s < 3 and summary.frames_dropped == 0
 
 
 def test_pacing_keeps_the_asked_rate(make_pipeline):
-    with Engine(make_pipeline("sim:a?ms=1"), RunOptions(seconds=2, target_fps=40)) as run:
-        summary = run.wait(20)
-    assert summary.frames_out == pytest.approx(80, abs=3)
+    options = RunOptions(seconds=2, target_fps=40, traces=True)
+    with Engine(make_pipeline("sim:a?ms=1"), options) as run:
+        summary = run.wait(60)
+    assert 40 < summary.frames_out <= 83  # fewer only where the machine could not keep up
+    assert (np.diff(summary.traces["scheduled_ns"]) == 25_000_000).all()
 
 
 def test_preview_is_made_only_when_asked_for(make_pipeline):
@@ -158,6 +162,13 @@ def test_preview_is_made_only_when_asked_for(make_pipeline):
         assert run.read_preview() is None
 
 
+def most_at_once(summary) -> int:
+    """Return how many frames were under way at once, from being read to being delivered."""
+    taken = np.sort(summary.traces["captured_ns"])
+    delivered = np.sort(summary.traces["delivered_ns"])
+    return int(max(n + 1 - np.searchsorted(delivered, time_ns) for n, time_ns in enumerate(taken)))
+
+
 def test_held_engine_measures_segments_on_chosen_devices(make_pipeline):
     with Engine(make_pipeline(*TRIO), RunOptions(hold=True, traces=True)) as run:
         alone = run.measure(Segment(devices=(TRIO[1],), frames=30, results=True))
@@ -166,8 +177,11 @@ def test_held_engine_measures_segments_on_chosen_devices(make_pipeline):
     assert {d.id: d.frames for d in alone.summary.devices} == {TRIO[0]: 0, TRIO[1]: 30, TRIO[2]: 0}
     assert [r.frame_id for r in alone.results] == list(range(30))
     assert {d.id for d in both.summary.devices if d.frames} == set(TRIO[:2])
-    assert both.summary.fps > alone.summary.fps
-    assert again.summary.latency_ms.mean < alone.summary.latency_ms.mean
+    traces = both.summary.traces
+    first, second = (traces[traces["worker"] == index] for index in range(2))
+    began, ended = second["started_ns"], second["finished_ns"]
+    assert any(((one["started_ns"] < ended) & (began < one["finished_ns"])).any() for one in first)
+    assert most_at_once(alone.summary) > 1 and most_at_once(again.summary) == 1
 
 
 def test_a_segment_can_be_cancelled(make_pipeline):
@@ -188,6 +202,13 @@ def test_a_pipeline_with_problems_is_refused_before_anything_starts(make_pipelin
     [
         (RunOptions(frames=0), "frames"),
         (RunOptions(frames="x"), "frames"),
+        (RunOptions(frames=1.5), "frames"),
+        (RunOptions(window=2.5), "window"),
+        (RunOptions(seed=[1]), "seed"),
+        (RunOptions(loop="yes"), "loop"),
+        (RunOptions(results_file=5), "results_file"),
+        (RunOptions(devices=()), "devices"),
+        (RunOptions(target_fps=float("nan")), "target_fps"),
         (RunOptions(seconds=True), "seconds"),
         (RunOptions(in_flight=0), "in_flight"),
         (RunOptions(overload="drop"), "overload"),
@@ -206,10 +227,40 @@ def test_wrong_options_name_the_field(make_pipeline, options, field):
     assert field in {p.field for p in caught.value.problems}
 
 
+def test_every_wrong_option_is_told_at_once(make_pipeline):
+    with pytest.raises(InputError) as caught:
+        Engine(make_pipeline("sim:ane"), RunOptions(seconds="a", ring_slots=3.7, policy=1))
+    assert [p.field for p in caught.value.problems] == ["policy", "seconds", "ring_slots"]
+
+
+def test_the_path_of_a_file_is_no_pipeline():
+    with pytest.raises(InputError, match=r"Pipeline\.open"):
+        Engine("mine.json")
+
+
+def test_one_device_may_be_named_by_itself(make_pipeline):
+    assert Engine(make_pipeline("sim:gpu"), devices="sim:ane").options.devices == ("sim:ane",)
+    with pytest.raises(InputError, match="devices"):
+        Engine(make_pipeline("sim:gpu"), devices=[])
+
+
+def test_who_reads_slowly_gets_every_result(make_pipeline):
+    options = RunOptions(frames=3000, calibration="never", results=True)
+    with Engine(make_pipeline("sim:a?ms=0"), options) as run:
+        results = run.results()
+        ids = [next(results).frame_id for _ in range(10)]
+        workers = [psutil.Process(pid) for pid in run.started.processes[1:]]
+        psutil.wait_procs(workers, timeout=60)
+        time.sleep(2.2)  # the run is over, and all that is left of it is what nobody has read
+        ids += [result.frame_id for result in results]
+        assert run.wait().frames_out == 3000
+    assert ids == list(range(3000))
+
+
 def test_a_ring_that_does_not_fit_is_refused_with_the_remedy(make_pipeline):
     pipeline = make_pipeline("sim:a?ms=1", width=3840, height=2160)
     with Engine(pipeline, RunOptions(ring_slots=10_000)) as run, pytest.raises(RunFailed) as caught:
-        run.wait(30)
+        run.wait(60)
     assert "shared memory" in str(caught.value) and "--shm-size" in str(caught.value)
 
 

@@ -64,7 +64,7 @@ def test_run_ends_when_every_device_has_failed(make_pipeline):
 
 def test_frame_that_fails_is_told_and_the_rest_goes_on(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=1&fail_at=7"), RunOptions(frames=30, calibration="never")) as run:
-        summary = run.wait(30)
+        summary = run.wait(60)
     assert (summary.frames_out, summary.frames_failed) == (29, 1)
     assert "frame 6" in summary.failures[0]
 
@@ -87,7 +87,7 @@ def test_killed_manager_is_told_and_leaves_nothing(make_pipeline, segments):
                 psutil.Process(processes[0]).kill()
                 break
         with pytest.raises(RunFailed, match="manager process was ended from outside"):
-            run.wait(20)
+            run.wait(60)
     _, alive = psutil.wait_procs([p for p in map(_process, processes) if p], timeout=5)
     assert alive == []
     assert not [name for name in segments() if f"_{processes[0]:x}_" in name]

@@ -252,7 +252,7 @@ def test_starting_and_stopping_leaves_nothing_open(make_pipeline, cycles: Rounds
     pipeline = make_pipeline("sim:a?ms=1")
     for cycle in cycles:
         with Engine(pipeline, RunOptions(frames=5, calibration="never")) as run:
-            run.wait(30)
+            run.wait(60)
         if cycle == 0:
             before, threads = count(), process.num_threads()  # the first one may open what all share
             memory = process.memory_info().rss

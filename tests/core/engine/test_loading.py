@@ -44,7 +44,7 @@ def test_where_the_only_device_is_unplugged_the_run_ends_with_the_reason(make_pi
         Engine(pipeline, RunOptions(frames=60)) as run,
         pytest.raises(RunFailed, match="unplugged") as caught,
     ):
-        run.wait(30)
+        run.wait(60)
     (problem,) = caught.value.problems
     assert problem.node == "inference" and problem.hint
 
@@ -52,7 +52,7 @@ def test_where_the_only_device_is_unplugged_the_run_ends_with_the_reason(make_pi
 def test_where_no_device_loads_the_run_ends_with_a_remedy(make_pipeline) -> None:
     engine = Engine(make_pipeline(HANGS), RunOptions(frames=3, load_timeout_s=0.5))
     with engine as run, pytest.raises(RunFailed, match="lost while it was loading") as caught:
-        run.wait(30)
+        run.wait(60)
     (problem,) = caught.value.problems
     assert problem.node == "inference" and problem.hint
 
@@ -68,11 +68,11 @@ def test_two_pipelines_cannot_have_one_exclusive_device(make_pipeline) -> None:
         assert any(isinstance(event, Started) for event in first.events())
         other = Engine(pipeline, RunOptions(frames=3))
         with other as second, pytest.raises(DeviceUnavailable, match="in use") as caught:
-            second.wait(30)
+            second.wait(60)
         (problem,) = caught.value.problems
         assert problem.node == "inference" and str(first.started.processes[1]) in problem.found
     with Engine(pipeline, RunOptions(frames=3)) as third:
-        assert third.wait(30).frames_out == 3
+        assert third.wait(60).frames_out == 3
 
 
 def _hold(folder: str, told) -> None:

@@ -111,7 +111,7 @@ def test_the_file_says_it_and_the_run_overrules_it(make_pipeline):
 def test_a_source_without_a_rate_cannot_drop(make_pipeline):
     options = RunOptions(overload="latest")
     with Engine(make_pipeline("sim:a?ms=1"), options) as run, pytest.raises(InputError) as caught:
-        run.wait(30)
+        run.wait(60)
     assert caught.value.problems[0].field == "target_fps"
 
 

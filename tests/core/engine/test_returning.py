@@ -53,7 +53,7 @@ def test_a_worker_that_comes_back_after_calibration_gets_frames(make_pipeline):
                 if frames >= ENOUGH:
                     run.stop(now=False)
             assert time.monotonic() < give_up_s, told
-        summary = run.wait(30)
+        summary = run.wait(60)
     assert told and "while it was measured" in told[0]
     assert frames >= ENOUGH and summary.frames_in == summary.frames_out
     assert summary.out_of_order == 0

@@ -6,7 +6,9 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from cluster4npu.core.engine import shm
@@ -58,3 +60,18 @@ def test_sweep_removes_a_dead_owners_segment_and_spares_ours():
         assert shm.attach(ours.name, 4096).size == 4096
     finally:
         ours.unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows frees a segment with its last handle")
+def test_a_start_after_the_clock_has_jumped_spares_a_live_run(monkeypatch):
+    code = "import sys; from cluster4npu.core.engine import shm; b = shm.create('live', 4096); print(b.name); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-u", "-c", code], **pipes) as live:
+        name = live.stdout.readline().strip()
+        # What the kernel tells of a process's start moves with the clock.
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: time.time() + 3600)
+        monkeypatch.setattr(time, "time", lambda now=time.time: now() - 7200)
+        assert name not in shm.sweep()
+        assert shm.attach(name, 4096).size == 4096
+        live.kill()
+    assert name in shm.sweep()
