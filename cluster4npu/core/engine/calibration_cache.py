@@ -52,6 +52,21 @@ def age_s(key: str) -> float:
         return 0.0
 
 
+def stale(key: str) -> str:
+    """Return why a kept calibration is not to be believed any more, in words; empty where it is."""
+    try:
+        return _stale_path(key).read_text(encoding="utf-8")
+    except (OSError, ValueError, InputError):
+        return ""
+
+
+def mark_stale(key: str, reason: str) -> None:
+    """Let the next run measure anew, whose run has shown that a device is slower now than it was."""
+    with contextlib.suppress(OSError, InputError):
+        if _path(key).exists():
+            _stale_path(key).write_text(reason, encoding="utf-8")
+
+
 def save(key: str, calibration: Sequence[DeviceCalibration]) -> None:
     """Keep a calibration. A full or read-only disk costs only the next run its time."""
     with contextlib.suppress(OSError, InputError):
@@ -60,10 +75,15 @@ def save(key: str, calibration: Sequence[DeviceCalibration]) -> None:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps([asdict(c) for c in calibration]))
         temporary.replace(path)
+        _stale_path(key).unlink(missing_ok=True)
 
 
 def _path(key: str) -> Path:
     return cache_dir() / "calibration" / f"{key}.json"
+
+
+def _stale_path(key: str) -> Path:
+    return _path(key).with_suffix(".stale")
 
 
 def _version(package: str) -> str:

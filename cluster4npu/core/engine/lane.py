@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from cluster4npu.core.engine.channel import AWAKE_NS, Done
+from cluster4npu.core.engine.drift import DriftWatch
 from cluster4npu.core.engine.frames import NOBODY, Visit
 from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
@@ -73,7 +74,7 @@ class Lane:
         in_flight: int | None,
         meter: Meter,
     ) -> None:
-        self.stage = stage
+        self.stage, self.rated = stage, rated
         self.following: tuple[Lane, ...] = ()  # the stages that take its results
         self.frames = self.ended = self.failed = self.runs = 0
         self._pool, self._ring, self._meter = pool, ring, meter
@@ -81,6 +82,7 @@ class Lane:
         self._policy = policy
         self._weights = dict(rated.rates) or dict.fromkeys(self._active, 1.0)
         self._guessed = set(rated.guessed)  # of these the weight is not measured yet
+        self._drift = DriftWatch({k: rate for k, rate in rated.rates.items() if k not in rated.guessed})
         self._in_flight_wanted = in_flight
         self._pending: deque[Visit] = deque()
         self._backlog: dict[int, deque[Visit]] = {i: deque() for i in active}
@@ -311,9 +313,10 @@ class Lane:
     def settle(self) -> list[str]:
         """Give each device whose weight was guessed the rate that its own frames have shown.
 
-        Return who is left out from now on, and why: a device that would hold the others up.
+        Return in words what is new: who is left out from now on, since it would hold the others up, and who has become
+        slower than calibrated.
         """
-        words: list[str] = []
+        words = self._look_for_drift()
         for key in [key for key in self._guessed if self._has_shown(key)]:
             self._guessed.remove(key)
             own_ns = self._service_ns[self._active[key]]
@@ -327,6 +330,21 @@ class Lane:
                 self._wait_again(self._active[key])
                 words.append(f"{self._pool.workers[self._active[key]].member.id} was left out: {harm[1]}")
             self.set_alive()
+        return words
+
+    @property
+    def drifted(self) -> dict[str, str]:
+        """Return the devices that have become slower than calibrated, and how slow, in words."""
+        return self._drift.told
+
+    def _look_for_drift(self) -> list[str]:
+        words = []
+        for key, index in self._active.items():
+            worker = self._pool.workers[index]
+            if index not in self._service_ns or worker.batch > 1 or worker.now is None:
+                continue  # a batch takes as long half full as full
+            if told := self._drift.look(key, self._service_ns[index], worker.now.finished):
+                words.append(f"{worker.member.id} has become slower: it {told}. The next run measures anew")
         return words
 
     def _has_shown(self, key: str) -> bool:

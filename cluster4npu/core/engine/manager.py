@@ -37,7 +37,7 @@ from cluster4npu.core.engine.on_demand.manager import OnDemandManager
 from cluster4npu.core.engine.opening import open_sources
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
-from cluster4npu.core.engine.pool import Lost, Refused, WorkerPool
+from cluster4npu.core.engine.pool import PAUSED_S, Lost, Refused, WorkerPool
 from cluster4npu.core.engine.preparing import prepared
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
@@ -50,7 +50,7 @@ from cluster4npu.core.engine.stream import Stream, StreamOptions
 from cluster4npu.core.engine.usage import Usage, waste_of
 from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
-from cluster4npu.core.metrics.meter import HostMeter, Meter
+from cluster4npu.core.metrics.meter import MOST_KEPT, HostMeter, Meter
 from cluster4npu.core.metrics.summary import ModeSummary, RunSummary
 from cluster4npu.core.nodes.base import FrameSpec, LiveNews, Place, SinkNode, Source, SourceNode
 from cluster4npu.core.pipeline.demand_plan import DemandPlan
@@ -326,7 +326,11 @@ class Manager:
 
     def _run_segment(self, segment: Segment, collected: list[Result] | None = None) -> None:
         assert self._pool and self._ring and self._preview
-        meter = Meter(len(self._pool.workers), traces=self._options.traces)
+        meter = Meter(
+            len(self._pool.workers),
+            traces=self._options.traces,
+            most_traces=None if self._options.hold else MOST_KEPT,
+        )
         feeds = self._feeds(segment)
         lanes, left_out = self._lanes(segment, feeds, meter)
         for _, source in self._sources:
@@ -353,6 +357,8 @@ class Manager:
         self._traced = 0
         self._state("running")
         self._loop(self.stream, batch)
+        assert self._rating is not None
+        self._rating.note_drift(lanes)
         self._report(self.stream, "stopped" if not self._options.hold else "holding")
 
     def _lanes(self, segment: Segment, feeds: list[FeedPlan], meter: Meter) -> tuple[list[Lane], list[str]]:
@@ -397,6 +403,7 @@ class Manager:
         return bool(getattr(node.params, "loop", False)) or self._options.hold
 
     def _loop(self, stream: Stream, batch: list[Result]) -> None:
+        assert self._pool is not None
         next_report = time.monotonic() + REPORT_S
         going = True
         while going:
@@ -412,6 +419,8 @@ class Manager:
                 self._hub.tell(ResultsReady(tuple(batch)))
                 batch.clear()
             if now >= next_report:
+                if now - next_report > PAUSED_S:
+                    self._pool.grant_time()
                 next_report = now + REPORT_S
                 stream.retune()
                 self._tell_news()

@@ -25,8 +25,8 @@ class RunOptions:
     `frames` are shared out evenly among several sources. `target_fps` paces each source; `overload` ("block",
     "drop_oldest" or "latest") says what happens to its frames when nobody is free for them; both replace what the
     source node says. `results` streams every frame's results to the handle; `traces` keeps every frame's stamps for
-    the summary, and `live_traces` tells them during the run, too (`FramesTraced`). `hold` loads everything and then
-    waits for `Run.measure`.
+    the summary (of a long run, those of the newest 262,144 frames), and `live_traces` tells them during the run, too
+    (`FramesTraced`). `hold` loads everything and then waits for `Run.measure`.
     """
 
     devices: tuple[str, ...] | None = None

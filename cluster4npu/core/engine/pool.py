@@ -31,6 +31,7 @@ SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is start
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
 FIRST_BACKOFF_S = 0.05
+PAUSED_S = 1.0  # so late after it was due, this process itself was stopped, or had no core
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,8 @@ class WorkerPool:
     def tick(self) -> list[PoolEvent]:
         """Start what is due to be started again, and end what hangs."""
         now, now_ns = time.monotonic(), time.monotonic_ns()
+        if 0.0 < self.quiet_until_s < now - PAUSED_S:
+            self.grant_time()
         events: list[PoolEvent] = []
         for worker in self.workers:
             if worker.due_s is not None and now >= worker.due_s:
@@ -292,7 +295,7 @@ class WorkerPool:
             elif (
                 worker.now is not None and worker.in_flight and next(iter(worker.in_flight.values())) < now_ns
             ):
-                worker.now.end(f"made no progress on a frame for {self._timeout_ns / 1e9:.0f} s")
+                worker.now.end(f"made no progress on a frame for {self._timeout_ns / 1e9:g} s")
             else:
                 self._forgive(worker, now)
         for worker, generation in list(self._generations.values()):
@@ -305,6 +308,19 @@ class WorkerPool:
                 generation.end(f"did not load within {self._load_timeout_s:g} s")
         self.quiet_until_s = self._next_due_s()
         return events
+
+    def grant_time(self) -> None:
+        """Let the time of everything that is under way begin anew, but of kills.
+
+        For when this process was stopped (Ctrl-Z, a frozen container, a machine that slept), its workers most likely
+        with it: what they did meanwhile is not known yet, or they could do nothing.
+        """
+        overdue_ns, due_s = time.monotonic_ns() + self._timeout_ns, time.monotonic() + self._load_timeout_s
+        for worker in self.workers:
+            worker.in_flight = dict.fromkeys(worker.in_flight, overdue_ns)
+        for _, generation in self._generations.values():
+            if generation.due_s is not None and not generation.ending:
+                generation.due_s = due_s
 
     def _start_again(self, worker: Worker, events: list[PoolEvent]) -> None:
         """Start the next process; where the system has no room for one, that counts as a death."""

@@ -10,7 +10,7 @@ from cluster4npu.core.engine import calibration_cache
 from cluster4npu.core.engine.calibration import BATCH_MS, Calibrator
 from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
-from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT
+from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT, Lane
 from cluster4npu.core.engine.messages import Calibrated, DeviceCalibration, RunOptions, StateChanged
 from cluster4npu.core.engine.pool import WorkerPool
 from cluster4npu.core.engine.returning import Rated, better_of, first_rates
@@ -78,8 +78,9 @@ class Rating:
     ) -> Rated:
         """Return what was measured, with a guess for each device that was lost meanwhile and may come back."""
         by_id = {c.id: c.fps_together for c in measured}
+        key = self._key(stage, active)
         lost = not all(by_id.values())
-        earlier = calibration_cache.load(self._key(stage, active)) if lost else None
+        earlier = calibration_cache.load(key) if lost else None
         guesses = first_rates(measured, earlier or ())
         rates, guessed = {}, set()
         for worker in (self._pool.workers[i] for i in active):
@@ -96,12 +97,20 @@ class Rating:
                 f"{device} was lost while it was measured: once it is back it gets frames as for "
                 f"{guesses[device]:.1f} frames/s, a guess, until its own frames show what it can do"
             )
-        return Rated(rates, frozenset(guessed), words)
+        return Rated(rates, frozenset(guessed), words, key)
 
     def forget_samples(self) -> None:
         """The slots are used for other frames from here on."""
         self._samples = ((), 0)
         self._computed.clear()
+
+    @staticmethod
+    def note_drift(lanes: Sequence[Lane]) -> None:
+        """Let the next run measure anew where this one has shown that a kept calibration holds no more."""
+        for lane in lanes:
+            if lane.drifted and lane.rated.key:
+                told = "; ".join(f"{device} {words}" for device, words in lane.drifted.items())
+                calibration_cache.mark_stale(lane.rated.key, told)
 
     def last(self) -> dict[str, DeviceCalibration]:
         """Return what was measured last, by device id (each stage has devices of its own)."""
@@ -125,10 +134,11 @@ class Rating:
     def _calibrate(self, stage: StagePlan, active: list[int]) -> tuple[DeviceCalibration, ...]:
         key = self._key(stage, active)
         kept = self._kept(key) if self._options.calibration == "auto" else None
-        if kept is not None and self._still_fits(stage, active, kept):
+        stale = calibration_cache.stale(key)
+        if kept is not None and not stale and self._still_fits(stage, active, kept):
             self._hub.tell(Calibrated(kept, True, stage.node_id, self._harm(kept)))
             return kept
-        self._tell("measuring each device on this pipeline")
+        self._tell("measuring each device on this pipeline" + (f" anew: {stale}" if stale else ""))
         in_flight = self._options.in_flight or stage.in_flight or LEAST_IN_FLIGHT
         most = max(self._most_batch(stage, index) for index in active)
         largest = max(in_flight, min(2 * most, self._ring.layout.slots // len(active)))

@@ -11,7 +11,7 @@ from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Worker, WorkerPool
 from cluster4npu.core.engine.stream import Stream
-from cluster4npu.core.metrics.meter import HostMeter
+from cluster4npu.core.metrics.meter import MOST_KEPT, HostMeter, Meter
 from cluster4npu.core.metrics.snapshot import (
     DeviceSnapshot,
     MetricsSnapshot,
@@ -171,6 +171,13 @@ def summarize(
         sources=sources,
         traces=meter.traces.array() if meter.traces is not None else None,
     )
+
+
+def _untraced(meter: Meter) -> tuple[str, ...]:
+    log = meter.traces
+    if log is None or not log.left_out:
+        return ()
+    return (f"stamps were kept of the newest {MOST_KEPT:,} frames; those of {log.left_out:,} were let go of",)
 
 
 def _source(inlet: Inlet, wall_s: float) -> SourceSummary:

@@ -15,12 +15,14 @@ SHOWN_FRAMES = 5  # after which a device's own frames say how fast it is
 class Rated:
     """The workers to use by settled id, and what each makes in frames/s, all together; none where nothing was measured.
 
-    Those of `guessed` were lost while they were measured. `words` say who is left out, or guessed, and why.
+    Those of `guessed` were lost while they were measured. `words` say who is left out, or guessed, and why. `key` is
+    the name under which the rates are kept for the next run.
     """
 
     rates: dict[str, float]
     guessed: frozenset[str] = frozenset()
     words: list[str] = field(default_factory=list)
+    key: str = ""
 
 
 def better_of(

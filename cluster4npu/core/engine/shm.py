@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import mmap
 import os
 import secrets
@@ -80,7 +79,7 @@ def _mark(name: str) -> BinaryIO:
     file = hidden.open("wb")
     try:
         lock(file)
-        file.write(json.dumps({"pid": os.getpid()}).encode())
+        file.write(str(os.getpid()).encode())
         file.flush()
         hidden.rename(_marker(name))
     except BaseException:
@@ -140,15 +139,19 @@ def sweep(pid: int | None = None) -> list[str]:
     """
     removed = []
     for marker in _marker_folder().glob(f"{_PREFIX}_*"):
-        try:
-            with marker.open("rb") as file:
-                if json.load(file)["pid"] != pid and _is_locked(file):
-                    continue
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # gone already, or nothing of ours
-        _unlink(marker.name)
-        removed.append(marker.name)
+        with contextlib.suppress(OSError), marker.open("rb") as file:  # gone already: nothing to do
+            if (pid is None or _owner(file) != pid) and _is_locked(file):
+                continue
+            _unlink(marker.name)
+            removed.append(marker.name)
     return removed
+
+
+def _owner(file: BinaryIO) -> int | None:
+    try:
+        return int(file.read(32))
+    except ValueError:
+        return None
 
 
 def _is_locked(file: BinaryIO) -> bool:

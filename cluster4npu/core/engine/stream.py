@@ -21,7 +21,7 @@ from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.intake import Inlet, Intake
 from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.overload import LATEST
-from cluster4npu.core.engine.pool import Completed, Lost, PoolEvent, Ready, WorkerPool
+from cluster4npu.core.engine.pool import PAUSED_S, Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
@@ -119,7 +119,7 @@ class Stream:
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
-            self._check()
+            self._check(latest_s)
         self._deliver()
         self._intake.offer(urgent=not all(lane.is_fed for lane in self.lanes))
         self._take_frames()
@@ -136,8 +136,10 @@ class Stream:
         until = min(latest_s, self._check_s, self._pool.quiet_until_s)
         return max(0.0, (until if due is None else min(until, due)) - time.monotonic())
 
-    def _check(self) -> None:
+    def _check(self, latest_s: float) -> None:
         """Do what is due, and settle when that has to be looked at again."""
+        if time.monotonic() - latest_s > PAUSED_S:
+            self._pool.grant_time()
         for event in self._pool.tick():
             self._take_event(event)
         self._check_time()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import psutil
@@ -16,6 +18,7 @@ from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED, STATUS_FAILED, STATUS_PASSED
 
 _CHUNK = 4096  # frames
+MOST_KEPT = 1 << 18  # frames of a run whose stamps are kept: 17 MB
 _ROW = struct.Struct("=qhB7q")  # FRAME_TRACE
 
 
@@ -37,24 +40,30 @@ class DeviceCount:
 
 
 class TraceLog:
-    """Every frame's stamps, kept in chunks so that a long run never copies what it has."""
+    """The stamps of the newest frames, kept in chunks: nothing is copied, and what is too old is let go of."""
 
-    def __init__(self) -> None:
-        self._chunks: list[np.ndarray] = []
+    def __init__(self, most: int | None = None) -> None:
+        """Keep at least the `most` newest rows, and a chunk more at most; None: all."""
+        self._most = most
+        self._chunks: deque[np.ndarray] = deque()
+        self._rows = 0
+        self.chunks = 0  # portions of rows that have come, to ask for what comes `since`
+        self.left_out = 0  # rows that were let go of
 
     def append(self, rows: np.ndarray) -> None:
         """Add FRAME_TRACE rows; the log keeps them."""
         self._chunks.append(rows)
-
-    @property
-    def chunks(self) -> int:
-        """Return how many portions of rows there are, to ask for what comes `since`."""
-        return len(self._chunks)
+        self.chunks += 1
+        self._rows += len(rows)
+        while self._most is not None and self._rows - len(self._chunks[0]) >= self._most:
+            gone = len(self._chunks.popleft())
+            self._rows -= gone
+            self.left_out += gone
 
     def since(self, chunk: int, most: int) -> np.ndarray:
         """Return the rows that came after so many portions: the newest `most` of them at most."""
         found: list[np.ndarray] = []
-        for rows in reversed(self._chunks[chunk:]):
+        for rows in islice(reversed(self._chunks), self.chunks - chunk):
             found.insert(0, rows[-most:])
             most -= len(found[0])
             if most <= 0:
@@ -62,7 +71,7 @@ class TraceLog:
         return np.concatenate(found) if found else np.empty(0, FRAME_TRACE)
 
     def array(self) -> np.ndarray:
-        """Return all rows as one array."""
+        """Return all rows that are kept as one array."""
         return np.concatenate(self._chunks) if self._chunks else np.empty(0, FRAME_TRACE)
 
 
@@ -73,14 +82,14 @@ class Meter:
     before anybody reads the figures.
     """
 
-    def __init__(self, workers: int, *, traces: bool) -> None:
+    def __init__(self, workers: int, *, traces: bool, most_traces: int | None = None) -> None:
         self.start_ns = time.monotonic_ns()
         self.last_ns = self.start_ns
         self.out = self.failed = self.waits = self.out_of_order = 0
         self.bytes = 0
         self.latency_ms = Samples()
         self.devices = [DeviceCount() for _ in range(workers)]
-        self.traces = TraceLog() if traces else None
+        self.traces = TraceLog(most_traces) if traces else None
         self._rows = bytearray(_CHUNK * FRAME_TRACE.itemsize)
         self._used = 0
         self._period_ns = self.start_ns

@@ -78,6 +78,27 @@ def test_hanging_worker_is_replaced(make_pipeline):
     assert told and "no progress" in told[0].reason
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
+def test_a_run_that_was_stopped_as_a_whole_goes_on_where_it_was(make_pipeline):
+    options = RunOptions(calibration="never", frame_timeout_s=0.5)
+    with Engine(make_pipeline("sim:a?ms=5", "sim:b?ms=5"), options) as run:
+        before, stopped = 0, False
+        for event in run.events():
+            if not isinstance(event, MetricsUpdated) or event.snapshot.frames_out < 20:
+                continue
+            if not stopped:  # as by Ctrl-Z, or a container that is frozen: for longer than a frame may take
+                for pid in run.started.processes:
+                    os.kill(pid, signal.SIGSTOP)
+                time.sleep(2.0)
+                for pid in reversed(run.started.processes):
+                    os.kill(pid, signal.SIGCONT)
+                stopped, before = True, event.snapshot.frames_out
+            elif event.snapshot.frames_out > before + 100:
+                run.stop(now=False)
+        summary = run.wait(60)
+    assert summary.restarts == 0 and summary.frames_failed == 0 and summary.warnings == ()
+
+
 def test_killed_manager_is_told_and_leaves_nothing(make_pipeline, segments):
     with Engine(make_pipeline("sim:a?ms=5"), QUICK) as run:
         for event in run.events():

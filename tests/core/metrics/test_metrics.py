@@ -86,3 +86,17 @@ def test_samples_beyond_the_exact_ones_keep_their_percentiles_in_bounded_memory(
     told, exact = samples.stats().as_dict(), LatencyStats.of(values).as_dict()
     assert told == pytest.approx(exact, rel=0.003)
     assert samples.stats().n == 300_000
+
+
+def test_a_log_of_stamps_keeps_the_newest_and_lets_go_of_the_rest():
+    log = TraceLog(most=10)
+    for chunk in range(6):
+        rows = np.zeros(4, FRAME_TRACE)
+        rows["frame_id"] = np.arange(4) + 4 * chunk
+        log.append(rows)
+    assert log.array()["frame_id"].tolist() == list(range(12, 24)) and log.left_out == 12
+    assert log.chunks == 6
+    assert log.since(5, 100)["frame_id"].tolist() == [20, 21, 22, 23]
+    assert log.since(0, 5)["frame_id"].tolist() == [19, 20, 21, 22, 23]
+    assert log.since(0, 100)["frame_id"].tolist() == list(range(12, 24))
+    assert log.since(6, 100).size == 0

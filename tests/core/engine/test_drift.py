@@ -1,0 +1,49 @@
+"""A device that becomes slower in mid-run: told, and measured anew by the next run."""
+
+from __future__ import annotations
+
+from cluster4npu.core.engine.drift import LEAST_FRAMES, DriftWatch
+from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.messages import Calibrated, MetricsUpdated, RunOptions, StateChanged
+
+MS = 1_000_000  # ns
+
+
+def looks(watch, ms, times, frames=LEAST_FRAMES):
+    return [watch.look("a", ms * MS, frames + number) for number in range(times)]
+
+
+def test_drift_is_told_once_when_it_lasts():
+    watch = DriftWatch({"a": 100.0})
+    assert looks(watch, 12, 20) == [""] * 20  # calibrated were 10 ms
+    first, *more = [words for words in looks(watch, 20, 20, 100) if words]
+    assert first == "needs 20.0 ms for a frame, calibrated were 10.0 ms" and more == []
+
+
+def test_a_moment_the_first_frames_and_old_news_are_no_drift():
+    watch = DriftWatch({"a": 100.0})
+    assert looks(watch, 20, 3) + looks(watch, 10, 1, 50) + looks(watch, 20, 3, 60) == [""] * 7
+    assert looks(watch, 20, 5, 0) == [""] * 5
+    watch = DriftWatch({"a": 100.0})
+    assert [watch.look("a", 20 * MS, 100) for _ in range(9)] == [""] * 9  # no new frame
+    assert looks(DriftWatch({}), 20, 9) == [""] * 9  # never calibrated
+
+
+def test_a_device_that_has_become_slower_is_told_and_measured_anew(make_pipeline):
+    slower = "sim:a?drift=3&drift_after=150&ms=8"
+    pipeline = make_pipeline(slower, "sim:b?ms=8")
+    with Engine(pipeline, RunOptions()) as run:
+        for event in run.events():
+            if isinstance(event, MetricsUpdated) and event.snapshot.elapsed_s > 20:
+                break  # it must have been noticed long before
+            if isinstance(event, MetricsUpdated) and event.snapshot.devices[0].frames > 200:
+                run.stop(now=False)
+        summary = run.wait(60)
+    (told,) = [text for text in summary.warnings if text.startswith(slower)]
+    assert "has become slower" in told and "The next run measures anew" in told
+    with Engine(pipeline, RunOptions(frames=5)) as run:
+        events = list(run.events())
+    assert [event.cached for event in events if isinstance(event, Calibrated)] == [False]
+    assert any("anew: " + slower in event.detail for event in events if isinstance(event, StateChanged))
+    with Engine(pipeline, RunOptions(frames=5)) as run:
+        assert [event.cached for event in run.events() if isinstance(event, Calibrated)] == [True]
