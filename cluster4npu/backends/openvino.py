@@ -39,6 +39,7 @@ from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+_NOT_ON_MACS = "only on Linux and Windows"
 _DRIVERS = {
     "gpu": "the driver of Intel's graphics with its compute runtime (OpenCL)",
     "npu": "the driver of Intel's NPU",
@@ -72,9 +73,9 @@ class OpenVinoBackend(Backend):
             core = _core()
             names = list(core.available_devices)
         except ModuleNotFoundError:
-            return [self._missing(f"not installed; install {self.extra}")]
+            return self._missing(f"not installed; install {self.extra}")
         except (ImportError, OSError, RuntimeError) as error:
-            return [self._missing(f"OpenVINO does not start: {one_line(error)}")]
+            return self._missing(f"OpenVINO does not start: {one_line(error)}")
         found = [self._describe(core, name) for name in names]
         kinds = {info.kind for info in found}
         return found + [self._absent(kind) for kind in _DRIVERS if kind not in kinds]
@@ -99,16 +100,25 @@ class OpenVinoBackend(Backend):
 
     def _absent(self, kind: str) -> DeviceInfo:
         system: str = sys.platform
-        why = (
-            "only on Linux and Windows"
-            if system == "darwin"
-            else f"OpenVINO sees none; install {_DRIVERS[kind]}"
-        )
+        why = _NOT_ON_MACS if system == "darwin" else f"OpenVINO sees none; install {_DRIVERS[kind]}"
         title = f"Intel {kind.upper()}"
         return DeviceInfo(f"openvino:{kind}", title, kind, self.key, available=False, reason=why)
 
-    def _missing(self, reason: str) -> DeviceInfo:
-        return DeviceInfo("openvino:cpu", "OpenVINO", "cpu", self.key, available=False, reason=reason)
+    def _missing(self, reason: str) -> list[DeviceInfo]:
+        """Return every device that there could be, with the one reason why there is none."""
+        titles = {"cpu": "processor (OpenVINO)", **{kind: f"Intel {kind.upper()}" for kind in _DRIVERS}}
+        mac: bool = sys.platform == "darwin"
+        return [
+            DeviceInfo(
+                f"openvino:{kind}",
+                title,
+                kind,
+                self.key,
+                available=False,
+                reason=_NOT_ON_MACS if mac and kind != "cpu" else reason,
+            )
+            for kind, title in titles.items()
+        ]
 
     def _describe(self, core: Any, name: str) -> DeviceInfo:
         unit = name.lower().replace(".", ":")  # GPU.1 -> gpu:1

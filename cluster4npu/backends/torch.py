@@ -23,6 +23,7 @@ from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.errors import one_line
 
+_CARDS = {"cuda:0": "NVIDIA or AMD GPU", "xpu:0": "Intel GPU", "mps": "Apple GPU"}
 _AMPERE = 8  # the first generation of NVIDIA's cards that computes in bfloat16
 
 
@@ -55,7 +56,10 @@ class TorchBackend(Backend):
             reason = f"not installed; install {self.extra}"
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             reason = f"PyTorch does not start: {one_line(error)}"
-        return [self._absent("cpu", "PyTorch", reason, "cpu")]
+        return [
+            self._absent("cpu", "processor (PyTorch)", reason, "cpu"),
+            *(self._absent(unit, title, _elsewhere(unit) or reason) for unit, title in _CARDS.items()),
+        ]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         return with_share_of_cores(device, pool)
@@ -97,7 +101,7 @@ class TorchBackend(Backend):
                 hardware_id=_place_of(facts) if rocm else f"GPU-{uuid}" if uuid else "",
             )
         if not count:
-            yield self._absent("cuda:0", "NVIDIA or AMD GPU", _why_no_cuda(torch))
+            yield self._absent("cuda:0", _CARDS["cuda:0"], _why_no_cuda(torch))
 
     def _xpu(self, torch: Any) -> Iterator[DeviceInfo]:
         count = torch.xpu.device_count() if torch.xpu.is_available() else 0
@@ -113,13 +117,15 @@ class TorchBackend(Backend):
             )
         if not count:
             built = "this PyTorch finds no card: see its driver" if torch.xpu._is_compiled() else ""
-            yield self._absent("xpu:0", "Intel GPU", built or "the installed PyTorch is built without XPU")
+            yield self._absent(
+                "xpu:0", _CARDS["xpu:0"], built or "the installed PyTorch is built without XPU"
+            )
 
     def _mps(self, torch: Any) -> DeviceInfo:
         if torch.backends.mps.is_available():
             return DeviceInfo("torch:mps", "Apple GPU", "gpu", self.key, precisions=("fp32", "fp16"))
-        reason = "needs macOS 14 or later and a GPU" if sys.platform == "darwin" else "only on macOS"
-        return self._absent("mps", "Apple GPU", reason)
+        reason = _elsewhere("mps") or "needs macOS 14 or later and a GPU"
+        return self._absent("mps", _CARDS["mps"], reason)
 
     def _absent(self, unit: str, name: str, reason: str, kind: str = "gpu") -> DeviceInfo:
         return DeviceInfo(f"torch:{unit}", name, kind, self.key, available=False, reason=reason)
@@ -152,9 +158,17 @@ def _optional(facts: Any, **named: str) -> tuple[str, ...]:
     return tuple(precision for fact, precision in named.items() if getattr(facts, fact, False))
 
 
+def _elsewhere(unit: str) -> str:
+    """Return on which systems alone there is such a card, "" where this is one of them."""
+    system: str = sys.platform  # a plain text for the type checker, which takes the rest for unreachable
+    if unit == "mps":
+        return "" if system == "darwin" else "only on macOS"
+    return "only on Linux and Windows" if system == "darwin" else ""
+
+
 def _why_no_cuda(torch: Any) -> str:
-    if sys.platform == "darwin":
-        return "only on Linux and Windows"
+    if elsewhere := _elsewhere("cuda:0"):
+        return elsewhere
     if torch.version.hip:
         return f"this PyTorch is built for ROCm {torch.version.hip} and finds no card: see whether rocminfo lists one"
     if torch.version.cuda:

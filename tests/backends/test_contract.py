@@ -298,10 +298,17 @@ def test_a_batch_that_does_not_fit_is_a_failure_and_the_session_lives(device: st
 
 
 @pytest.mark.parametrize(
-    ("key", "module"),
-    [("onnx", "onnxruntime"), ("openvino", "openvino"), ("torch", "torch"), ("coreml", "coremltools")],
+    ("key", "module", "units"),
+    [
+        ("onnx", "onnxruntime", ["onnx:cpu"]),
+        ("openvino", "openvino", ["openvino:cpu", "openvino:gpu", "openvino:npu"]),
+        ("torch", "torch", ["torch:cpu", "torch:cuda:0", "torch:xpu:0", "torch:mps"]),
+        ("coreml", "coremltools", ["coreml:all", "coreml:ane", "coreml:gpu", "coreml:cpu"]),
+    ],
 )
-def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(key: str, module: str) -> None:
+def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(
+    key: str, module: str, units: list[str]
+) -> None:
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
         "from cluster4npu.core.devices import registry\n"
@@ -309,6 +316,7 @@ def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(key: str, module: 
         "from cluster4npu.core.errors import DeviceUnavailable\n"
         f"found = [d for d in registry.detect() if d.backend == {key!r}]\n"
         "assert found and not any(d.available for d in found) and all(d.reason for d in found), found\n"
+        f"assert {{d.id for d in found}} >= set({units!r}), found\n"
         "device = DeviceId.parse(found[0].id)\n"
         "try:\n    registry.backend(device.backend).load(None, device, registry.device_options(device))\n"
         "except DeviceUnavailable as error:\n    print(error)\n"

@@ -150,6 +150,7 @@ BROKEN = {
     "leaves": "import sys\nsys.exit('no licence')\n",
     "wrong": "class Mine:\n    pass\n",
     "taken": "from cluster4npu.backends.onnx import OnnxBackend as Mine\n",
+    "crashes": "import os\nos.abort()\n",
     "late": (
         "from cluster4npu.core.devices.backend import Backend\n"
         "class Mine(Backend):\n    key = 'late'\n    title = 'Late'\n"
@@ -162,6 +163,7 @@ REASONS = {
     "leaves": "no licence",
     "wrong": "no Backend",
     "taken": "'onnx' belongs to",
+    "crashes": "ended the process",
     "late": "driver too old",
 }
 

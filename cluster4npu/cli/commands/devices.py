@@ -44,7 +44,7 @@ class Devices(Command):
 
         if args.history:
             return _tell_history(AdvancedDeviceManager(args.store), args.history, console)
-        devices = AdvancedDeviceManager().detect_all_devices()
+        devices = AdvancedDeviceManager().detect_all_devices(console.note)
         console.object([asdict(device) for device in devices])
         rows = [
             (

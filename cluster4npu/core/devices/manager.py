@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,9 +57,13 @@ class AdvancedDeviceManager:
     def __init__(self, store: Path | None = None) -> None:
         self._store = store
 
-    def detect_all_devices(self) -> list[DeviceInfo]:
-        """Return every device, available or not, with its health; real ones come first."""
-        return [replace(device, health=health_of(device)) for device in registry.detect()]
+    def detect_all_devices(self, told: Callable[[str], None] | None = None) -> list[DeviceInfo]:
+        """Return every device, available or not, with its health; real ones come first.
+
+        Backends are asked in another process, so that a driver that hangs or crashes is one unavailable device.
+        `told` gets a line when one takes long.
+        """
+        return [replace(device, health=health_of(device)) for device in registry.detect_apart(told)]
 
     def get_device_health(self, device: str) -> DeviceHealth:
         """Return how a device is now; raises DeviceUnavailable for one that no backend lists."""

@@ -9,12 +9,14 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from cluster4npu.core.devices.asking import ask, why_broken
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Preparation
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.offered import require_offered
@@ -36,9 +38,28 @@ def broken() -> dict[str, str]:
 
 
 @cache
-def _discover() -> tuple[dict[str, Backend], dict[str, str]]:
+def _discover() -> tuple[dict[str, Backend], dict[str, str], dict[str, str]]:
+    """Return the backends by key, why others could not be loaded, and which entry point a third party's came from."""
+    found, failed, came_from = dict(own()), {}, {}
+    entries = list(entry_points(group=GROUP))
+    why = why_broken(entries)
+    for entry in entries:
+        try:
+            if why[entry.name]:
+                failed[entry.name] = _package(entry) + why[entry.name]
+                continue
+            backend = third_party(entry, found)
+        except (Exception, SystemExit) as error:  # someone else's code: it becomes unavailable, not we
+            failed[entry.name] = _package(entry) + line_of(error)
+        else:
+            found[backend.key], came_from[backend.key] = backend, entry.name
+    return found, failed, came_from
+
+
+@cache
+def own() -> dict[str, Backend]:
+    """Return one object of every backend that comes with this program, by key."""
     found: dict[str, Backend] = {}
-    failed: dict[str, str] = {}
     package = importlib.import_module(GROUP)
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{GROUP}.{module_info.name}")
@@ -46,17 +67,11 @@ def _discover() -> tuple[dict[str, Backend], dict[str, str]]:
             own = inspect.isclass(item) and issubclass(item, Backend) and item.__module__ == module.__name__
             if own and not inspect.isabstract(item):
                 found[item.key] = item()
-    for entry in entry_points(group=GROUP):
-        try:
-            backend = _third_party(entry, found)
-        except (Exception, SystemExit) as error:  # someone else's code: it becomes unavailable, not we
-            failed[entry.name] = _package(entry) + _line(error)
-        else:
-            found[backend.key] = backend
-    return found, failed
+    return found
 
 
-def _third_party(entry: EntryPoint, found: dict[str, Backend]) -> Backend:
+def third_party(entry: EntryPoint, found: Mapping[str, Backend]) -> Backend:
+    """Return the backend behind an entry point, beside those that were `found`; raises whatever its code does."""
     backend = entry.load()()
     if not isinstance(backend, Backend):
         raise TypeError(f"{entry.value} is no Backend")
@@ -71,7 +86,8 @@ def _package(entry: EntryPoint) -> str:
     return f"package {entry.dist.name}: " if entry.dist else ""
 
 
-def _line(error: BaseException) -> str:
+def line_of(error: BaseException) -> str:
+    """Return what someone else's code has raised, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:400]
 
 
@@ -164,7 +180,7 @@ def require_available(device: DeviceId) -> None:
     owner = backend(device.backend)
     if owner.simulated:
         return  # any name will do; its options are checked when it is loaded
-    require_offered(owner, device, _devices(owner))
+    require_offered(owner, device, devices_of(owner))
 
 
 def detect(model: Path | None = None) -> list[DeviceInfo]:
@@ -173,16 +189,34 @@ def detect(model: Path | None = None) -> list[DeviceInfo]:
     With `model`, only those of backends that read such a file; the others are not even asked.
     A third party's backend that is broken is one unavailable device; its reason says what it raised.
     """
-    found = [info for key, item in backends().items() if reads(key, model) for info in _devices(item)]
-    found += [_broken_device(name, reason) for name, reason in broken().items()]
+    found = [info for key, item in backends().items() if reads(key, model) for info in devices_of(item)]
+    return _sorted(found)
+
+
+def detect_apart(told: Callable[[str], None] | None = None) -> list[DeviceInfo]:
+    """Return what `detect` does, but ask in another process: a driver that hangs or crashes is one unavailable device.
+
+    `told` gets a line when a backend takes long.
+    """
+    entries = _discover()[2]
+    names = {f"entry:{entries[key]}" if key in entries else f"own:{key}": key for key in backends()}
+    found: list[DeviceInfo] = []
+    for name, answer in ask(list(names), told=told).items():
+        found += [_broken_device(names[name], answer)] if isinstance(answer, str) else answer
+    return _sorted(found)
+
+
+def _sorted(found: list[DeviceInfo]) -> list[DeviceInfo]:
+    found = [*found, *(_broken_device(name, reason) for name, reason in broken().items())]
     return sorted(found, key=lambda d: (d.simulated, not d.available))
 
 
-def _devices(backend: Backend) -> list[DeviceInfo]:
+def devices_of(backend: Backend) -> list[DeviceInfo]:
+    """Return what a backend lists; where that raises, one device that says why."""
     try:
         return backend.devices()
     except Exception as error:  # a third party's; our own never raise here
-        return [_broken_device(backend.key, _line(error))]
+        return [_broken_device(backend.key, line_of(error))]
 
 
 def _broken_device(name: str, reason: str) -> DeviceInfo:

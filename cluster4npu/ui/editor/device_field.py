@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.registry import detect, device_options
+from cluster4npu.core.devices.registry import detect_apart as detect
+from cluster4npu.core.devices.registry import device_options
 from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background

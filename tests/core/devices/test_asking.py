@@ -1,0 +1,69 @@
+"""Backends are asked for their devices in a process of their own: what hangs or crashes there takes nobody with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster4npu.core.devices import asking, registry
+
+SOURCE = """
+import os, time
+from cluster4npu.core.devices.backend import Backend, DeviceInfo
+
+
+class Mine(Backend):
+    key = "{key}"
+    title = "Mine"
+
+    def devices(self):
+        print("a driver that talks")
+        {does}
+        return [DeviceInfo(id="{key}:0", name="mine", kind="npu", backend="{key}", precisions=("int8",))]
+
+    def load(self, model, device, options):
+        raise NotImplementedError
+"""
+DOES = {"hangs": "time.sleep(600)", "aborts": "os.abort()", "leaves": "os._exit(3)", "fine": "pass"}
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four packages, of which one is sound."""
+    for key, does in DOES.items():
+        (tmp_path / f"{key}_backend.py").write_text(SOURCE.format(key=key, does=does))
+        info = tmp_path / f"{key}_backend-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {key}-backend\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{key} = {key}_backend:Mine\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_driver_that_hangs_or_crashes_is_told_and_the_others_answer(installed: None) -> None:
+    lines: list[str] = []
+    names = ["entry:aborts", "entry:hangs", "entry:fine", "entry:leaves", "own:sim"]
+    answers = asking.ask(names, limit_s=1.0, told=lines.append)
+    assert list(answers) == names
+    assert "ended the process" in str(answers["entry:aborts"])
+    assert "code 3" in str(answers["entry:leaves"])
+    assert answers["entry:hangs"] == "it did not list its devices within 1 s"
+    assert any("'hangs'" in line for line in lines)
+    (fine,) = answers["entry:fine"]
+    assert (fine.id, fine.precisions) == ("fine:0", ("int8",))
+    assert answers["own:sim"] == registry.own()["sim"].devices()
+
+
+def test_what_was_asked_once_is_known_to_the_processes_of_a_run(
+    installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(asking._KNOWN, "{}")
+    entries = [e for e in registry.entry_points(group=registry.GROUP) if e.name in ("fine", "leaves")]
+    first = asking.why_broken(entries)
+    assert first["fine"] == "" and "ended the process" in first["leaves"]
+    monkeypatch.setattr(asking, "ask", lambda names: {} if not names else pytest.fail("asked again"))
+    assert asking.why_broken(entries) == first
+
+
+def test_all_backends_answer_apart_as_they_do_here() -> None:
+    assert registry.detect_apart() == registry.detect()
