@@ -157,14 +157,7 @@ class Cut:
             )
         for port, (source, _) in self.wires[node.id].items():
             if source in self.fans:
-                yield Problem(
-                    "results of single crops cannot go into this node",
-                    node=node.id,
-                    field=port,
-                    found=f"{source}, once for each crop of '{self.fans[source]}'",
-                    allowed="one result for each frame",
-                    hint="Put an 'Attach classes' node between them: it joins the crops to their boxes.",
-                )
+                yield self._unjoined(node, port, source, "into this node")
 
     def _join_problems(self, node: Node) -> Iterator[Problem]:
         if self.models[node.id] and self.home(node.id) is None and not isinstance(node, JoinNode):
@@ -178,16 +171,19 @@ class Cut:
                     hint="Join the branches with a 'Merge boxes' node.",
                 )
         for port, (source, _) in self.wires[node.id].items():
-            fan, crosses = self.fans.get(source), self.is_cut_off(source, node.id)
-            if fan and crosses:
-                yield Problem(
-                    "results of single crops cannot go on to another stage",
-                    node=node.id,
-                    field=port,
-                    found=f"{source}, once for each crop of '{fan}'",
-                    allowed="results that were joined to their boxes",
-                    hint="Put an 'Attach classes' node behind the model that sees the crops.",
-                )
+            if self.fans.get(source) and self.is_cut_off(source, node.id):
+                yield self._unjoined(node, port, source, "on to another stage")
+
+    def _unjoined(self, node: Node, port: str, source: str, where: str) -> Problem:
+        """Return what is wrong where results of crops lead to a node that takes one result for each frame."""
+        return Problem(
+            f"results of single crops cannot go {where}",
+            node=node.id,
+            field=port,
+            found=f"{source}, once for each crop of '{self.fans[source]}'",
+            allowed="one result for each frame",
+            hint="Put an 'Attach classes' node between them: it joins the crops to their boxes.",
+        )
 
     def one_process_problems(self) -> Iterator[Problem]:
         """Return what cannot be run in one process, where nothing is cut into stages."""
@@ -209,16 +205,9 @@ class Cut:
         return made and self.home(source) != self.home(target)
 
     def _crop_problems(self, node: Node) -> Iterator[Problem]:
-        for port, (source, output) in self.wires[node.id].items():
+        for port, (source, _) in self.wires[node.id].items():
             if self.fans.get(source):
-                yield Problem(
-                    "results of single crops cannot go into an output node",
-                    node=node.id,
-                    field=port,
-                    found=f"{source}.{output}, once for each crop of '{self.fans[source]}'",
-                    allowed="one result for each frame",
-                    hint="Put an 'Attach classes' node between them: it joins the crops to their boxes.",
-                )
+                yield self._unjoined(node, port, source, "into an output node")
 
     def _sink_problems(self, node: Node) -> Iterator[Problem]:
         yield from self._crop_problems(node)
