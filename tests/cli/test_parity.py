@@ -32,3 +32,11 @@ def test_a_device_that_differs_is_named() -> None:
     lines = "\n".join(report(ParityCard("onnx:cpu", 32, (plain, other))))
     assert "OUTPUTS DIFFER" in lines and "boxes 50.0% (needs 95%)" in lines
     assert "cpu FELL BACK" in lines and "0.9900" in lines
+
+
+def test_one_device_with_answers_is_not_called_the_same(cli) -> None:
+    done = cli("parity", "example", "--frames", 3, "--devices", "onnx:cpu,sim:ane")
+    assert done.code == 2
+    assert (
+        "NOTHING COMPARED, only onnx:cpu has answers" in done.out and "without sim:ane: SIMULATED" in done.out
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from cluster4npu.cli.command import FAILURE, SUCCESS, Command
+from cluster4npu.cli.command import FAILURE, SUCCESS, WRONG_INPUT, Command
 from cluster4npu.cli.console import Console, figure, table
 from cluster4npu.cli.parsing import device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
@@ -20,7 +20,8 @@ class Parity(Command):
 
     The reference is the first device that computes the model as it is. Boxes must match in 95% (IoU 0.5, same class),
     top-1 classes in 99%, raw outputs within the tolerance of the precision. Where the truth lies beside the clip
-    (clip.mp4: clip.json) the mean average precision stands beside it. Exit code 1 when a device differs.
+    (clip.mp4: clip.json) the mean average precision stands beside it. Exit code 1 when a device differs, 2 when
+    nothing could be compared.
     """
 
     name = "parity"
@@ -55,12 +56,13 @@ class Parity(Command):
         console.object(card.as_dict())
         for line in report(card):
             console.out(line)
+        if card.same is None:
+            return WRONG_INPUT
         return SUCCESS if card.same else FAILURE
 
 
 def report(card: ParityCard) -> list[str]:
     """Return the card for people."""
-    verdict = "Same answers on every device" if card.same else "OUTPUTS DIFFER"
     rows = [
         (
             d.id,
@@ -73,7 +75,7 @@ def report(card: ParityCard) -> list[str]:
         for d in card.devices
     ]
     headings = ("device", "precision", "runs on", "agrees with the reference", "mAP@0.5", "ms a frame")
-    return [f"{verdict}: {card.frames} frames", "", *("  " + t for t in table(headings, rows, left=4))]
+    return [f"{card.verdict}: {card.frames} frames", "", *("  " + t for t in table(headings, rows, left=4))]
 
 
 def _agreement(device: DeviceCard, reference: bool) -> str:

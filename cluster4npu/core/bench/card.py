@@ -66,21 +66,41 @@ class DeviceCard:
 
 @dataclass(frozen=True, slots=True)
 class ParityCard:
-    """What was compared; the reference is the first of `devices`."""
+    """What was compared; the reference is the first of `devices`, `left_out` are those that have no answers."""
 
     reference: str
     frames: int
     devices: tuple[DeviceCard, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
-    def same(self) -> bool:
-        """Tell whether every device gave the reference's answers."""
+    def same(self) -> bool | None:
+        """Tell whether every device gave the reference's answers; None where no answer could be compared."""
+        if not any(check.score is not None for device in self.devices for check in device.checks):
+            return None
         return all(device.same for device in self.devices)
+
+    @property
+    def verdict(self) -> str:
+        """Return in words what `same` says, and of whom it says nothing."""
+        if self.same is None:
+            alone = len(self.devices) == 1
+            why = f"only {self.reference} has answers" if alone else "there are no answers in these frames"
+            said = f"NOTHING COMPARED, {why}"
+        else:
+            said = "Same answers on every device" if self.same else "OUTPUTS DIFFER"
+        return said + (f" (without {', '.join(self.left_out)}: SIMULATED)" if self.left_out else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that the command line prints."""
         devices = [device.as_dict() for device in self.devices]
-        return {"reference": self.reference, "frames": self.frames, "same": self.same, "devices": devices}
+        return {
+            "reference": self.reference,
+            "frames": self.frames,
+            "same": self.same,
+            "devices": devices,
+            "left_out": list(self.left_out),
+        }
 
 
 def compare_devices(
@@ -116,6 +136,7 @@ def compare_devices(
                 hint="Simulated devices have no outputs; name others with --devices.",
             )
         )
+    left_out = tuple(member.id for member in pool.parallel if member.simulated)
     pool = _alone(pool)
     count = frames or (len(truth.frames) if truth else FRAMES)
     order = sorted(pool.real, key=lambda device: device != pool.reference)
@@ -128,7 +149,7 @@ def compare_devices(
         for device in order:
             told[device] = _measure(session, device, count)
     tracker.end("Done")
-    return _card(pool, told, confidence, truth)
+    return replace(_card(pool, told, confidence, truth), left_out=left_out)
 
 
 def _alone(pool: BenchmarkPool) -> BenchmarkPool:

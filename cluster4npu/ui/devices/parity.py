@@ -60,8 +60,14 @@ class ParityDialog(QDialog):
 
     def show_card(self, card: ParityCard) -> None:
         """Show the finished card."""
-        self.verdict.show_word(*(("same answers", "ok") if card.same else ("OUTPUTS DIFFER", "fail")))
-        self.state.setText(tr("{0} frames; the reference is {1}.").format(card.frames, card.reference))
+        words = {
+            True: (tr("same answers"), "ok"),
+            False: (tr("OUTPUTS DIFFER"), "fail"),
+            None: (tr("not compared"), "warn"),
+        }
+        self.verdict.show_word(*words[card.same])
+        about = tr("{0} frames; the reference is {1}.").format(card.frames, card.reference)
+        self.state.setText(f"{card.verdict}. {about}")
         self.table.setRowCount(len(card.devices))
         for row, device in enumerate(card.devices):
             for column, text in enumerate(cells(device, card.reference)):
@@ -80,7 +86,7 @@ class ParityDialog(QDialog):
         self.state.setText(f"{told.stage} {told.device} ({told.fraction:.0%})")
 
     def _show_error(self, error: Exception) -> None:
-        self.verdict.show_word("not compared", "warn")
+        self.verdict.show_word(tr("not compared"), "warn")
         self.state.setText(str(error))
         self.finished_comparing.emit()
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal, SignalInstance, Slot
 
 _log = logging.getLogger(__name__)
+
+_AT_EXIT_S = 5.0
 
 Report = Callable[[object], None]
 
@@ -53,6 +57,17 @@ class Background(QObject):
         """Forget the result: nothing is emitted from now on. The work itself goes on until it ends."""
         self._wanted = False
 
+    @classmethod
+    def wait_for_all(cls, timeout_s: float) -> bool:
+        """Block until all work has ended, at most `timeout_s`; tell whether it has.
+
+        Python cannot end while a library written in C++ computes on one of its threads: the process would abort.
+        """
+        until = time.monotonic() + timeout_s
+        for item in list(cls._alive):
+            item.wait(max(until - time.monotonic(), 0.0))
+        return not any(item._thread.is_alive() for item in cls._alive)
+
     def wait(self, timeout_s: float) -> bool:
         """Block until the work has ended, at most `timeout_s`; tell whether it has."""
         self._thread.join(timeout_s)
@@ -88,3 +103,6 @@ class Background(QObject):
             self.failed.emit(error)
         else:
             self.succeeded.emit(result)
+
+
+atexit.register(Background.wait_for_all, _AT_EXIT_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -106,3 +108,27 @@ def test_the_end_may_come_after_the_listener_has_gone(qtbot: QtBot) -> None:
     go.set()
     with qtbot.waitSignal(task.succeeded):
         pass
+
+
+AT_THE_END = """
+import sys, time
+import duckdb
+from PySide6.QtCore import QCoreApplication
+from cluster4npu.ui.dialogs.background import Background
+
+app = QCoreApplication([])
+def work(report):
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        with duckdb.connect() as connection:
+            connection.sql("SELECT sum(i) FROM range(100000) t(i)").fetchall()
+Background(work, "busy").start()
+sys.exit(3)
+"""
+
+
+def test_a_program_ends_in_order_while_a_library_still_computes_on_a_thread() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (3, "")
