@@ -6,18 +6,20 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.store.engines import attach
+
+T = TypeVar("T")
 
 WAIT_S = 2.0  # how long another process may hold the file before we give up
-BLOCK_BYTES = 65_536  # of a new file: small stores take a third of what DuckDB's 256 KiB make of them
 _PAUSE_S = 0.05
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _HOLDER = re.compile(r"(?:held|open) in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
@@ -49,34 +51,52 @@ class LockedError(StoreError):
 
 @contextmanager
 def connection(
-    path: Path, *, read_only: bool, config: dict[str, Any] | None = None, wait_s: float | None = None
+    path: Path, *, read_only: bool, wait_s: float | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the file for the length of a block, waiting up to `wait_s` (WAIT_S) for another process.
 
     Raises LockedError, StoreError (no space, no right ...) and DamagedError.
     """
-    with guard(path):
-        opened = _connect(path, read_only, config or {}, WAIT_S if wait_s is None else wait_s)
+    with guard(path), _translated(path):
+        held = _waiting(path, wait_s, lambda: attach(path, read_only=read_only))
+        done = False
+        try:
+            yield held.opened
+            done = True
+        finally:
+            held.close(keep=done)
+
+
+@contextmanager
+def sealed(
+    path: Path, config: dict[str, Any], wait_s: float | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the file to read in a new engine with its own settings, which may forbid files; raises as `connection`."""
+    with guard(path), _translated(path):
+        opened = _waiting(path, wait_s, lambda: duckdb.connect(str(path), read_only=True, config=config))
         try:
             yield opened
-        except duckdb.Error as error:
-            raise translate(error, path) from error
         finally:
-            try:
-                opened.close()
-            except duckdb.Error as error:
-                raise translate(error, path) from error
+            opened.close()
 
 
-def _connect(path: Path, read_only: bool, config: dict[str, Any], wait_s: float) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait_s
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error, path) from error
+
+
+def _waiting(path: Path, wait_s: float | None, opening: Callable[[], T]) -> T:
+    """Try to open a file until another process lets go of it; raises what DuckDB says at last."""
+    deadline = time.monotonic() + (WAIT_S if wait_s is None else wait_s)
     while True:
         try:
-            made = {} if read_only else {"default_block_size": BLOCK_BYTES}
-            return duckdb.connect(str(path), read_only=read_only, config={**config, **made})
+            return opening()
         except duckdb.Error as error:
             if not _is_lock(str(error)) or time.monotonic() > deadline:
-                raise translate(error, path) from error
+                raise
         time.sleep(_PAUSE_S)
 
 

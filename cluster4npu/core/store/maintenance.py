@@ -11,7 +11,7 @@ import duckdb
 
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import reading
-from cluster4npu.core.store.database import BLOCK_BYTES
+from cluster4npu.core.store.engines import literal
 from cluster4npu.core.store.importing.tables import damaged_imports
 
 _OWN = ("schema_version",)
@@ -132,7 +132,7 @@ def copy_to(opened: duckdb.DuckDBPyConnection, target: Path) -> dict[str, int]:
     """Copy the whole database into a new file, compare the rows of each table, and return how many there are."""
     row = opened.execute("SELECT current_database()").fetchone()
     source = str(row[0]) if row else ""
-    opened.execute(f"ATTACH {literal(target)} AS copy_of_store (READ_WRITE, BLOCK_SIZE {BLOCK_BYTES})")
+    opened.execute(f"ATTACH {literal(target)} AS copy_of_store (TYPE duckdb)")
     try:
         opened.execute(f"COPY FROM DATABASE {quoted(source)} TO copy_of_store")
         here, there = counts(opened), counts(opened, "copy_of_store")
@@ -171,8 +171,3 @@ def read_parquet(opened: duckdb.DuckDBPyConnection, folder: Path, names: list[st
 def quoted(name: str) -> str:
     """Return a name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def literal(path: Path) -> str:
-    """Return a path as an SQL string: COPY and ATTACH take no parameters."""
-    return "'" + str(path).replace("'", "''") + "'"

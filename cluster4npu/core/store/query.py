@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.store.database import connection
+from cluster4npu.core.store.database import sealed
 from cluster4npu.core.store.records import Table
 
 _CONFIG = {
@@ -41,7 +41,7 @@ def ask(path: Path, sql: str, limit: int, timeout_s: float, wait_s: float | None
         raise _wrong(str(error)) from error
     if len(statements) != 1 or statements[0].type not in _READING:
         raise _wrong(f"{len(statements)} statements" if len(statements) != 1 else statements[0].type.name)
-    with connection(path, read_only=True, config=_CONFIG, wait_s=wait_s) as opened:
+    with sealed(path, _CONFIG, wait_s) as opened:
         timer = threading.Timer(timeout_s, opened.interrupt)
         timer.daemon = True
         timer.start()

@@ -16,7 +16,8 @@ import duckdb
 
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import schema
-from cluster4npu.core.store.database import BLOCK_BYTES, DamagedError, connection
+from cluster4npu.core.store.database import DamagedError, connection
+from cluster4npu.core.store.engines import literal
 from cluster4npu.core.store.rows import ROWS, CompatibilityRow, PredictionRow, RunsRow, SampleRow
 
 _NAME = "copy_for_readers"
@@ -89,9 +90,7 @@ def _attached(opened: duckdb.DuckDBPyConnection, target: Path) -> Iterator[None]
     row = opened.execute("SELECT current_database()").fetchone()
     store = str(row[0] if row else "").replace('"', '""')
     is_new = not target.exists()
-    opened.execute(
-        f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS {_NAME} (BLOCK_SIZE {BLOCK_BYTES})"
-    )
+    opened.execute(f"ATTACH {literal(target)} AS {_NAME} (TYPE duckdb)")
     try:
         if is_new:
             opened.execute(f"USE {_NAME}")

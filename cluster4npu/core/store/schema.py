@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.store.engines import literal
 
 _VERSIONS = (
     "CREATE TABLE IF NOT EXISTS schema_version"
@@ -94,7 +95,7 @@ def _backup(opened: duckdb.DuckDBPyConnection, path: Path, version: int) -> Path
     target = path.with_name(f"{path.stem}.version{version}-{stamp}{path.suffix}")
     row = opened.execute("SELECT current_database()").fetchone()
     source = str(row[0] if row else path.stem).replace('"', '""')
-    opened.execute(f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS backup_copy")
+    opened.execute(f"ATTACH {literal(target)} AS backup_copy (TYPE duckdb)")
     opened.execute(f'COPY FROM DATABASE "{source}" TO backup_copy')
     opened.execute("DETACH backup_copy")
     return target
