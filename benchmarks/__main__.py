@@ -23,6 +23,7 @@ NAMES = (
     "stall",
     "storage",
     "sample_cost",
+    "history",
 )
 
 

@@ -96,7 +96,14 @@ def _side(side: str, device: str, figures: SideFigures, simulated: bool) -> Resu
 
 def _devices(result: BenchmarkResult) -> tuple[DeviceRecord, ...]:
     return tuple(
-        DeviceRecord(w.id, w.settled_id, backend=backend_of(w.id), unit=w.unit, simulated=w.simulated)
+        DeviceRecord(
+            w.id,
+            w.settled_id,
+            backend=backend_of(w.id),
+            unit=w.unit,
+            simulated=w.simulated,
+            batch_size=w.batch_size,
+        )
         for w in result.workers
     )
 

@@ -49,6 +49,7 @@ class WorkerFigures:
     latency_ms: LatencyStats
     startup_ms: float | None = None
     first_inference_ms: float | None = None
+    batch_size: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as the command line prints them."""
@@ -62,6 +63,7 @@ class WorkerFigures:
             "busy",
             "startup_ms",
             "first_inference_ms",
+            "batch_size",
         )
         figures = {name: getattr(self, name) for name in names}
         return {

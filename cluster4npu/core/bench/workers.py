@@ -41,6 +41,7 @@ def worker_figures(
                 latency_ms=LatencyStats.of(service),
                 startup_ms=first.startup_ms if first else None,
                 first_inference_ms=first.first_inference_ms if first else None,
+                batch_size=first.batch_size if first else None,
             )
         )
     return tuple(found)

@@ -144,6 +144,7 @@ def summarize(
                 unit_detail=str(worker.report.get("unit_detail", "")),
                 fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
                 stage=worker.stage.node_id,
+                batch_size=worker.batch,
             )
         )
     return RunSummary(

@@ -33,6 +33,7 @@ class DeviceSummary:
     unit_detail: str = ""  # "118 nodes on cuda, 2 on cpu", where the runtime tells
     fell_back: bool = False  # an accelerator was asked for, and the processor ran it all
     stage: str = ""
+    batch_size: int = 1  # frames that went into its model at once, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class RunSummary:
                     "first_inference_ms": d.first_inference_ms,
                     "failed": d.failed,
                     "stage": d.stage,
+                    "batch_size": d.batch_size,
                 }
                 for d in self.devices
             ],

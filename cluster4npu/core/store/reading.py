@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -28,6 +29,11 @@ from cluster4npu.core.store.records import (
 from cluster4npu.core.store.rows import TABLES
 from cluster4npu.core.store.schema import current_version
 from cluster4npu.core.store.writing import checksum
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
 
 
 def ids(opened: duckdb.DuckDBPyConnection) -> list[str]:
@@ -52,7 +58,9 @@ def runs(opened: duckdb.DuckDBPyConnection, limit: int, kind: str | None) -> lis
                coalesce(h.name, '') AS host, concat_ws(', ', h.cpu, h.cores, h.memory_bytes) AS machine,
                r.pipeline_digest,
                (SELECT list(DISTINCT regexp_extract(d.settled_id, 'precision=([a-z0-9]+)', 1))
-                FROM devices d WHERE d.run_id = r.id) AS precisions
+                FROM devices d WHERE d.run_id = r.id) AS precisions,
+               (SELECT list(DISTINCT d.batch_size ORDER BY d.batch_size)
+                FROM devices d WHERE d.run_id = r.id AND d.batch_size IS NOT NULL) AS batch_sizes
         FROM runs r LEFT JOIN models m ON m.sha256 = r.model_sha256 LEFT JOIN hosts h ON h.id = r.host_id
         WHERE ?::VARCHAR IS NULL OR r.kind = ? ORDER BY r.created_at DESC, r.id DESC LIMIT ?
         """,
@@ -77,6 +85,7 @@ def runs(opened: duckdb.DuckDBPyConnection, limit: int, kind: str | None) -> lis
             row["machine"],
             row["pipeline_digest"],
             tuple(sorted(filter(None, row["precisions"] or ()))),
+            tuple(row["batch_sizes"] or ()),
         )
         for row in found
     ]
@@ -113,8 +122,8 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
             row["pipeline_digest"], row["pipeline_name"], pipeline[0]["text"] if pipeline else ""
         ),
         results=tuple(_result(r) for r in results),
-        devices=tuple(_device(d) for d in devices),
-        model=_model(models[0]) if models else None,
+        devices=tuple(_made(DeviceRecord, d) for d in devices),
+        model=_made(ModelRecord, models[0], family=models[0]["family"] or "") if models else None,
         command=row["command"],
         conditions=json.loads(row["conditions"]),
         detail=json.loads(row["detail"]),
@@ -125,7 +134,7 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
         id=row["id"],
         created_at=_utc(row["created_at"]),
         sample_rows=row["sample_rows"],
-        stages=tuple(_stage(s) for s in stages),
+        stages=tuple(_made(StageRecord, s, devices=tuple(s["devices"])) for s in stages),
     )
 
 
@@ -201,29 +210,15 @@ def info(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
 
 
 def _result(row: dict[str, Any]) -> ResultRecord:
-    names = ("side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy",
-             "weight", "startup_ms", "first_inference_ms", "restarts", "stage", "host_peak_bytes",
-             "device_peak_bytes")  # fmt: skip
     ranks = [row[f"latency_{name}_ms"] for name in ("mean", "p50", "p90", "p95", "p99")]
-    latency = LatencyStats(row["latency_samples"], *ranks)
-    return ResultRecord(
-        **{name: row[name] for name in names}, latency_ms=latency, simulated=row["provenance"] == SIMULATED
-    )
+    return _made(ResultRecord, row, latency_ms=LatencyStats(row["latency_samples"], *ranks))
 
 
-def _model(row: dict[str, Any]) -> ModelRecord:
-    names = ("sha256", "name", "bytes", "parameters", "flops")
-    return ModelRecord(**{name: row[name] for name in names}, family=row["family"] or "")
-
-
-def _stage(row: dict[str, Any]) -> StageRecord:
-    names = ("stage", "frames_in", "frames_out", "frames_dropped", "frames_failed", "inferences", "policy")
-    return StageRecord(**{name: row[name] for name in names}, devices=tuple(row["devices"]))
-
-
-def _device(row: dict[str, Any]) -> DeviceRecord:
-    names = ("id", "settled_id", "name", "kind", "backend", "unit")
-    return DeviceRecord(**{name: row[name] for name in names}, simulated=row["provenance"] == SIMULATED)
+def _made(kind: type[R], row: dict[str, Any], **own: Any) -> R:
+    """Return a record: from what is given, the columns of its fields' names, and `simulated` from the provenance."""
+    told = {**row, "simulated": row.get("provenance") == SIMULATED, **own}
+    names = {item.name for item in fields(kind)}
+    return kind(**{name: value for name, value in told.items() if name in names})
 
 
 def _rows(opened: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> list[dict[str, Any]]:

@@ -77,7 +77,14 @@ def model_record(pipeline: PipelineConfig, sha256: str) -> ModelRecord | None:
 def device_records(devices: tuple[DeviceSummary, ...]) -> tuple[DeviceRecord, ...]:
     """Return the workers' devices as they are kept."""
     return tuple(
-        DeviceRecord(d.id, d.settled_id, backend=backend_of(d.id), unit=d.unit, simulated=d.simulated)
+        DeviceRecord(
+            d.id,
+            d.settled_id,
+            backend=backend_of(d.id),
+            unit=d.unit,
+            simulated=d.simulated,
+            batch_size=d.batch_size,
+        )
         for d in devices
     )
 

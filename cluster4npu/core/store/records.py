@@ -52,7 +52,10 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """One worker's device as it ran: `settled_id` has every option, `unit` is what the runtime says it is."""
+    """One worker's device as it ran: `settled_id` has every option, `unit` is what the runtime says it is.
+
+    `batch_size`: how many frames went into its model at once, at most; None: not known.
+    """
 
     id: str
     settled_id: str = ""
@@ -61,6 +64,12 @@ class DeviceRecord:
     backend: str = ""
     unit: str = "unknown"
     simulated: bool = False
+    batch_size: int | None = None
+
+    @property
+    def provenance(self) -> str:
+        """Return how its figures came about: "measured" or "simulated"."""
+        return SIMULATED if self.simulated else MEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,8 @@ class RunRecord:
 class RunRow:
     """A run in a list. `fps` is the run's, or a benchmark's parallel side's; `speedup` is a benchmark's.
 
-    `host` is the machine's name and `machine` what it is; `precisions` are those that its devices were asked for.
+    `host` is the machine's name and `machine` what it is; `precisions` are those that its devices were asked for,
+    `batch_sizes` how many frames went into their models at once.
     """
 
     id: str
@@ -190,6 +200,7 @@ class RunRow:
     machine: str = ""
     pipeline_digest: str = ""
     precisions: tuple[str, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

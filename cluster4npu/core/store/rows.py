@@ -121,6 +121,7 @@ class DeviceRow(OfRun):
     backend: str
     unit: str
     provenance: Provenance
+    batch_size: Count | None = None
 
 
 class StageRow(OfRun):

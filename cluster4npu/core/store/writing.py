@@ -13,22 +13,12 @@ import duckdb
 import numpy as np
 
 from cluster4npu.core.store.records import (
-    MEASURED,
     SAMPLE,
-    SIMULATED,
     ModelRecord,
     RunRecord,
     SegmentRecord,
 )
-
-_RESULT_FIELDS = (
-    "side", "device", "fps", "frames", "frames_dropped", "frames_failed", "wall_s", "share", "busy", "weight",
-    "startup_ms", "first_inference_ms", "restarts", "provenance", "stage", "host_peak_bytes", "device_peak_bytes",
-)  # fmt: skip
-_MODEL_FIELDS = ("sha256", "name", "bytes", "family", "parameters", "flops")
-_STAGE_FIELDS = (
-    "stage", "frames_in", "frames_out", "frames_dropped", "frames_failed", "inferences", "policy",
-)  # fmt: skip
+from cluster4npu.core.store.rows import DeviceRow, ModelRow, ResultRow, Row, SegmentRow, StageRow
 
 
 def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
@@ -77,38 +67,24 @@ def mark_baseline(opened: duckdb.DuckDBPyConnection, run_id: str) -> None:
 
 def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
     for position, device in enumerate(record.devices):
-        fields = {
-            name: getattr(device, name) for name in ("id", "settled_id", "name", "kind", "backend", "unit")
-        }
-        provenance = SIMULATED if device.simulated else MEASURED
-        _insert(
-            opened, "devices", {"run_id": run_id, "position": position, **fields, "provenance": provenance}
-        )
+        _insert(opened, "devices", _columns(DeviceRow, device, run_id=run_id, position=position))
     for position, result in enumerate(record.results):
-        latency = result.latency_ms
-        _insert(
-            opened,
-            "results",
-            {
-                "run_id": run_id,
-                "position": position,
-                **{name: getattr(result, name) for name in _RESULT_FIELDS},
-                "latency_samples": latency.n,
-                **{f"latency_{name}_ms": value for name, value in latency.as_dict().items()},
-            },
-        )
+        latency = {f"latency_{name}_ms": value for name, value in result.latency_ms.as_dict().items()}
+        more = {"run_id": run_id, "position": position, "latency_samples": result.latency_ms.n, **latency}
+        _insert(opened, "results", _columns(ResultRow, result, **more))
     for position, stage in enumerate(record.stages):
-        fields = {name: getattr(stage, name) for name in _STAGE_FIELDS}
-        more = {"devices": list(stage.devices), "provenance": record.provenance}
-        _insert(opened, "stages", {"run_id": run_id, "position": position, **fields, **more})
+        own = {"run_id": run_id, "position": position, "provenance": record.provenance}
+        _insert(opened, "stages", _columns(StageRow, stage, **own, devices=list(stage.devices)))
     for name, version in record.conditions.get("versions", {}).items():
         _insert(opened, "runtimes", {"run_id": run_id, "name": str(name), "version": str(version)})
     for number, segment in enumerate(record.segments):
-        fields = {
-            name: getattr(segment, name) for name in ("stage", "side", "measure_from_ns", "measure_to_ns")
-        }
         lists = {"devices": list(segment.devices), "workers": list(segment.workers)}
-        _insert(opened, "segments", {"run_id": run_id, "segment": number, **fields, **lists})
+        _insert(opened, "segments", _columns(SegmentRow, segment, run_id=run_id, segment=number, **lists))
+
+
+def _columns(kind: type[Row], source: object, **own: Any) -> dict[str, Any]:
+    """Return the columns of one row: those that are given, the others from the record's fields of that name."""
+    return {name: own[name] if name in own else getattr(source, name) for name in kind.model_fields}
 
 
 def _write_samples(opened: duckdb.DuckDBPyConnection, run_id: str, samples: np.ndarray) -> None:
@@ -162,7 +138,7 @@ def _host(opened: duckdb.DuckDBPyConnection, host: dict[str, Any]) -> str:
 
 def _model(opened: duckdb.DuckDBPyConnection, model: ModelRecord) -> None:
     """Keep the model once; what a later run knows of it is added."""
-    _once(opened, "models", {name: getattr(model, name) for name in _MODEL_FIELDS}, "sha256")
+    _once(opened, "models", _columns(ModelRow, model), "sha256")
     if model.family or model.parameters is not None:
         opened.execute(
             "UPDATE models SET family = ?, parameters = ?, flops = ? WHERE sha256 = ? AND parameters IS NULL",

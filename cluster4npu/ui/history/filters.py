@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Signal, Slot
@@ -15,6 +16,7 @@ _READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
     "Model": lambda row: [row.model],
     "Device": lambda row: row.devices,
     "Precision": lambda row: row.precisions,
+    "Batch": lambda row: [f"batch {size}" for size in row.batch_sizes],
     "Machine": lambda row: [row.host],
     "Scenario": lambda row: [row.scenario],
     "Month": lambda row: [f"{row.created_at.astimezone():%Y-%m}"],
@@ -26,8 +28,14 @@ _WIDEST_PX = 150
 def choices_of(rows: Sequence[RunRow]) -> dict[str, list[str]]:
     """Return the values that these runs have in each property."""
     return {
-        name: sorted({value for row in rows for value in read(row) if value}) for name, read in _READ.items()
+        name: sorted({value for row in rows for value in read(row) if value}, key=_by_number)
+        for name, read in _READ.items()
     }
+
+
+def _by_number(text: str) -> list[object]:
+    """Sort "batch 16" behind "batch 2"."""
+    return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in re.split(r"(\d+)", text)]
 
 
 class FilterBar(QWidget):

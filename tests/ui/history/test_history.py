@@ -310,6 +310,18 @@ def test_lists_narrow_the_runs_and_the_trend_is_beside_them(qtbot: QtBot, store_
     assert page.model.rowCount() == 5
 
 
+def test_the_list_of_batches_narrows_the_runs(qtbot: QtBot, store_path: Path) -> None:
+    with Store(store_path) as store:
+        for minute, size in enumerate((2, 16, None)):
+            device = DeviceRecord("sim:ane", "sim:ane?batch=2", batch_size=size)
+            store.save(replace(run_record("First", minute), devices=(device,)))
+    page = open_page(qtbot, store_path)
+    batches = page.filters.lists["Batch"]
+    assert [batches.itemText(i) for i in range(batches.count())] == ["Batch: any", "batch 2", "batch 16"]
+    batches.setCurrentIndex(2)
+    assert [row.batch_sizes for row in page.model.rows] == [(16,)]
+
+
 def test_workers_of_one_device_are_told_in_few_words() -> None:
     assert together(("onnx:cpu", "onnx:cpu#2", "sim:gpu")) == "2 x onnx:cpu, sim:gpu"
 
