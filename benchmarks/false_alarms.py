@@ -1,8 +1,9 @@
 """How often a comparison of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
 
-python -m benchmarks.false_alarms [--comparisons 100] [--planted]
+python -m benchmarks.false_alarms [--comparisons 100] [--first 0] [--planted] [--leg-seconds 0.19]
 
-Each comparison is five pairs of legs on one held engine, A B B A, with the interval that a benchmark prints.
+Run it in pieces with `--first`: each comparison has a number, by which its interval is drawn. Each is five pairs of
+legs on one held engine, A B B A, with the interval that a benchmark prints; those of a benchmark are 3 s long and more.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from cluster4npu.core.engine.engine import Run
 from cluster4npu.core.engine.messages import Segment
 
 FAST, SLOW = (
-    "sim:a?ms=4&jitter=0.1",
-    "sim:b?ms=4.2105&jitter=0.1",
+    "sim:a?ms=2&jitter=0.05",
+    "sim:b?ms=2.1053&jitter=0.05",
 )  # the second does 95% of the first's frames/s
-LEG_S, RAMP_S, PAIRS = 0.14, 0.03, 5
+RAMP_S, PAIRS = 0.03, 5
 
 
-def leg(run: Run, device: str) -> Leg:
-    told = run.measure(Segment((device,), seconds=LEG_S + RAMP_S, window=6))
+def leg(run: Run, device: str, seconds: float) -> Leg:
+    told = run.measure(Segment((device,), seconds=seconds + RAMP_S, window=6))
     assert told.summary.traces is not None
     return cut(told.summary.traces, RAMP_S)
 
 
-def compared(run: Run, base: str, other: str, seed: int) -> tuple[float, float, float]:
+def compared(run: Run, base: str, other: str, seed: int, seconds: float) -> tuple[float, float, float]:
     """Return the ratio of one comparison and its interval."""
     pairs = []
     for number in range(PAIRS):
         order = (base, other) if number % 2 == 0 else (other, base)
-        first, second = leg(run, order[0]), leg(run, order[1])
+        first, second = leg(run, order[0], seconds), leg(run, order[1], seconds)
         pairs.append((first, second) if number % 2 == 0 else (second, first))
     found = bootstrap_speedup(pairs, seed, resamples=2000)
     return found.ratio, found.low, found.high
@@ -47,22 +48,27 @@ def main() -> int:
     )
     parser.add_argument("--comparisons", type=int, default=100)
     parser.add_argument("--planted", action="store_true", help="with a second device that is 5% slower")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first comparison")
+    parser.add_argument("--leg-seconds", type=float, default=0.19)
     arguments = parser.parse_args()
     print(f"# {machine()}; SIMULATED devices")
     devices = make_benchmark_pool(null_pipeline(FAST, SLOW)).together
     options = RunOptions(devices=devices, hold=True, traces=True, loop=True, calibration="never")
     other = devices[1] if arguments.planted else devices[0]
-    ratios, told = [], 0
+    ratios, widths, told = [], [], 0
     with Engine(null_pipeline(FAST, SLOW), options) as run:
-        for number in range(arguments.comparisons):
-            ratio, low, high = compared(run, devices[0], other, number)
+        for number in range(arguments.first, arguments.first + arguments.comparisons):
+            ratio, low, high = compared(run, devices[0], other, number, arguments.leg_seconds)
             ratios.append(ratio)
+            widths.append(high - low)
             told += high < 1.0 if arguments.planted else not low <= 1.0 <= high
     share, mean = told / arguments.comparisons, sum(ratios) / len(ratios)
     more = {
         "comparisons": arguments.comparisons,
         "told": told,
         "mean_ratio": round(mean, 4),
+        "mean_interval": round(sum(widths) / len(widths), 4),
+        "leg_s": arguments.leg_seconds,
         "simulated": True,
     }
     if arguments.planted:

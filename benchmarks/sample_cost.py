@@ -40,9 +40,13 @@ def cost(what: str, pipeline: PipelineConfig, frames: int, pairs: int, reach: fl
         }
         ratios.append(found[True] / found[False])
         rates.append(found[False])
-    reached = tell(f"frames/s with every stamp kept, of those without: {what}", median(ratios), reach,
-                   frames_per_s=round(median(rates), 1), pairs=[round(r, 4) for r in ratios], simulated=True)  # fmt: skip
-    return reached, median(rates)
+    more = {
+        "frames_per_s": round(median(rates), 1),
+        "pairs": [round(r, 4) for r in ratios],
+        "simulated": True,
+    }
+    figure = f"frames/s with every stamp kept, of those without: {what}"
+    return tell(figure, median(ratios), reach, **more), median(rates)
 
 
 def alone(fps: float) -> bool:
@@ -65,8 +69,9 @@ def alone(fps: float) -> bool:
             turns.append((kept - begin, time.perf_counter() - kept))
     frames = PORTION * PORTIONS
     keep, save = (median([turn[place] for turn in turns]) / frames for place in (0, 1))
-    return tell_at_most(f"part of a run's time at {fps:.0f} frames/s that keeping and saving stamps take", (keep + save) * fps,
-                        0.01, keep_us=round(keep * 1e6, 3), save_us=round(save * 1e6, 3), frames=frames)  # fmt: skip
+    more = {"keep_us": round(keep * 1e6, 3), "save_us": round(save * 1e6, 3), "frames": frames}
+    figure = f"part of a run's time at {fps:.0f} frames/s that keeping and saving stamps take"
+    return tell_at_most(figure, (keep + save) * fps, 0.01, **more)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -73,6 +74,14 @@ def _take() -> duckdb.DuckDBPyConnection:
             return _idle.pop()
     threads = min(_THREADS, os.cpu_count() or 1)
     return duckdb.connect(":memory:", config={"default_block_size": BLOCK_BYTES, "threads": threads})
+
+
+@atexit.register
+def close_idle() -> None:
+    """Close the engines that nobody uses: at the end of the program, DuckDB's binding complains of those it finds."""
+    with _lock:
+        while _idle:
+            _idle.pop().close()
 
 
 def _give_back(engine: duckdb.DuckDBPyConnection) -> None:

@@ -94,7 +94,8 @@ def older(path: Path, version: int, done: RunRecord) -> str:
                 raw.execute(sql)
                 raw.execute("INSERT INTO schema_version VALUES (?, TIMESTAMP '2026-01-01', '')", [number])
         raw.execute(f"ATTACH '{newer}' AS newer (READ_ONLY)")
-        for table in ("hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples"):
+        tables = ["hosts", "models", "pipelines", "runs", "devices", "results", "segments", "samples"]
+        for table in [*tables, "runtimes", "stages"] if version >= 4 else tables:
             names = ", ".join(raw.table(table).columns)
             raw.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM newer.{table}")
     newer.unlink()

@@ -8,22 +8,59 @@ from typing import Any
 
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import FAILED, INCOMPATIBLE, OK, SKIPPED, Context
-from cluster4npu.core.store.importing.words import MEASURE, meaning, words
+from cluster4npu.core.store.importing.words import MEASURE, meaning, plain_unit, words
 
 DEVICES = {
     "cpu", "cuda", "gpu", "rocm", "mps", "openvino", "webgpu", "webnn", "qnn", "qualcomm", "tpu", "npu", "ane",
     "coreml", "tensorrt", "trt", "directml", "dml", "xpu", "vulkan", "metal", "hailo", "edgetpu", "coral", "igpu",
     "dgpu", "hexagon", "neuron", "gaudi", "ipu", "wasm", "mlu", "hip", "opencl", "dsp", "samsung", "mediatek",
-    "kl520", "kl720",
+    "kl520", "kl720", "nnapi", "xnnpack", "webgl", "hailo8", "hailo8l", "hailo15", "rknn", "ethos", "snpe", "cann",
+    "ascend",
 }  # fmt: skip
 _MODEL_FIELDS = ("model_name", "model", "model_id", "model_path", "test_model", "network", "checkpoint",
-                 "model_key", "model_type")  # fmt: skip
+                 "model_key", "model_file", "model_filename", "model_repo", "base_model", "served_model_name",
+                 "topology", "network_name", "net", "architecture", "arch", "graph", "model_type", "hef")  # fmt: skip
 _DEVICE_FIELDS = ("actual_device", "device_used", "executed_on", "hardware", "hardware_type", "hardware_key",
                   "device", "device_type", "hardware_platform", "accelerator", "execution_provider", "provider",
                   "platform", "backend", "target_device", "device_name", "backend_type", "accelerator_type",
                   "hardware_name", "compute_device", "inference_device", "target", "ep", "provider_name",
-                  "hw")  # fmt: skip
-_WEAK_FIELDS = ("backend", "backend_type", "target", "ep", "provider_name", "provider")  # also name programs
+                  "hw", "hw_name", "delegate", "compute_unit", "compute_units", "target_hardware",
+                  "backends")  # fmt: skip
+_CHIP_FIELDS = (
+    "accelerator_model_name",
+    "accelerator_name",
+    "gpu_name",
+    "npu_name",
+    "gpu_info",
+    "gpu",
+    "chip",
+    "soc",
+)
+_CHIP_RANK = 80  # what is in the machine, where nothing says what ran
+_WEAK_FIELDS = (
+    "backend",
+    "backend_type",
+    "target",
+    "ep",
+    "provider_name",
+    "provider",
+    "backends",
+    "delegate",
+    "npu",
+    "compute_units",
+)  # also name programs
+_MACHINE = {
+    "system",
+    "machine",
+    "hardware",
+    "device",
+    "host",
+}  # what is described there may name an accelerator
+_LENDING = {"config", "configuration", "settings", "params", "parameters", "args", "arguments", "options", "meta",
+            "metadata", "cmd", "cli", "setup", "info", "context", "header", "tags", "labels", "attributes"}  # fmt: skip
+_DEEPEST_LOAN = 3
+_TITLES = ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario", "function_id", "full_name",
+           "run_name", "fullname", "title")  # fmt: skip
 _TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
 _PRECISIONS = {
     "float32": "fp32", "fp32": "fp32", "f32": "fp32", "float16": "fp16", "fp16": "fp16", "f16": "fp16", "half": "fp16",
@@ -56,11 +93,15 @@ _TELLS_KIND = {"implementation", "implementation_type", "type", "mode", "source"
 _STATES = {
     "completed": OK, "complete": OK, "success": OK, "ok": OK, "passed": OK, "pass": OK, "done": OK, "true": OK,
     "failed": FAILED, "fail": FAILED, "failure": FAILED, "error": FAILED, "timeout": FAILED, "crashed": FAILED,
+    "invalid": FAILED, "valid": OK, "\u2705": OK, "\u274c": FAILED, "\u274e": FAILED,
     "oom": FAILED, "exception": FAILED, "aborted": FAILED, "skipped": SKIPPED, "skip": SKIPPED, "not_run": SKIPPED,
     "unavailable": SKIPPED, "not_supported": INCOMPATIBLE, "unsupported": INCOMPATIBLE, "incompatible": INCOMPATIBLE,
 }  # fmt: skip
+_MAYBE_MODELS = ("benchmark", "workload", "network", "weights", "pretrained_model_name_or_path", "task_name")
+_OPTION = re.compile(r"(?:^|\s)--?([A-Za-z][\w-]*)[=\s]+(\"[^\"]*\"|'[^']*'|[^\s-][^\s]*)")
+_SHORT = {"m": "model", "d": "device", "b": "batch_size", "bs": "batch_size"}
 _CONFIG_KEY = re.compile(
-    r"(?:^|[_\-\s])(batch|bs|b|seq|seq_len|sequence|sequence_length)(?:[_\-\s]?size)?[_\-\s=]?(\d+)(?=$|[_\-\s])"
+    r"(?:^|[_\-\s])(batch|bs|b|seq|seq_len|sequence|sequence_length)(?:[_\-\s]?size)?[_\-\s=:]?(\d+)(?=$|[_\-\s])"
 )
 _OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
 _FAMILIES = re.compile(
@@ -133,11 +174,49 @@ def by_fields(outer: Context, node: Mapping[str, Any]) -> Context:
         name for name, value in node.items() if name.lower() not in LENDERS and _describes_all(value)
     ]
     for name, value in node.items():
-        if isinstance(value, dict) and (name.lower() in LENDERS or describing == [name]):
-            inner = _said(inner, value, lent=True)
+        if words(name)[:1] == ("model",) and lends(name) and isinstance(value, dict) and not inner.model:
+            inner = _said(inner, {"model": value}, lent=True)
+        if lends(name) or describing == [name]:
+            inner = _borrowed(inner, value, 0)
+        elif name.lower() in _MACHINE and isinstance(value, dict) and not inner.device:
+            named = {
+                key: text
+                for key, text in value.items()
+                if set(words(str(key))) & {"accelerator", "gpu", "npu"}
+            }
+            inner = _said(inner, named, lent=True).but(label=inner.label, units=inner.units)
     inner = _said(inner, node, lent=False)
     names = {inner.model.lower(), inner.device.lower()}
     return inner.but(label=tuple(part for part in inner.label if part.lower() not in names))
+
+
+def lends(name: str) -> bool:
+    """Tell whether what stands under this name describes what is beside it: `run_config`, `metadata`, `cmd_options`."""
+    parts = words(name) or ("",)
+    return (
+        name.lower() in LENDERS
+        or parts[-1] in _LENDING
+        or parts[0] in ("config", "configuration", "setup", "cmd")
+    )
+
+
+def _borrowed(outer: Context, value: Any, depth: int) -> Context:
+    """Return the context with what a description says, also in the objects inside it, the outer ones first."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(item, dict) and {"key", "value"} <= set(item) for item in value)
+    ):
+        value = {str(item["key"]): item["value"] for item in value}
+    if not isinstance(value, dict):
+        return outer
+    inner = _said(outer, value, lent=True)
+    for name, item in value.items():
+        if isinstance(item, dict) and depth < _DEEPEST_LOAN and meaning(str(name)).kind != MEASURE:
+            inner = _borrowed(inner, item, depth + 1).but(label=inner.label)
+        elif isinstance(item, list) and lends(str(name)):
+            inner = _borrowed(inner, item, depth + 1)
+    return inner
 
 
 def _describes_all(value: Any) -> bool:
@@ -158,8 +237,11 @@ def _describes_all(value: Any) -> bool:
 
 def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     lowered = {"_".join(words(str(name))): value for name, value in node.items()}
+    lowered = {**options_of(lowered), **lowered}
     changes: dict[str, Any] = {}
     model = _first(lowered, _MODEL_FIELDS)
+    if not model and not outer.model:
+        model = next((text for name in _MAYBE_MODELS if family_of(text := _first(lowered, (name,)))), "")
     if model and not (lent and outer.model and outer.model_rank < 99):
         changes |= {"model": masked(model), "model_rank": 1}
     named = {
@@ -167,9 +249,11 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
         if name not in _WEAK_FIELDS or (isinstance(value, str) and base_device(value) in DEVICES)
     }  # fmt: skip
     device = _first(named, _DEVICE_FIELDS)
-    if device and not _OS.search(device) and not (lent and outer.device):
+    if device and not _OS.search(device) and not (lent and outer.device and outer.device_rank < _CHIP_RANK):
         changes |= {"device": masked(device), "device_rank": 1}
-    for names, field in ((("batch_size", "batch", "bs", "batchsize"), "batch"),
+    elif not outer.device and (chip := _first(lowered, _CHIP_FIELDS)) and not chip.isdecimal():
+        changes |= {"device": masked(chip), "device_rank": _CHIP_RANK}
+    for names, field in ((("batch_size", "batch", "bs", "batchsize", "n_batch_size"), "batch"),
                          (("sequence_length", "seq_length", "seq_len", "seq"), "sequence")):  # fmt: skip
         count = next((c for name in names if (c := whole(lowered.get(name))) is not None), None)
         if count is None and field == "batch":  # infer_batch_size, eval_batch_size
@@ -185,10 +269,21 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     moment = _first(lowered, _TIMES)
     if moment and not lent:
         changes["recorded_at"] = moment[:40]
-    unit = _first(lowered, ("unit", "units", "time_unit", "latency_unit"))
-    if unit and len(unit) < 20:
-        changes["units"] = unit
-    called = _first(lowered, ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario"))
+    unit = next(
+        (v for n, v in lowered.items() if n.rpartition("_")[2] in ("unit", "units") and isinstance(v, str)),
+        "",
+    )
+    if unit and len(unit) < 30:
+        changes["units"] = plain_unit(unit)
+    called = _first(lowered, _TITLES)
+    if called and not lent and re.search(r"[/\[|]", called):
+        for field, value in by_name(called).items():
+            if (
+                not changes.get(field)
+                and not (field == "model" and outer.model)
+                and not (field == "device" and outer.device)
+            ):
+                changes |= {field: value} | ({f"{field}_rank": 60} if field in ("model", "device") else {})
     if called and not lent and meaning(called).kind != MEASURE:
         if "model" not in changes and not outer.model and family_of(called) and len(called) < 100:
             changes |= {"model": masked(called), "model_rank": 60}
@@ -197,6 +292,36 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     changes |= {"batches": batches} if (batches := _batches(lowered)) else {}
     changes |= _made_up(outer, lowered)
     return outer.but(**changes | ({} if lent else _state(outer, lowered)))
+
+
+def options_of(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a command line says, `--model x --batch-size 8`, and what short names of options stand for."""
+    found: dict[str, Any] = {}
+    for name in ("command", "cmd", "cmdline", "command_line", "argv", "invocation"):
+        text = node.get(name)
+        text = " ".join(map(str, text)) if isinstance(text, list) else text
+        for option, value in _OPTION.findall(text) if isinstance(text, str) else ():
+            key = "_".join(words(option))
+            found.setdefault(_SHORT.get(key, key), value.strip("\"'"))
+    if isinstance(short := node.get("m"), str) and (family_of(short) or "." in short):
+        found |= {long: node[key] for key, long in _SHORT.items() if key in node}
+    return found
+
+
+def by_name(name: str) -> dict[str, Any]:
+    """Return what the parts of a test's name say: `BM_Infer/resnet50/cpu/batch:16`, `test_infer[resnet50-cpu-1]`."""
+    told: dict[str, Any] = {}
+    for part in re.split(r"[/\[\],|\s]+", name):
+        config = {key[0]: int(count) for key, count in _CONFIG_KEY.findall(part.lower())}
+        if "b" in config and not family_of(part):
+            told.setdefault("batch", config["b"])
+        elif part.lower() in DEVICES or (":" in part and base_device(part) in DEVICES):
+            told.setdefault("device", part)
+        elif part.lower() in _PRECISIONS:
+            told.setdefault("precision", _PRECISIONS[part.lower()])
+        elif family_of(part) and part != name:
+            told.setdefault("model", part)
+    return told
 
 
 def _made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,9 +353,16 @@ def _made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
 def _state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     """Return status and error that an object tells of itself."""
     said = ""
-    for name in ("status", "state", "result", "outcome"):
-        if isinstance(node.get(name), str):
-            said = said or _STATES.get(node[name].lower().replace(" ", "_"), "")
+    for name, value in node.items():
+        if name.rpartition("_")[2] in (
+            "status",
+            "state",
+            "result",
+            "outcome",
+            "validity",
+            "verdict",
+        ) and isinstance(value, str):
+            said = said or _STATES.get(value.strip().lower().replace(" ", "_"), "")
     for name, value in node.items():
         if isinstance(value, bool) and (
             words(name)[-1:] in (("success",), ("successful",), ("succeeded",), ("passed",))
@@ -243,9 +375,8 @@ def _state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     if not said and (error or code):
         said = FAILED
     if said == FAILED and not error:
-        error = next(
-            (str(node[n]) for n in ("stderr", "reason", "message") if isinstance(node.get(n), str)), ""
-        )
+        told = ("stderr", "reason", "message", "validity", "result_validity")
+        error = next((str(node[n]) for n in told if isinstance(node.get(n), str)), "")
         error = error or (f"exit code {code}" if code else "")
     if not said:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 from cluster4npu.core.store.importing.context import base_device
@@ -11,11 +12,14 @@ from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED,
 _EXACT = 1e-9
 
 
-def mark(records: list[Record]) -> None:
-    """Set each record's provenance; simulated goes before formula-made."""
+def mark(records: list[Record], made_up: Collection[str] = ()) -> None:
+    """Set each record's provenance; simulated goes before formula-made.
+
+    `made_up` are devices of which the object that describes them says so: it is so wherever the file tells of them.
+    """
     for record in records:
-        context = record.context
-        if context.simulated or base_device(context.device) in context.simulated_devices:
+        context, device = record.context, base_device(record.context.device)
+        if context.simulated or device in context.simulated_devices or device in made_up:
             record.provenance = SIMULATED
         elif context.formula:
             record.provenance = FORMULA

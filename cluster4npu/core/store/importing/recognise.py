@@ -36,9 +36,9 @@ def recognise(data: Any) -> Recognised:
     walker = Walker()
     walker.walk(data)
     _leave_zeros(walker)
-    settle(walker.records)
+    settle(walker.records, browser=walker.browser)
     prove(walker.records)
-    mark(walker.records)
+    mark(walker.records, walker.made_up)
     records, repeated = drop_repeats(walker.records)
     found = Recognised(
         _shape(records), [], walker.numbers, dict(walker.skipped), dict(walker.unknown.most_common(50))

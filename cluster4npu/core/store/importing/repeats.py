@@ -12,6 +12,7 @@ from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
 
 _SURE = 4  # significant digits from which an equal number is no coincidence
 _ROUNDED = 3
+_COPIED = 3  # equal figures that make a record the copy of another
 
 
 def drop_repeats(records: list[Record]) -> tuple[list[Record], int]:
@@ -95,6 +96,8 @@ def _repeats(figure: Figure, record: Record, other: Figure, owner: Record) -> bo
     equal = all(_equal(a, b, figure) for a, b in zip(figure.settled, other.settled, strict=True))
     if not equal or not _apart(figure.path, other.path, record is owner):
         return False
+    if _is_copy(record, owner):
+        return _agree(record.context, owner.context, True, labels=False)
     sure = figure.digits is not None or _digits(figure.values[0]) >= _SURE or len(figure.values) > 2
     return _agree(record.context, owner.context, sure)
 
@@ -123,7 +126,19 @@ def _apart(path: Path, other: Path, same_record: bool) -> bool:
     return True
 
 
-def _agree(mine: Context, theirs: Context, sure: bool) -> bool:
+def _is_copy(record: Record, owner: Record) -> bool:
+    """Tell whether most figures of one record stand in the other: then what encloses the copy tells no variant."""
+    told = {(f.meaning.metric, f.meaning.statistic): f for f in owner.figures if not f.samples}
+    mine = [f for f in record.figures if not f.samples and f.meaning.family != "count"]
+    equal = sum(
+        f.settled[0] != 0 and _equal(f.settled[0], told[key].settled[0], f)
+        for f in mine
+        if (key := (f.meaning.metric, f.meaning.statistic)) in told
+    )
+    return equal >= _COPIED and 2 * equal > len(mine)
+
+
+def _agree(mine: Context, theirs: Context, sure: bool, *, labels: bool = True) -> bool:
     pairs = [
         (mine.model, theirs.model), (base_device(mine.device), base_device(theirs.device)),
         (mine.batch, theirs.batch), (mine.sequence, theirs.sequence), (mine.precision, theirs.precision),
@@ -131,8 +146,8 @@ def _agree(mine: Context, theirs: Context, sure: bool) -> bool:
     for a, b in pairs:
         if a != b and not (sure and (a in ("", None) or b in ("", None))):
             return False
-    labels = set(mine.label), set(theirs.label)
-    return labels[0] <= labels[1] or labels[1] <= labels[0]
+    one, other = set(mine.label), set(theirs.label)
+    return not labels or one <= other or other <= one
 
 
 def _failures_once(records: list[Record]) -> list[Record]:

@@ -41,6 +41,25 @@ def rows_below_names(node: list[Any]) -> list[dict[str, Any]] | None:
     return [dict(zip(names, row, strict=True)) for row in node[1:]]
 
 
+def series_of(node: dict[str, Any]) -> dict[str, Any]:
+    """Return one series of a metrics server as an object of its labels and values; any other object as it is.
+
+    `{"metric": {"__name__": "latency_seconds", "device": "cpu"}, "value": [1741261512.3, "0.0213"]}`
+    """
+    labels, single, several = node.get("metric"), node.get("value"), node.get("values")
+    if not isinstance(labels, dict) or not isinstance(labels.get("__name__"), str):
+        return node
+    pairs = [single] if isinstance(single, list) else several if isinstance(several, list) else []
+    if not pairs or not all(isinstance(p, list) and len(p) == 2 and isinstance(p[1], str) for p in pairs):
+        return node
+    try:
+        found = [float(text) for _, text in pairs]
+    except ValueError:
+        return node
+    named = {name: value for name, value in labels.items() if name != "__name__"}
+    return {**named, "metric": labels["__name__"], "value": found if len(found) > 1 else found[0]}
+
+
 def rows_of(node: Mapping[str, Any], above: Mapping[str, Any]) -> ColumnTable | None:
     """Return an object's columns as rows, None where it holds none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,24 +12,39 @@ from typing import Any
 
 from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import Figure, Path, Record
-from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS, WORK
+from cluster4npu.core.store.importing.vocabulary import (
+    ENERGY_UNITS,
+    LATENCY,
+    POWER_UNITS,
+    SIZE_UNITS,
+    TIME_UNITS,
+    WORK,
+)
 from cluster4npu.core.store.importing.words import scale, words
 
-NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, SIZE_RULE = (
+NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, BROWSER, SIZE_RULE = (
     "name", "unit beside it", "throughput x latency", "count / throughput", "mean of its samples", "total / iterations",
-    "same field elsewhere in the file", "assumed: a clock's difference is in seconds", "assumed: by its size",
+    "same field elsewhere in the file", "assumed: a clock's difference is in seconds",
+    "assumed: a browser's clock is in ms", "assumed: by its size",
 )  # fmt: skip
+_UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power": POWER_UNITS}
+_DEFAULT = {"energy": "j", "power": "w"}
+_MOST_IN_FLIGHT = 100  # items at once: latency times throughput is no more, and no less than a third of one
 _CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6}
-_WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total"}
+_WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total", "execution"}
 _CLOSE = 1.05
 _LONG = 100.0
+_LONGEST_REQUEST_S = 30.0  # what has percentiles happens often, and so takes less
 _SPREADS = ("std", "variance", "iqr", "mad")
 _NEAR = 3.0  # a factor: candidates are a thousand apart
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
 
-def settle(records: list[Record]) -> None:
-    """Give each figure its factor, target unit and the rule by which they were found."""
+def settle(records: list[Record], *, browser: bool = False) -> None:
+    """Give each figure its factor, target unit and the rule by which they were found.
+
+    `browser`: the file tells of a browser, whose clock counts milliseconds.
+    """
     groups: defaultdict[Any, list[Record]] = defaultdict(list)
     for record in records:
         c = record.context
@@ -39,15 +55,13 @@ def settle(records: list[Record]) -> None:
         _by_evidence([figure for record in group for figure in record.figures], group[0].context.batch)
     _by_relatives(records)
     for record in records:
-        for figure in record.figures:
-            if not figure.unit_rule:
-                _assume(figure)
+        _assume_together([figure for figure in record.figures if not figure.unit_rule], browser)
 
 
 def _plain(record: Record, figure: Figure) -> None:
     """Settle what the name, the value's own text, or a unit beside it says."""
     known = figure.meaning
-    table = {"time": TIME_UNITS, "size": SIZE_UNITS}.get(known.family)
+    table = _UNITS.get(known.family)
     beside = (figure.beside or record.context.units).lower()
     if figure.unit:
         _set(figure, figure.unit, NAME)
@@ -55,6 +69,8 @@ def _plain(record: Record, figure: Figure) -> None:
         _set(figure, known.unit, NAME)
     elif beside in table:
         _set(figure, beside, BESIDE)
+    elif known.family in _DEFAULT:
+        _set(figure, _DEFAULT[known.family], NAME)
 
 
 def _by_evidence(figures: list[Figure], batch: int | None) -> None:
@@ -69,16 +85,18 @@ def _by_evidence(figures: list[Figure], batch: int | None) -> None:
         ),
         0,
     )
+    _by_counts(figures, open_times)
     for figure in open_times:
         if (
-            figure.meaning.metric in ("latency", "step_time")
+            not figure.unit_rule
+            and figure.meaning.metric in ("latency", "step_time")
             and rate
             and not set(words(figure.name)) & _WHOLE
         ):
             unit = _by_rate(figure, rate, batch)
             if unit:
                 _set(figure, unit, RATE)
-    _by_counts(figures, [f for f in open_times if not f.unit_rule])
+    _by_the_same_clock(open_times)
     _by_each_other(figures, [f for f in open_times if not f.unit_rule])
 
 
@@ -87,13 +105,16 @@ def _by_counts(figures: list[Figure], pending: list[Figure]) -> None:
     counts = [f.values[0] for f in figures if f.meaning.family == "count" and f.values[0] > 0]
     rates = [f.values[0] for f in figures if f.meaning.family == "rate" and f.values[0] > 0 and not f.samples]
     for figure in pending:
-        if figure.samples or figure.values[0] <= 0 or not set(words(figure.name)) & _WHOLE:
+        if figure.samples or figure.values[0] <= 0 or figure.meaning.statistic != "value":
+            continue
+        if set(words(figure.name)) & LATENCY:
             continue
         for unit, per_s in _CANDIDATES.items():
             if any(
                 abs(math.log(figure.values[0] / per_s * rate / count)) < math.log(_CLOSE)
                 for rate in rates
                 for count in counts
+                if count > 1
             ):
                 _set(figure, unit, COUNTED)
                 figure.meaning = replace(figure.meaning, metric="total_time")
@@ -110,7 +131,20 @@ def _by_rate(figure: Figure, rate: float, batch: int | None) -> str:
         for unit, per_s in _CANDIDATES.items()
     }
     best = min(off, key=lambda unit: off[unit])
-    return best if off[best] < math.log(_NEAR) else ""
+    if off[best] < math.log(_NEAR):
+        return best
+    if figure.meaning.statistic == "value" and not set(words(figure.name)) & LATENCY:
+        return ""
+    in_flight = {unit: typical * rate / (per_s * (batch or 1)) for unit, per_s in _CANDIDATES.items()}
+    return next((unit for unit, items in in_flight.items() if 1 / _NEAR < items < _MOST_IN_FLIGHT), "")
+
+
+def _by_the_same_clock(open_times: list[Figure]) -> None:
+    """Settle the other times of an object in which a whole run's time was proven: one program, one clock."""
+    for figure in open_times:
+        clocks = [f for f in open_times if f.unit_rule == COUNTED and f.path[:-1] == figure.path[:-1]]
+        if clocks and not figure.unit_rule and not figure.samples:
+            _set(figure, clocks[0].unit, RELATIVES)
 
 
 def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
@@ -123,6 +157,13 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
         mine = statistics.fmean(figure.values)
         if known and figure.meaning.statistic in _SPREADS:
             _set(figure, known[0].unit, RELATIVES)
+            continue
+        if twins := [
+            f
+            for f in known
+            if f.path[:-1] == figure.path[:-1] and not f.meaning.unit and f.unit_rule != BESIDE
+        ]:
+            _set(figure, twins[0].unit, RELATIVES)
             continue
         for other in known:
             theirs = statistics.fmean(other.settled)
@@ -170,6 +211,39 @@ def _by_relatives(records: list[Record]) -> None:
             if units:
                 _set(figure, max(units, key=lambda unit: units[unit]), RELATIVES)
                 break
+
+
+def _assume_together(figures: list[Figure], browser: bool) -> None:
+    """Give what is open in one record one unit for each metric: its statistics and samples are of the same clock."""
+    times = [f for f in figures if f.meaning.family == "time"]
+    for figure in (f for f in figures if f.meaning.family != "time"):
+        _assume(figure)
+    for figure in times:
+        if figure.unit_rule:
+            continue
+        same = [f for f in times if f.meaning.metric == figure.meaning.metric]
+        if figure.meaning.metric != "latency" and set(words(figure.name)) & WORK:
+            same = [f for f in times if f.meaning.metric != "latency" and set(words(f.name)) & WORK]
+        leader = max(same, key=_tells)
+        ranked = any(re.fullmatch(r"p\d.*", f.meaning.statistic) for f in same)
+        if browser:
+            _set(leader, "ms", BROWSER)
+        elif ranked and _typical(same) >= _LONGEST_REQUEST_S:
+            _set(leader, "ms", SIZE_RULE)
+        else:
+            _assume(leader)
+        for other in same:
+            _set(other, leader.unit, leader.unit_rule)
+
+
+def _typical(figures: list[Figure]) -> float:
+    return statistics.median(abs(value) for figure in figures for value in figure.values)
+
+
+def _tells(figure: Figure) -> tuple[bool, bool, float]:
+    """Return how much a figure tells of its unit: one called a time most, then what is typical, the largest."""
+    typical = figure.meaning.statistic in ("value", "mean", "p50")
+    return "time" in figure.name.lower(), typical, statistics.median(abs(value) for value in figure.values)
 
 
 def _assume(figure: Figure) -> None:

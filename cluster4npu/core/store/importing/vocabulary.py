@@ -15,26 +15,31 @@ SIZE_UNITS = {
     "kilobytes": 2.0**-10, "mb": 1.0, "mib": 1.0, "megabytes": 1.0, "gb": 1024.0, "gib": 1024.0,
     "gigabytes": 1024.0,
 }  # fmt: skip
+ENERGY_UNITS = {
+    "j": 1.0, "joule": 1.0, "joules": 1.0, "mj": 1e-3, "uj": 1e-6, "kj": 1e3, "wh": 3600.0, "mwh": 3.6, "kwh": 3.6e6,
+}  # fmt: skip
+POWER_UNITS = {"w": 1.0, "watt": 1.0, "watts": 1.0, "mw": 1e-3, "kw": 1e3}
 STATISTICS = {
     "avg": "mean", "mean": "mean", "average": "mean", "median": "p50", "min": "min", "minimum": "min",
     "fastest": "min", "max": "max", "maximum": "max", "slowest": "max", "std": "std", "stdev": "std",
     "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad", "q1": "p25",
-    "q3": "p75",
+    "q3": "p75", "med": "p50", "stdv": "std", "sd": "std", "sigma": "std", "deviation": "std", "geomean": "geomean",
+    "lowest": "min", "highest": "max",
 }  # fmt: skip
 SETTINGS = {
     "allowed", "budget", "configured", "deadline", "goal", "id", "index", "limit", "port", "requested",
     "required", "requirement", "seed", "sla", "target", "threshold", "timeout", "tolerance", "version",
 }  # fmt: skip
 MOMENTS = {
-    "created", "date", "datetime", "epoch", "finished", "timestamp",
+    "created", "date", "datetime", "epoch", "finished", "timestamp", "timestamps",
 }  # fmt: skip
 TESTS = {
     "code", "completion", "errors", "exit", "failed", "failures", "passed", "return", "skipped",
     "succeeded", "success", "successes", "successful", "tests",
 }  # fmt: skip
 COUNTS = {
-    "count", "frames", "images", "inferences", "items", "iterations", "iters", "num", "repeats",
-    "repetitions", "requests", "rounds", "runs", "samples", "steps", "tokens", "trials",
+    "completed", "count", "frames", "images", "inferences", "items", "iterations", "iters", "num", "repeats",
+    "prompts", "queries", "repetitions", "requests", "rounds", "runs", "samples", "steps", "tokens", "trials",
 }  # fmt: skip
 COUNT_HINTS = {
     "completed", "count", "dropped", "generated", "iterations", "iters", "n", "num", "processed", "repeats",
@@ -59,8 +64,8 @@ RANKS = {
     "10", "25", "5", "50", "75", "90", "95", "98", "99", "99.9", "99.99",
 }  # fmt: skip
 PHASES = {
-    "backward", "cold", "compile", "decode", "first", "forward", "inference", "init", "load", "optimizer",
-    "postprocess", "postprocessing", "preprocess", "preprocessing", "startup", "total", "warm", "warmup",
+    "backward", "cold", "compilation", "compile", "decode", "first", "forward", "inference", "init", "load",
+    "optimizer", "postprocess", "postprocessing", "preprocess", "preprocessing", "startup", "total", "warm", "warmup",
 }  # fmt: skip
 PERCENT = {
     "%", "pct", "percent", "percentage",
@@ -73,21 +78,23 @@ OTHERS = {
     "temperature": ("temperature", "°C"), "celsius": ("temperature", "°C"),
     "accuracy": ("accuracy", "ratio"), "f1": ("f1", "ratio"), "wer": ("wer", "ratio"),
     "perplexity": ("perplexity", ""), "loss": ("loss", ""), "bleu": ("bleu", ""), "map": ("map", "ratio"),
-    "map50": ("map50", "ratio"), "recall": ("recall", "ratio"), "iou": ("iou", "ratio"),
+    "map50": ("map50", "ratio"), "map75": ("map75", "ratio"), "map50to95": ("map50_95", "ratio"),
+    "miou": ("miou", "ratio"), "recall": ("recall", "ratio"), "iou": ("iou", "ratio"),
     "speedup": ("speedup", "ratio"), "efficiency": ("efficiency", "ratio"),
     "rtf": ("real_time_factor", "ratio"), "slowdown": ("slowdown", "ratio"),
     "gflops": ("compute_rate", "GFLOP/s"), "tflops": ("compute_rate", "TFLOP/s"),
     "improvement": ("improvement", "ratio"), "overhead": ("overhead", "ratio"), "jitter": ("jitter", ""),
 }  # fmt: skip
 LATENCY = {
-    "itl", "lat", "latencies", "latency", "rtt", "tpot", "ttft",
+    "e2el", "itl", "lat", "latencies", "latency", "rtt", "tpot", "ttft",
 }  # fmt: skip
 TIMES = {
     "delay", "delays", "duration", "durations", "elapsed", "runtime", "time", "times", "timing", "timings",
     "walltime",
 }  # fmt: skip
 NOISE = {
-    "all", "batch", "bytes", "call", "consumed", "consumption", "data", "e2e", "end", "exec", "execution",
+    "all", "batch", "bytes", "dev", "deviation", "standard", "call", "consumed", "consumption", "data", "e2e", "end",
+    "exec", "execution",
     "gb", "in", "infer", "inference", "inferences", "is", "item", "iteration", "kb", "list", "mb",
     "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
     "response", "result", "results", "run", "sample", "samples", "statistics", "stats", "taken", "the",
@@ -97,7 +104,8 @@ FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",
 }  # fmt: skip
 WORK = {
-    "compile", "decode", "decoding", "encode", "encoding", "first", "forward", "generation", "inference", "init",
+    "compilation", "compile", "decode", "decoding", "encode", "encoding", "first", "forward", "generation",
+    "inference", "init",
     "load", "loading", "postprocess", "postprocessing", "prediction", "prefill", "preprocess", "preprocessing",
     "startup", "step", "tokenization", "tokenize",
 }  # fmt: skip

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from cluster4npu.core.store.importing import context as contexts
-from cluster4npu.core.store.importing.context import DEVICES, by_fields, by_key, whole
+from cluster4npu.core.store.importing.context import DEVICES, base_device, by_fields, by_key, lends, whole
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import (
     FAILED,
@@ -22,10 +22,10 @@ from cluster4npu.core.store.importing.model import (
     Path,
     Record,
 )
-from cluster4npu.core.store.importing.tables_in_json import rows_below_names, rows_of
+from cluster4npu.core.store.importing.tables_in_json import rows_below_names, rows_of, series_of
 from cluster4npu.core.store.importing.text import records_in_text
-from cluster4npu.core.store.importing.vocabulary import TIME_UNITS
 from cluster4npu.core.store.importing.words import (
+    BOOKKEEPING,
     HOST,
     MEASURE,
     MOMENT,
@@ -34,6 +34,9 @@ from cluster4npu.core.store.importing.words import (
     Meaning,
     by_unit,
     meaning,
+    of_unit,
+    plain_unit,
+    rank_of,
     statistic_of,
     words,
 )
@@ -48,7 +51,28 @@ _SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyp
                  "settings", "options", "benchmark_config", "test_config", "target", "targets", "goals", "limits",
                  "thresholds", "sla", "requirements"}  # fmt: skip
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
-_QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*")
+_QUANTITY = re.compile(
+    r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?:(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*)?([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*"
+)
+_FAILED_TEXT = re.compile(r"\W*(fail|error|crash|oom\b|out of memory|timed? ?out)", re.IGNORECASE)
+_BROWSER = re.compile(r"user.?agent|mozilla/|webgpu|webnn|webgl|\bwasm\b", re.IGNORECASE)
+_UNNAMED = {"score", "value", "values", "result", "estimate", "point_estimate", "measured", "measurement", "reading",
+            "data",            "raw", "raw_data", "samples", "times", "all"}  # what a unit beside it names  # fmt: skip
+_ORDINALS = {
+    "step",
+    "epoch",
+    "index",
+    "rank",
+    "trial",
+    "fold",
+    "order",
+    "position",
+    "iteration",
+    "round",
+    "run",
+    "line",
+}
+_RANKED = {"percentiles", "percentile", "quantiles", "ranks"}
 _STATISTIC_FIELDS = ("stat", "statistic", "aggregation", "aggregate", "agg", "percentile", "quantile")
 _BATCH_NAMES = {"batch_size", "batch", "batch_sizes", "bs", "sequence_length", "seq_length", "seq_len", "batchsize",
                 "sequence_lengths", "seq"}  # fmt: skip
@@ -62,6 +86,8 @@ class Walker:
         self.numbers = 0
         self.skipped: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
+        self.browser = False
+        self.made_up: set[str] = set()  # devices that their own objects call simulated
 
     def walk(self, data: Any) -> None:
         """Walk a whole document."""
@@ -82,6 +108,10 @@ class Walker:
             return 0
         before = len(self.records)
         if isinstance(node, dict):
+            node = series_of(node)
+            self.browser = self.browser or any(
+                _BROWSER.search(f"{k} {v}") for k, v in node.items() if isinstance(v, str)
+            )
             table = rows_of(node, above)
             if table is None:
                 self._object(node, by_fields(outer, node), path, parent, above, inside)
@@ -117,6 +147,8 @@ class Walker:
         inside = _named_metric(node) or inside
         before = len(self.records)
         own: dict[str, Record] = {}
+        if here.simulated and path and path[-1] == here.device and by_fields(Context(), node).simulated:
+            self.made_up.add(base_device(here.device))
         explicit = here.status in (FAILED, INCOMPATIBLE, SKIPPED)
         for name, value in node.items():
             self._field(str(name), value, node, here, path, parent, above, inside, own)
@@ -154,8 +186,16 @@ class Walker:
                 Record((*place, f"[{position}]"), here.but(model=masked(model), status=FAILED))
                 for position, model in enumerate(value)
             ]
-        elif isinstance(value, dict | list) and lowered in _SETTING_KEYS:
+        elif isinstance(value, dict | list) and (
+            lowered in _SETTING_KEYS or (lends(name) and not _measures(value))
+        ):
             self._leave(value, SETTING)
+        elif words(name)[-2:] == ("exit", "codes") and _numbers(value) and any(value):
+            self._leave(value, BOOKKEEPING)
+            failed = f"exit codes {', '.join(map(str, value[:50]))}"
+            self.records.append(Record(place, here.but(status=FAILED, error=failed)))
+        elif isinstance(value, list) and value and all(map(_numbers, value)) and _flat(name, here, inside):
+            self._figures(name, [item for row in value for item in row], node, here, place, inside, own)
         elif isinstance(value, dict | list) and lowered in _OUTPUT_KEYS and _is_output(value):
             self._leave(value, "a model's output")
         elif _is_number(value) or _numbers(value) or isinstance(value, str):
@@ -187,6 +227,13 @@ class Walker:
                             own,
                         )
                 return
+        if (
+            set(words(name)) & _RANKED
+            and isinstance(value, dict)
+            and value
+            and self._ranks(name, value, here, place, inside, own)
+        ):
+            return
         below = here if place[-1].startswith("[") else by_key(here, name, parent, value)
         if is_metric:
             below = below.but(label=here.label)
@@ -195,35 +242,83 @@ class Walker:
         }
         self._visit(value, below, place, name, {**models, **node}, found if is_metric else inside)
 
+    def _ranks(
+        self,
+        name: str,
+        value: Mapping[str, Any],
+        here: Context,
+        place: Path,
+        inside: Meaning | None,
+        own: dict[str, Record],
+    ) -> bool:
+        """Take `{"percentiles": {"50.0": 8.4, "99.0": 8.9}}`; tell whether it was such an object."""
+        told, around = meaning(name, inside), of_unit(here.units)
+        base = (
+            told
+            if told.kind == MEASURE
+            else inside
+            if inside is not None
+            else around
+            if around.kind == MEASURE
+            else None
+        )
+        if base is None or not all(
+            rank_of(str(key)) and (item is None or _is_number(item)) for key, item in value.items()
+        ):
+            return False
+        for key, item in value.items():
+            if item is not None:
+                known = replace(
+                    base,
+                    statistic=rank_of(str(key)).replace("p100", "max")
+                    if rank_of(str(key)) != "p0"
+                    else "min",
+                )
+                self._figures(str(key), item, value, here, (*place, str(key)), inside, own, known)
+        return True
+
     def _figures(
         self, name: str, value: Any, node: Mapping[str, Any], here: Context, place: Path,
-        inside: Meaning | None, own: dict[str, Record],
+        inside: Meaning | None, own: dict[str, Record], known: Meaning | None = None,
     ) -> None:  # fmt: skip
+        if (
+            name.endswith("_") and name.rstrip("_") in node and _is_number(value)
+        ):  # another thing of nearly the same name
+            self.numbers += 1
+            self._skip(UNKNOWN, name)
+            return
         unit = ""
         if isinstance(value, str):
             quantity = _QUANTITY.fullmatch(value[:60])
             told = by_unit(name, quantity[2], inside) if quantity else Meaning(UNKNOWN)
+            if quantity and told.kind == UNKNOWN and (_tells_where(name) or name.lower() in _UNNAMED):
+                told = inside or of_unit(plain_unit(quantity[2] or here.units))
             if not quantity or told.kind != MEASURE or told.family == "count":
                 self._text(name, value, here, place)
+                if _FAILED_TEXT.match(value) and _named_device(name) and len(words(name)) <= 2:
+                    where = by_key(here, name, "", None)
+                    self.records.append(Record(place, where.but(status=FAILED, error=masked(value)[:1000])))
                 return
             value, unit = float(quantity[1]), quantity[2]
         values = value if isinstance(value, list) else [value]
         self.numbers += len(values)
-        found = by_unit(name, unit, inside)
+        found = known or by_unit(name, unit, inside)
         device_key = _named_device(name)
         if found.kind == MEASURE and not _fits(found, values):
             self._skip(UNKNOWN if found.family == "count" else MOMENT, name, len(values))
             return
         if found.kind != MEASURE and device_key and inside is not None and len(words(name)) <= 2:
             found = inside
-        elif found.kind == UNKNOWN and (
-            found.statistic != "value" or name.lower() in ("data", "raw", "values")
-        ):
-            found = _bare(node, found, here.units)
+        elif found.kind == UNKNOWN and (found.statistic != "value" or "_".join(words(name)) in _UNNAMED):
+            found = inside or _bare(node, _of_parent(found, place), here.units)
+        elif found.kind == UNKNOWN and name.lower() == "rate" and _is_number(node.get("count")):
+            found = Meaning(MEASURE, "throughput", "value", "items/s", "rate")
+        elif found.kind == UNKNOWN and inside is None and _tells_where(name):
+            found = of_unit(plain_unit(unit or here.units))
         elif (
             found.kind == UNKNOWN
             and inside is not None
-            and (by_key(Context(), name, "", None) != _labelled(name) or _is_variant(name, values))
+            and (by_key(Context(), name, "", None) != _labelled(name) or _is_variant(name, node))
         ):
             found = inside
         if found.kind != MEASURE:
@@ -240,7 +335,11 @@ class Walker:
         if device_key and not here.device and found.family in ("time", "rate", "size", "count"):
             place_of = here.but(device=device_key, device_rank=60)
             found = _without_device(found, device_key)
-        elif inside is not None and meaning(name, inside).kind != MEASURE:
+        elif (
+            known is None
+            and meaning(name, inside).kind != MEASURE
+            and (inside is not None or _tells_where(name))
+        ):
             place_of = by_key(here, name, "", None)
         variant = repr((place_of.device, place_of.batch, place_of.precision, place_of.label))
         record = own.get(variant)
@@ -304,12 +403,59 @@ def _named_device(name: str) -> str:
     return parts[-1] if is_last else ""
 
 
-def _is_variant(name: str, values: Sequence[Any]) -> bool:
-    """Tell whether a metric's own object names a variant: by a number, or above a figure that is no count."""
-    numbered = name.strip().isdecimal()
-    return numbered or all(
-        isinstance(value, float) and value != int(value) for value in values if _finite(value)
+def _is_variant(name: str, node: Mapping[str, Any]) -> bool:
+    """Tell whether a metric's own object names a variant: by a number, or above figures that are no counts."""
+    if name.lower() in _ORDINALS:
+        return False
+    figures = [value for value in node.values() if _finite(value)]
+    return name.strip().isdecimal() or not figures or any(value != int(value) for value in figures)
+
+
+def _tells_where(name: str) -> bool:
+    """Tell whether a key names a device, a precision or a batch and nothing else: `onnx:cpu`, `int8`, `batch_8`."""
+    told = by_key(Context(), name, "", None)
+    return not told.label and bool(told.device or told.precision or told.batch is not None)
+
+
+def _of_parent(found: Meaning, place: Path) -> Meaning:
+    """Return the meaning with the statistic that the enclosing key tells: `{"mean": {"point_estimate": ...}}`."""
+    if found.statistic != "value" or len(place) < 2:
+        return found
+    return replace(found, statistic=statistic_of(words(place[-2])) or "value")
+
+
+def _flat(name: str, here: Context, inside: Meaning | None) -> bool:
+    """Tell whether a list of lists of numbers is samples of several rounds."""
+    found = meaning(name, inside)
+    return found.family in ("time", "rate") or (
+        "_".join(words(name)) in _UNNAMED and of_unit(here.units).kind == MEASURE
     )
+
+
+def _measures(value: Any) -> bool:
+    """Tell whether there are latencies or rates below: then what is called a configuration is a result."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending += item
+        elif isinstance(item, dict):
+            pending += [v for v in item.values() if isinstance(v, dict | list)]
+            told = [meaning(str(k)) for k, v in item.items() if _is_number(v) or _numbers(v)]
+            if any(t.kind == MEASURE and t.family in ("time", "rate") and t.metric != "duration_time" and (
+                t.statistic != "value" or t.metric in ("latency", "throughput")) for t in told):  # fmt: skip
+                return not _only_durations(item)
+    return False
+
+
+def _only_durations(node: Mapping[str, Any]) -> bool:
+    """Tell whether the only times are lengths of runs: `duration_ms` of a configuration is a setting."""
+    times = [
+        words(str(k))
+        for k, v in node.items()
+        if (_is_number(v) or _numbers(v)) and meaning(str(k)).family in ("time", "rate")
+    ]
+    return all({"duration", "runtime", "time", "interval"} & set(t) and not statistic_of(t) for t in times)
 
 
 def _labelled(name: str) -> Context:
@@ -360,8 +506,8 @@ def _names(value: Any) -> bool:
 
 def _bare(node: Mapping[str, Any], found: Meaning, units: str) -> Meaning:
     """Take a lone `mean` for a time where its unit, a rate (mean x rate = 1) or samples beside it say so."""
-    if found.statistic != "value" and units.lower() in TIME_UNITS:
-        return Meaning(MEASURE, "latency", found.statistic, "", "time")
+    if (said := of_unit(units, found.statistic)).kind == MEASURE:
+        return said
     mean = node.get("mean", node.get("avg"))
     for name, rate in node.items():
         if (

@@ -9,6 +9,7 @@ from functools import lru_cache
 from cluster4npu.core.store.importing.vocabulary import (
     COUNT_HINTS,
     COUNTS,
+    ENERGY_UNITS,
     FORMULA,
     LATENCY,
     MEMORY,
@@ -17,6 +18,7 @@ from cluster4npu.core.store.importing.vocabulary import (
     OTHERS,
     PERCENT,
     PHASES,
+    POWER_UNITS,
     RANKS,
     RATE_UNITS,
     RATES,
@@ -32,6 +34,26 @@ from cluster4npu.core.store.importing.vocabulary import (
 
 MEASURE = "measure"
 BOOKKEEPING = "a count of tests or an exit code"
+_MAP = re.compile(r"(?<![A-Za-z])m(AP|IoU|IOU)(?:@?(?:0?\.)?(\d+)(?:[-:](?:0?\.)?(\d+))?)?")
+_EDGES, _AFTER_EDGE = {"start", "end", "begin", "finish", "stop"}, {"to", "up"}  # of end to end, start up
+_RANK = re.compile(
+    r"(?:p|tp|pct|perc|percentile|quantile|q)(\d\d?(?:\.\d+)?|100|999|9999)(?:th)?|(\d\d?(?:\.\d+)?)(?:th|%|pct)"
+)
+_COMPONENTS = {
+    "cpu",
+    "gpu",
+    "ram",
+    "dram",
+    "vram",
+    "soc",
+    "npu",
+    "ane",
+    "total",
+    "package",
+    "system",
+    "idle",
+    "board",
+}
 SETTING, MOMENT, HOST, UNKNOWN = "a setting", "a point in time", "about the host", "not a known measurement"
 
 
@@ -39,8 +61,8 @@ SETTING, MOMENT, HOST, UNKNOWN = "a setting", "a point in time", "about the host
 class Meaning:
     """`kind` is MEASURE, or why the number is none. `unit` is the source's, "" where the name does not say.
 
-    `family` is "time", "rate", "size" or "" and says how the unit is settled; `formula` that the name itself
-    calls the figure computed ("predicted", "estimated" ...).
+    `family` is "time", "rate", "size", "energy", "power" or "" and says how the unit is settled; `formula` that the
+    name itself calls the figure computed ("predicted", "estimated" ...).
     """
 
     kind: str
@@ -53,9 +75,17 @@ class Meaning:
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: `avgLatencyMs`, `avg_latency_ms`, `Avg latency (ms)` alike."""
-    name = re.sub(r"/\s*s(?:ec(?:ond)?)?s?(?![A-Za-z])", " per second", name[:200], flags=re.IGNORECASE)
+    name = _MAP.sub(_accuracy, re.sub(r"\([A-Z]\)$", "", name[:200]))
+    name = re.sub(r"\b[pP]\((\d+(?:\.\d+)?)\)", r"p\1", name)
+    name = re.sub(r"/\s*s(?:ec(?:ond)?)?s?(?![A-Za-z])", " per second", name, flags=re.IGNORECASE)
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name)
     return tuple(part.lower() for part in re.split(r"[^A-Za-z0-9%µ.]+|\.(?!\d)", parted) if part)
+
+
+def _accuracy(match: re.Match[str]) -> str:
+    """Return mAP50-95 or mAP@0.5:0.95 as one word."""
+    low, high = (text and text.ljust(2, "0")[:2] for text in match.group(2, 3))
+    return f"m{match[1].lower()}{low or ''}{f'to{high}' if high else ''}"
 
 
 def statistic_of(parts: tuple[str, ...]) -> str:
@@ -63,8 +93,8 @@ def statistic_of(parts: tuple[str, ...]) -> str:
     for part in parts:
         if part in STATISTICS:
             return STATISTICS[part]
-        rank = re.fullmatch(r"p(\d{1,2}(?:\.\d+)?|999|9999)|(\d{1,2})th", part)
-        if rank:
+        rank = _RANK.fullmatch(part)
+        if rank and (part[0] != "q" or float(rank[1]) >= 5):  # q1 and q3 are quartiles
             return f"p{_plain_rank(rank[1] or rank[2])}"
     if "percentile" in parts or "percentiles" in parts:
         ranks = (part for part in parts if re.fullmatch(r"\d{1,2}(\.\d+)?", part))
@@ -88,8 +118,12 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
     found = set(parts)
     if found & SETTINGS and not found & {"predictions"}:
         return Meaning(SETTING)
-    if found & MOMENTS:
+    if found & MOMENTS or (
+        parts[:1] and parts[0] in _EDGES and not set(parts[1:2]) & _AFTER_EDGE and _is_stamp(parts)
+    ):
         return Meaning(MOMENT)
+    if found & {"effective", "query", "queries"} and found & {"min", "max"} and not found & LATENCY:
+        return Meaning(SETTING)
     if found & TESTS and not found & (LATENCY | TIMES | RATES | MEMORY):
         return Meaning(BOOKKEEPING)
     if inside is not None and inside.kind == MEASURE:
@@ -99,11 +133,25 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
     return _named(parts, found)
 
 
+def _is_stamp(parts: tuple[str, ...]) -> bool:
+    """Tell whether a name that begins with start or end is a moment's: `endComputeMs`, `start_time`, `end_ns`."""
+    return parts[-1] in TIME_UNITS or bool({"time", "ts", "at"} & set(parts[1:]))
+
+
+def rank_of(text: str) -> str:
+    """Return the percentile that a key below `percentiles` names: "p99.9" of "99.9" or "0.999"; "" for none."""
+    found = re.fullmatch(r"p?(\d{1,3}(?:\.\d+)?)(?:th|%)?", text.strip().lower())
+    if not found or float(found[1]) > 100:
+        return ""
+    share = 0 < float(found[1]) < 1 and text.strip().startswith("0.")
+    return f"p{float(found[1]) * 100:.10g}" if share else f"p{_plain_rank(found[1])}"
+
+
 def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning | None:
     """Return what a field inside a metric's own object means: a statistic of it, or its value."""
     statistic = statistic_of(parts)
-    if not statistic and len(parts) == 1 and parts[0].rstrip("%") in RANKS:
-        statistic = f"p{parts[0].rstrip('%')}"
+    if not statistic and len(parts) == 1:
+        statistic = rank_of(parts[0]) if parts[0].rstrip("%") in RANKS or "." in parts[0] else ""
     unit = _unit(parts, outer.family)
     if statistic and not found & (LATENCY | RATES | MEMORY | TIMES):
         return Meaning(MEASURE, outer.metric, statistic, unit or outer.unit, outer.family, outer.formula)
@@ -122,6 +170,11 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
         return Meaning(
             MEASURE, outer.metric, outer.statistic, unit or outer.unit, outer.family, outer.formula
         )
+    if outer.family in ("energy", "power") and parts and found <= _COMPONENTS:
+        own = "_".join(part for part in parts if part != "total")
+        return Meaning(
+            MEASURE, f"{own}_{outer.metric}".lstrip("_"), "value", outer.unit, outer.family, outer.formula
+        )
     if outer.family == "size" and unit:
         return Meaning(MEASURE, _rest(parts, MEMORY, outer.metric), "value", unit, "size", outer.formula)
     if outer.family == "time" and found & PHASES:
@@ -137,6 +190,8 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
         return Meaning(MEASURE, "_".join(parts), "value", "count", "count")
     formula = bool(found & FORMULA)
     statistic = statistic_of(parts) or "value"
+    if parts[-1:] == ("ts",) and (parts[0] in STATISTICS or parts[0] == "samples"):
+        return Meaning(MEASURE, "throughput", statistic, "tokens/s", "rate", formula)
     per_second = ("per" in found and parts[-1] in ("second", "sec", "s")) or "persecond" in found
     if found & PERCENT and found & (MEMORY | UTILISATION | {"cpu", "gpu", "npu"}):
         return Meaning(MEASURE, _rest(parts, PERCENT, "utilisation", keep=True), statistic, "%")
@@ -184,15 +239,12 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
     for part in parts:
         if part in OTHERS:
             metric, unit = OTHERS[part]
-            unit = "%" if found & PERCENT else {"mw": "mW", "kwh": "kWh", "mj": "mJ"}.get(parts[-1], unit)
-            return Meaning(
-                MEASURE,
-                _rest(parts, {part, "c", "watts", "joules", "mw", "mj", "kwh", "celsius"}, metric),
-                statistic,
-                unit,
-                "",
-                formula,
-            )
+            family = metric if metric in ("energy", "power") and not found & PERCENT else ""
+            table = {"energy": ENERGY_UNITS, "power": POWER_UNITS}.get(family, {})
+            said = next((word for word in reversed(parts) if word in table), "")
+            unit = "%" if found & PERCENT else said if family else unit
+            drop = {part, "c", "celsius", *table}
+            return Meaning(MEASURE, _rest(parts, drop, metric), statistic, unit, family, formula)
     if found & UTILISATION and found & {"cpu", "gpu", "npu", "device", "util", "utilization", "utilisation"}:
         return Meaning(MEASURE, _rest(parts, {"usage", "load"}, "utilisation", keep=True), statistic, "%")
     if found & COUNT_HINTS and found & COUNTS and not found & {"errors", "failed", "models", "tests"}:
@@ -215,7 +267,8 @@ def _rest(parts: tuple[str, ...], family: set[str], default: str, *, keep: bool 
     drop = family | NOISE | set(STATISTICS) | FORMULA | PERCENT
     rest = [
         part for part in parts
-        if part not in drop and part not in TIME_UNITS and not re.fullmatch(r"p?\d[\d.]*(th)?", part)
+        if part not in drop and part not in TIME_UNITS
+        and not _RANK.fullmatch(part) and not re.fullmatch(r"\d[\d.]*", part)
     ]  # fmt: skip
     if not rest:
         return default
@@ -241,6 +294,38 @@ def scale(unit: str) -> tuple[float, str]:
         return TIME_UNITS[lowered], "ms"
     if lowered in SIZE_UNITS:
         return SIZE_UNITS[lowered], "MB"
-    if unit.endswith("/min"):
-        return 1 / 60, unit.replace("/min", "/s")
+    if lowered in ENERGY_UNITS:
+        return ENERGY_UNITS[lowered], "J"
+    if lowered in POWER_UNITS:
+        return POWER_UNITS[lowered], "W"
+    thing, slash, per = unit.rpartition("/")
+    if slash and per == "min":
+        return 1 / 60, f"{thing}/s"
+    if slash and per != "s" and per in TIME_UNITS and not thing.endswith(("B", "FLOP")):
+        return 1000 / TIME_UNITS[per], f"{thing}/s"
     return 1.0, unit
+
+
+def plain_unit(text: str) -> str:
+    """Return a unit as `scale` takes it: "ms" of "ms/op" and of "ms per image", "requests/s" of "requests/sec"."""
+    lowered = re.sub(r"\s*(?:/|\bper\b)\s*", "/", text.strip().lower())
+    thing, slash, per = lowered.partition("/")
+    if thing in TIME_UNITS and per not in TIME_UNITS:
+        return thing
+    if slash and per in TIME_UNITS:
+        per = "s" if TIME_UNITS[per] == 1000.0 else per
+        return RATE_UNITS[thing].replace("/s", f"/{per}") if thing in RATE_UNITS else f"{thing}/{per}"
+    return RATE_UNITS[thing] if thing in ("fps", "qps", "rps", "tps", "ips") else lowered
+
+
+def of_unit(unit: str, statistic: str = "value") -> Meaning:
+    """Return what a figure is that has no name of its own, only a unit beside it: of `{"score": 8.4, "unit": "ms"}`."""
+    for table, metric, family in (
+        (TIME_UNITS, "latency", "time"), (SIZE_UNITS, "memory", "size"), (ENERGY_UNITS, "energy", "energy"),
+        (POWER_UNITS, "power", "power"),
+    ):  # fmt: skip
+        if unit in table and unit not in ("b", "s/op"):
+            return Meaning(MEASURE, metric, statistic, "", family)
+    if "/" in unit and unit.rpartition("/")[2] in TIME_UNITS:
+        return Meaning(MEASURE, "throughput", statistic, unit, "rate")
+    return Meaning(UNKNOWN, "", statistic)

@@ -322,3 +322,81 @@ def test_thousands_of_equal_rows_take_no_longer() -> None:
     started = time.monotonic()
     assert len(recognise(rows).rows) == 5000
     assert time.monotonic() - started < 20
+
+
+def test_a_moment_is_no_duration_and_a_setting_no_figure() -> None:
+    found = recognise(
+        {
+            "run_config": {
+                "backend": {"model": "org/net", "device": "cuda:0"}, "shapes": {"batch_size": 4}, "duration_ms": 60000,
+            },
+            "queries": [{"startComputeMs": 2.1, "endComputeMs": 3.7, "computeMs": 1.6, "end_to_end_ms": 1.9}],
+        }
+    )  # fmt: skip
+    assert [(r.model, r.device, r.batch_size, r.value) for r in found.rows] == [
+        ("org/net", "cuda:0", 4, 1.6),
+        ("org/net", "cuda:0", 4, 1.9),
+    ]
+
+
+def test_energy_has_its_unit_and_its_parts() -> None:
+    data = {
+        "model": "m",
+        "energy": {"unit": "kWh", "cpu": 1e-6, "ram": 2e-7, "total": 1.2e-6},
+        "power_mw": 850,
+    }
+    assert {(r.metric, round(r.value or 0, 6), r.unit) for r in recognise(data).rows} == {
+        ("cpu_energy", 3.6, "J"), ("ram_energy", 0.72, "J"), ("energy", 4.32, "J"), ("power", 0.85, "W"),
+    }  # fmt: skip
+
+
+def test_what_is_open_in_one_object_gets_one_unit() -> None:
+    command = "infer --model squeezenet1.1 --device cuda:0 --batch 2"
+    found = recognise({"command": command, "mean": 1.33, "min": 1.31, "stddev": 0.02, "times": [1.31, 1.35]})
+    assert {r.value for r in found.rows} == {1330.0, 1310.0, 20.0, 1350.0}
+    assert {(r.model, r.device, r.batch_size) for r in found.rows} == {("squeezenet1.1", "cuda:0", 2)}
+    together = {"avg_latency": 7.94, "max_latency": 31.3, "throughput": 503.1, "count": 30192,
+                "execution_time": 60012.3, "first_inference_time": 11.02}  # fmt: skip
+    rows = {r.path: (r.metric, r.value, r.unit_rule) for r in recognise(together).rows if r.unit == "ms"}
+    assert rows["execution_time"] == ("total_time", 60012.3, "count / throughput")
+    assert [rows[name][1] for name in ("avg_latency", "max_latency", "first_inference_time")] == [
+        7.94,
+        31.3,
+        11.02,
+    ]
+
+
+def test_a_copy_below_another_name_is_left_out_and_a_mock_stays_one() -> None:
+    best = {"mean_ms": 1.812, "p95_ms": 2.178, "fps": 551.9}
+    found = recognise(
+        {
+            "devices": {
+                "hailo8": {"mock": True, "precisions": {"int8": {"bs1": {**best, "peak_rss_mb": 312.4}}}}
+            },
+            "best_per_device": {"hailo8": best, "coral": {"mean_ms": 9.11}},
+            "by_device": {"hailo8": {"max_ms": 4.4}},
+        }
+    )
+    assert [(r.path.split("/")[0], r.value, r.provenance) for r in found.rows] == [
+        ("devices", 1.812, "simulated"), ("devices", 2.178, "simulated"), ("devices", 551.9, "simulated"),
+        ("devices", 312.4, "simulated"), ("best_per_device", 9.11, "imported"), ("by_device", 4.4, "simulated"),
+    ]  # fmt: skip
+
+
+def test_failures_in_other_words() -> None:
+    invalid = recognise({"model": "m", "result_validity": "INVALID", "p99_latency_ms": 5.5}).rows
+    assert [(r.status, r.value) for r in invalid] == [("failed", 5.5)]
+    codes = recognise({"model": "m", "mean_ms": 5.5, "exit_codes": [0, 0, 1]}).rows
+    assert [(r.metric, r.error) for r in codes if r.metric == "failure"] == [
+        ("failure", "exit codes 0, 0, 1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "statistic"),
+    [("p(95)_ms", "p95"), ("tp99_ms", "p99"), ("latency_p99.9_ms", "p99.9"), ("95th_percentile_ms", "p95"),
+     ("latency_q95_ms", "p95"), ("std_dev_ms", "std"), ("med_ms", "p50")],
+)  # fmt: skip
+def test_percentiles_are_spelled_in_many_ways(name: str, statistic: str) -> None:
+    row = only({"model": "m", name: 5.5})
+    assert (row.metric, row.statistic, row.value) == ("latency", statistic, 5.5)
