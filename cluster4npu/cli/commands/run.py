@@ -223,6 +223,7 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
         lines.append(f"  source        lost and connected again {summary.reconnects} times")
     lines += part_report(summary)
     several = len(summary.stages) > 1
+    batches = any(d.batch_size > 1 for d in summary.devices)
     rows = [
         (
             f"{d.stage}  {d.id}" if several else d.id,
@@ -232,6 +233,7 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
             f"{d.busy:.0%}",
             figure(d.fps),
             figure(d.latency_ms.mean),
+            *([str(d.batch_size)] if batches else []),
         )
         for d in summary.devices
     ]
@@ -244,6 +246,7 @@ def report(config: PipelineConfig, summary: RunSummary) -> list[str]:
         "busy",
         "frames/s",
         "ms a frame",
+        *(["frames at once"] if batches else []),
     )
     lines += ["", *("  " + line for line in table(headings, rows, left=2)), ""]
     if summary.waste is not None and any(node.unused for node in summary.waste.nodes):

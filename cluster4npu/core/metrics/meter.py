@@ -15,7 +15,13 @@ import psutil
 
 from cluster4npu.core.metrics.samples import Samples
 from cluster4npu.core.metrics.statistics import LatencyStats
-from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED, STATUS_FAILED, STATUS_PASSED
+from cluster4npu.core.metrics.traces import (
+    FRAME_TRACE,
+    STATUS_DELIVERED,
+    STATUS_FAILED,
+    STATUS_PASSED,
+    shared_ms,
+)
 
 _CHUNK = 4096  # frames
 MOST_KEPT = 1 << 18  # frames of a run whose stamps are kept: 17 MB
@@ -32,6 +38,9 @@ class DeviceCount:
     frames: int = 0
     busy_ns: int = 0
     service_ms: Samples = field(default_factory=Samples)
+    latest: np.ndarray = field(
+        default_factory=lambda: np.empty(0, FRAME_TRACE)
+    )  # of a batch, maybe not all of it
     period_frames: int = 0
     period_busy_ns: int = 0
 
@@ -160,11 +169,15 @@ class Meter:
         self._period_latency.append(latency_ms)
 
     def _count_devices(self, rows: np.ndarray) -> None:
-        service_ms = (rows["finished_ns"] - rows["started_ns"]) / 1e6
         for index, device in enumerate(self.devices):
-            own = rows["worker"] == index
-            device.frames += int(own.sum())
-            device.service_ms.add(service_ms[own])
+            own = rows[rows["worker"] == index]
+            if not own.size:
+                continue
+            device.frames += own.size
+            own = np.concatenate([device.latest, own])
+            latest = own["started_ns"] == own["started_ns"].max()
+            device.latest = own[latest]
+            device.service_ms.add(shared_ms(own[~latest]))
 
     def period(self) -> Period:
         """Return the rates since the last call and begin the next period. (Reset the devices' part yourself.)"""
@@ -191,9 +204,12 @@ class Meter:
         return self.latency_ms.stats()
 
     def service(self, worker: int) -> LatencyStats:
-        """Return a worker's service time over the whole segment."""
+        """Return a worker's service time over the whole segment; of a batch, each frame counts its share."""
         self.settle()
-        return self.devices[worker].service_ms.stats()
+        device = self.devices[worker]
+        device.service_ms.add(shared_ms(device.latest))
+        device.latest = device.latest[:0]
+        return device.service_ms.stats()
 
 
 @dataclass(frozen=True, slots=True)

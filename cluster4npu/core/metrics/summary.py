@@ -14,7 +14,11 @@ from cluster4npu.core.metrics.statistics import LatencyStats
 
 @dataclass(frozen=True, slots=True)
 class DeviceSummary:
-    """One worker over a whole run; `latency_ms` is service time, `share` its part of what its stage delivered."""
+    """One worker over a whole run; `share` is its part of what its stage delivered.
+
+    `latency_ms` is the time that it needed for a frame. At most `batch_size` frames went into its
+    model at once, and shared that.
+    """
 
     id: str
     settled_id: str

@@ -19,7 +19,7 @@ from cluster4npu.core.engine.worker import LoadedStage, WorkerSpec
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.metrics.bottleneck import loads
 from cluster4npu.core.metrics.meter import Meter
-from cluster4npu.core.metrics.traces import FRAME_TRACE
+from cluster4npu.core.metrics.traces import FRAME_TRACE, service_ms
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.core.pipeline.plan import make_plan
 from cluster4npu.core.scheduling import policy_types
@@ -169,6 +169,17 @@ def test_the_load_of_a_device_counts_the_time_of_a_batch_once():
     rows["started_ns"], rows["finished_ns"] = 100, [500, 400, 502, 501]
     (load,) = loads(rows, ["a"], 0, 1000)
     assert load.busy == pytest.approx(0.402) and load.frames == 4
+
+
+def test_a_frame_counts_its_share_of_the_time_of_its_batch():
+    stamps = [(0, 100, 480), (0, 100, 500), (1, 100, 150), (0, 500, 700), (0, 500, 900)]
+    rows = np.zeros(5, FRAME_TRACE)
+    rows["worker"], rows["started_ns"], rows["finished_ns"] = np.array(stamps).T * [[1], [10**6], [10**6]]
+    assert service_ms(rows).tolist() == [200, 200, 50, 200, 200]
+    meter = Meter(2, traces=False)
+    meter._count_devices(rows[:4])  # the second batch is cut in two by a look at the figures
+    meter._count_devices(rows[4:])
+    assert (meter.service(0).mean, meter.service(0).n, meter.service(1).mean) == (200, 4, 50)
 
 
 def test_batches_widen_the_window():

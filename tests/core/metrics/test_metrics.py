@@ -52,7 +52,8 @@ def test_latencies_leave_failed_frames_out():
     traces = np.zeros(3, FRAME_TRACE)
     traces["status"] = [STATUS_DELIVERED, STATUS_FAILED, STATUS_DELIVERED]
     traces["scheduled_ns"], traces["delivered_ns"] = 1_000_000, [3_000_000, 9_000_000, 5_000_000]
-    traces["started_ns"], traces["finished_ns"] = 1_500_000, [2_000_000, 2_000_000, 2_500_000]
+    traces["started_ns"] = [1_500_000, 1_500_000, 2_000_000]
+    traces["finished_ns"] = [2_000_000, 2_000_000, 3_000_000]
     assert latency_ms(traces).tolist() == [2.0, 4.0]
     assert service_ms(traces).tolist() == [0.5, 1.0]
 
