@@ -76,6 +76,8 @@ def watch(
 
 def _take(event: Event, watched: Watched, console: Console, progress: Progress) -> None:
     match event:
+        case StateChanged(detail=detail, notice=True):
+            _tell(console, progress, detail)
         case StateChanged(state, detail):
             progress.update(None, f"{state}  {detail}")
         case Started():

@@ -12,13 +12,13 @@ import traceback
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.delivery import Deliverer
 from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.intake import Inlet, shares
 from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT, Lane
+from cluster4npu.core.engine.loading import Loading
 from cluster4npu.core.engine.messages import (
     Failed,
     Finished,
@@ -37,7 +37,7 @@ from cluster4npu.core.engine.on_demand.manager import OnDemandManager
 from cluster4npu.core.engine.opening import open_sources
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
-from cluster4npu.core.engine.pool import PAUSED_S, Lost, Refused, WorkerPool
+from cluster4npu.core.engine.pool import PAUSED_S, WorkerPool
 from cluster4npu.core.engine.preparing import prepared
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
@@ -111,7 +111,7 @@ class Manager:
         self._sinks: list[SinkThread] = []
         self._rating: Rating | None = None
         self._host = HostMeter()
-        self._lost: list[str] = []  # devices that did not load, in words
+        self._left_out: list[str] = []  # devices that did not load, in words
         self.stream: Stream | None = None
         self._usage: Usage | None = None
         self._traced = 0  # portions of stamps that have been told
@@ -228,7 +228,8 @@ class Manager:
         self._pool = self._hub.pool = pool
         pool.start()
         leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs
-        self._await(pool, "loaded")
+        loading = Loading(self._hub, pool, self._options)
+        loading.wait("loaded")
         self._preview = PreviewArea.create()  # first, so that the ring takes only what is left
         frame_bytes = max(spec.nbytes for spec in specs.values())
         in_flight = max(self._in_flight(stage) or LEAST_IN_FLIGHT for stage in plan.stages)
@@ -238,7 +239,8 @@ class Manager:
         result_bytes = [max(int(w.report["result_bytes"]) for w in pool.of(s.index)) for s in plan.stages]
         self._ring = Ring.create(slots, frame_bytes, result_bytes)
         pool.attach(self._ring.layout)
-        self._await(pool, "ready")
+        loading.wait("ready")
+        self._left_out = loading.left_out
         self._rating = Rating(self._hub, pool, self._ring, self._sources, plan, self._options)
         self._names = Names(self._graph, {n: tuple(v) for w in pool.workers for n, v in w.labels.items()})
         self._tell_started(pool, specs[plan.sources[0]], self._preview.name)
@@ -255,7 +257,7 @@ class Manager:
                 simulated=tuple(w.member.id for w in pool.workers if w.member.simulated),
                 labels={key: names for key in shown if (names := self._names.of(key))},
                 units={w.member.id: str(w.report["unit"]) for w in pool.workers},
-                model_sha256=str(pool.of(first.index)[0].report["sha256"]),
+                model_sha256=max(str(worker.report["sha256"]) for worker in pool.of(first.index)),
                 frame_height=spec.height,
                 frame_width=spec.width,
                 preview_area=preview_area,
@@ -270,45 +272,6 @@ class Manager:
     def _pids(self) -> list[int]:
         workers = self._pool.workers if self._pool else []
         return [pid for worker in workers for pid in worker.pids]
-
-    def _await(self, pool: WorkerPool, state: str) -> None:
-        """Wait until every worker is in `state` or lost; raises what one refused, and the loss of a stage's last."""
-        while any(w.state != state and not w.given_up for w in pool.workers):
-            events = [*self._hub.pump(0.2), *pool.tick()]
-            for event in events:
-                if isinstance(event, Refused):
-                    self._refused(pool, event)
-                if isinstance(event, Lost) and not event.final:
-                    self._hub.tell_of(event)
-                elif isinstance(event, Lost):
-                    self._lost_while_loading(pool, event)
-            if self._hub.stop_asked is not None:
-                raise Stopped
-
-    @staticmethod
-    def _refused(pool: WorkerPool, event: Refused) -> None:
-        """Raise what a worker refused; but where its device failed, and others serve the stage, go on without it."""
-        worker = pool.workers[event.worker]
-        others = [other for other in pool.of(worker.stage.index) if other.state != "failed"]
-        if not isinstance(event.error, RunFailed) or not others:
-            raise event.error
-
-    def _lost_while_loading(self, pool: WorkerPool, event: Lost) -> None:
-        """Go on without a device whose driver hangs or ends its process; raises RunFailed when it was the last."""
-        worker = pool.workers[event.worker]
-        if all(other.given_up for other in pool.of(worker.stage.index)):
-            raise RunFailed(
-                Problem(
-                    f"the worker of {worker.member.id} was lost while it was loading",
-                    node=worker.stage.node_id,
-                    field="devices",
-                    found=event.reason,
-                    hint="Leave this device out, or check its driver and the memory that is free.",
-                )
-            )
-        worker.report = {"unit": UNKNOWN, "sha256": "", "result_bytes": 0}
-        self._lost.append(f"{worker.member.id} was left out: {event.reason}")
-        self._hub.tell_of(event)
 
     def _start_sinks(self) -> None:
         outlets = []
@@ -365,7 +328,7 @@ class Manager:
         """Rate the workers of every stage and make its lane; also tell who was left out and why."""
         assert self._pool and self._ring and self._rating
         active = self._indices(segment.devices)
-        lanes, left_out = [], list(self._lost)
+        lanes, left_out = [], list(self._left_out)
         self._rating.forget_samples()
         for stage in self._plan.stages:
             own = [i for i in active if self._pool.workers[i].stage is stage]

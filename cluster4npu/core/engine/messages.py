@@ -51,6 +51,9 @@ class RunOptions:
         False  # a second, loaded process for each worker, which takes over at once; costs its memory
     )
     load_timeout_s: float = 180.0  # a device that takes longer to load is left out, where others can go on
+    late_after_s: float = (
+        15.0  # so long others wait for it; then they begin, and it joins them when it is loaded
+    )
     seed: int = 0
     unpaced: bool = (
         False  # a run in one process only: its time stands still while it computes, and it never waits
@@ -107,10 +110,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """The run went into another state: starting, calibrating, holding, running, draining, stopped."""
+    """The run went into another state: starting, calibrating, holding, running, draining, stopped.
+
+    `notice`: the detail is worth a line that stays.
+    """
 
     state: str
     detail: str = ""
+    notice: bool = False
 
 
 @dataclass(frozen=True, slots=True)

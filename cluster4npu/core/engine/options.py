@@ -20,6 +20,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "in_flight": (1, 1_000),
     "frame_timeout_s": (0.05, 86_400),
     "load_timeout_s": (0.05, 86_400),
+    "late_after_s": (0, 86_400),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"calibration": ("auto", "always", "never"), "overload": OVERLOADS}
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", tuple: "device ids"}

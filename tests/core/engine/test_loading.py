@@ -9,7 +9,7 @@ import pytest
 
 from cluster4npu import Engine, RunOptions
 from cluster4npu.core.devices import exclusive
-from cluster4npu.core.engine.messages import Started, WorkerFailed
+from cluster4npu.core.engine.messages import MetricsUpdated, Started, StateChanged, WorkerFailed
 from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
 
 HANGS = "sim:hangs?load_ms=86000000&ms=1"
@@ -25,6 +25,23 @@ def test_a_driver_that_hangs_is_left_out_and_the_others_go_on(make_pipeline) -> 
     assert summary.frames_out == good.frames == 30
     assert "did not load within 4 s" in hung.failed and hung.unit == "unknown"
     assert any("left out" in text for text in summary.warnings)
+
+
+def test_a_device_that_loads_for_long_joins_the_others_when_it_is_there(make_pipeline) -> None:
+    late = "sim:late?load_ms=2500&ms=5"
+    details = []
+    with Engine(make_pipeline("sim:good?ms=5", late), RunOptions(late_after_s=0.1)) as run:
+        for event in run.events():
+            if isinstance(event, StateChanged):
+                details.append(event.detail)
+            elif isinstance(event, MetricsUpdated) and event.snapshot.devices[1].frames > 3:
+                run.stop(now=False)
+        summary = run.wait(60)
+    assert any("beginning without" in detail and late in detail for detail in details)
+    assert any("still loading" in text and late in text for text in summary.warnings)
+    good, joined = summary.devices
+    assert good.frames > 100 > joined.frames > 3 and joined.unit == "simulated late"
+    assert (summary.frames_failed, summary.frames_dropped, summary.restarts) == (0, 0, 0)
 
 
 def test_a_device_that_is_unplugged_loses_no_frame(make_pipeline) -> None:
