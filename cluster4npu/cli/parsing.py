@@ -108,17 +108,18 @@ def store_to_read(args: argparse.Namespace) -> Path:
     return path
 
 
-def number(kind: type[int] | type[float], *, unit: str) -> Callable[[str], float]:
-    """Return an argparse type: a number above zero; the error names the unit."""
+def number(kind: type[int] | type[float], *, unit: str, most: float = 1e12) -> Callable[[str], float]:
+    """Return an argparse type: a number above zero, and at most `most`; the error names the unit."""
 
     def read(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = kind(0)
-        if not 0 < value < 1e12:
+        if not 0 < value <= most:
             what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"found '{text}'; allowed: {what} of {unit} above 0")
+            bounds = "above 0" + (f", at most {most:g}" if most < 1e12 else "")
+            raise argparse.ArgumentTypeError(f"found '{text}'; allowed: {what} of {unit} {bounds}")
         return value
 
     return read

@@ -79,9 +79,9 @@ class Benchmark(Command):
         )
         parser.add_argument(
             "--fail-below",
-            type=number(float, unit="times the earlier run"),
+            type=number(float, unit="times the earlier run", most=1.0),
             metavar="RATIO",
-            help="exit with 1 when this run is slower than so much of the earlier one",
+            help="exit with 1 when this run is slower than so much of the earlier one (at most 1)",
         )
         add_store(parser)
 

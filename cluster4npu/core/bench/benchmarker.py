@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -134,9 +134,14 @@ class PerformanceBenchmarker:
             pool = make_benchmark_pool(pipeline, devices=there[:device_count], policy=self.options.policy)
         return self._one_side(pipeline, pool, data, progress, cancelled)
 
-    def calculate_speedup_metrics(self, single: DeviceBenchmark, multi: DeviceBenchmark) -> SpeedupMetrics:
-        """Return the speedup of two measured sides with its interval, and the efficiency; raises InputError."""
-        return speedup_metrics(single, multi)
+    def calculate_speedup_metrics(
+        self, single: DeviceBenchmark | Sequence[DeviceBenchmark], multi: DeviceBenchmark
+    ) -> SpeedupMetrics:
+        """Return the speedup against the fastest of the singles with its interval, and the efficiency.
+
+        Give every device's single for an efficiency where they differ. Raises InputError.
+        """
+        return speedup_metrics([single] if isinstance(single, DeviceBenchmark) else list(single or ()), multi)
 
     def generate_performance_report(
         self, results: BenchmarkResult, path: str | Path | None = None

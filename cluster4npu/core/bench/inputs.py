@@ -17,6 +17,7 @@ from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.settings import resolve_path
 
 CLIP = "bundled:digits.mp4"
+_ALLOWED = 'a video, a folder of images, "clip", or "seed:N" with a whole number N from 0'
 _SEEDED_FRAMES = 128  # after which the pattern has been everywhere
 
 
@@ -58,8 +59,13 @@ class BenchmarkInput:
         text = str(data)
         if text == "clip":
             return cls.clip()
-        if text.startswith("seed:") and text.removeprefix("seed:").isdecimal():
-            return cls.seeded(int(text.removeprefix("seed:")))
+        seed = text.removeprefix("seed:")
+        if seed != text and seed.isdecimal():
+            return cls.seeded(int(seed))
+        if not text or seed != text:
+            raise InputError(
+                Problem("this is no test data", field="test_data", found=repr(text), allowed=_ALLOWED)
+            )
         return cls.file(text)
 
     @classmethod
@@ -117,7 +123,7 @@ def _file_sum(path: Path) -> str:
                 "the test data cannot be read",
                 field="test_data",
                 found=f"{path}: {error.strerror or error}",
-                allowed='a video, a folder of images, "clip", or "seed:N"',
+                allowed=_ALLOWED,
             )
         ) from error
     return state.hexdigest()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from cluster4npu.core.bench.inputs import BenchmarkInput
 from cluster4npu.core.bench.legs import Leg
 from cluster4npu.core.bench.result import SideFigures, Speedup
 from cluster4npu.core.bench.statistics import bootstrap_speedup
+from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem
 
 
@@ -67,11 +69,12 @@ class DeviceBenchmark:
 class SpeedupMetrics:
     """How much faster several devices are: time of one over time of all, for the same frames.
 
-    `speedup` has a 95% interval; `efficiency` is the speedup per device.
+    `speedup` has a 95% interval; it is against `single`, the fastest of those that were given. `efficiency` is the
+    rate of all over the sum of each worker's device alone; None where one of them was not measured alone.
     """
 
     speedup: Speedup
-    efficiency: float
+    efficiency: float | None
     single: DeviceBenchmark = field(repr=False)
     multi: DeviceBenchmark = field(repr=False)
 
@@ -81,32 +84,60 @@ class SpeedupMetrics:
         return self.single.simulated or self.multi.simulated
 
 
-def speedup_metrics(single: DeviceBenchmark, multi: DeviceBenchmark) -> SpeedupMetrics:
-    """Compare two sides that were measured one after the other; raises InputError where they cannot be compared.
+def speedup_metrics(singles: Sequence[DeviceBenchmark], multi: DeviceBenchmark) -> SpeedupMetrics:
+    """Compare several devices with the fastest single one; raises InputError where they cannot be compared.
 
-    Sides in turns, as `PerformanceBenchmarker.run` measures them, are surer: a machine that changes meanwhile counts
-    here.
+    They were measured one after the other, and a machine that changes meanwhile counts. Sides in turns, as
+    `PerformanceBenchmarker.run` measures them, are surer.
     """
-    found = ""
-    if single.work != multi.work:
-        found = "other pipelines"
-    elif single.data.checksum != multi.data.checksum or not single.data.checksum:
-        found = "other inputs, or an input that is not the same twice"
-    elif len(single.devices) != 1:
-        found = f"{len(single.devices)} devices on the single side"
-    elif min(len(single.legs), len(multi.legs)) < 2:
-        found = "less than two legs"
-    elif any(leg.frames == 0 or leg.seconds <= 0 for leg in (*single.legs, *multi.legs)):
-        found = "a leg without frames"
+    for side in (*singles, multi):
+        if not isinstance(side, DeviceBenchmark):
+            raise _not_comparable(type(side).__name__)
+    found = next(
+        filter(None, (_refusal(single, multi) for single in singles)), "" if singles else "no single side"
+    )
     if found:
-        raise InputError(
-            Problem(
-                "these two cannot be compared",
-                found=found,
-                allowed="one device and several, the same pipeline and input, two legs with frames each",
-                hint="Measure both with the same options.",
-            )
-        )
+        raise _not_comparable(found)
+    single = max(singles, key=lambda side: side.fps)
+    alone = {_kind(side.devices[0]): side.fps for side in singles}
+    rates = [alone.get(_kind(device)) for device in multi.devices]
+    known = [rate for rate in rates if rate is not None]
     pairs = list(zip(single.legs, multi.legs, strict=False))
-    speedup = bootstrap_speedup(pairs, single.seed)
-    return SpeedupMetrics(speedup, speedup.ratio / len(multi.devices), single, multi)
+    return SpeedupMetrics(
+        bootstrap_speedup(pairs, single.seed),
+        multi.fps / sum(known) if len(known) == len(rates) else None,
+        single,
+        multi,
+    )
+
+
+def _kind(device: str) -> DeviceId:
+    return replace(DeviceId.parse(device), replica=1)
+
+
+def _refusal(single: DeviceBenchmark, multi: DeviceBenchmark) -> str:
+    """Return why these two cannot be compared, "" where they can."""
+    if single.work != multi.work:
+        return "other pipelines"
+    if single.data.checksum != multi.data.checksum or not single.data.checksum:
+        return "other inputs, or an input that is not the same twice"
+    if len(single.devices) != 1:
+        return f"{len(single.devices)} devices on the single side"
+    if multi.devices == single.devices:
+        return f"{single.devices[0]} with itself"
+    if min(len(single.legs), len(multi.legs)) < 2:
+        return "less than two legs"
+    if any(leg.frames == 0 or leg.seconds <= 0 for leg in (*single.legs, *multi.legs)):
+        return "a leg without frames"
+    return ""
+
+
+def _not_comparable(found: str) -> InputError:
+    return InputError(
+        Problem(
+            "these cannot be compared",
+            found=found,
+            allowed="one device and several, the same pipeline and input, two legs with frames each",
+            hint="Measure all with the same options.",
+        )
+    )

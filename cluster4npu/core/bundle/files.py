@@ -9,6 +9,7 @@ from cluster4npu.core.devices.model_file import external_files
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.nodes import node_type
 from cluster4npu.core.nodes.base import ui_hint
+from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 
@@ -43,8 +44,9 @@ def file_params(pipeline: PipelineConfig) -> Iterator[tuple[NodeConfig, str, str
             )
         for name, info in fields.items():
             text = node.params.get(name)
-            if ui_hint(info, "widget") in ("file", "folder") and isinstance(text, str) and text:
-                yield node, name, text
+            named = isinstance(text, str) and text not in ("", NO_MODEL)
+            if named and ui_hint(info, "widget") in ("file", "folder"):
+                yield node, name, str(text)
 
 
 def is_result(node: NodeConfig) -> bool:

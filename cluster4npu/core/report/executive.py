@@ -29,9 +29,11 @@ class Costs:
     def __post_init__(self) -> None:
         for name in ("hardware_cost", "value_per_1000_frames", "hours_per_day", "running_per_day"):
             value = getattr(self, name)
-            if not 0 <= value < 1e12 or (name == "hours_per_day" and value > 24):
+            most = 24.0 if name == "hours_per_day" else 1e12
+            if not 0 <= value <= most:
+                allowed = "0 to 24 hours" if name == "hours_per_day" else "0 or more"
                 raise InputError(
-                    Problem("a cost is out of bounds", field=name, found=f"{value}", allowed="0 or more")
+                    Problem("this is out of bounds", field=name, found=f"{value:g}", allowed=allowed)
                 )
 
 
@@ -45,9 +47,7 @@ def executive_document(view: ReportView, costs: Costs | None) -> Document:
     if costs is None:
         sections.append(Section("Return", ("Not computed: no costs were given, and none are assumed.",)))
     elif money is None:
-        sections.append(
-            Section("Return", ("Not computed: this result shows no measurable gain that may be quoted.",))
-        )
+        sections.append(Section("Return", (f"Not computed: {_why_no_return(view)}.",)))
     else:
         told = tuple((name, number(value)) for name, value in money.items())
         inputs = tuple((name.replace("_", " "), str(value)) for name, value in asdict(costs).items())
@@ -68,7 +68,7 @@ def _found(view: ReportView) -> Iterator[str]:
     if view.explanation:
         yield view.explanation
     for row in view.bars:
-        yield f"{row.label}: {number(row.fps)} frames/s, mean latency {number(row.mean_ms)} ms."
+        yield f"{row.label}: {number(row.fps)} frames/s, mean latency {number(row.mean_ms)} ms {row.latency_of}."
     if view.efficiency_told:
         yield view.efficiency_told
 
@@ -80,6 +80,14 @@ def _sure(view: ReportView) -> Iterator[str]:
         low, high = view.speedup_ci95
         yield f"The speedup lies between {number(low)} and {number(high)} with 95% confidence."
     yield from view.warnings
+
+
+def _why_no_return(view: ReportView) -> str:
+    if view.simulated:
+        return "this result is SIMULATED, and simulated devices earn nothing"
+    if not view.valid:
+        return "this result is INVALID"
+    return "this result shows no measurable gain"
 
 
 def _money(view: ReportView, costs: Costs) -> dict[str, float | None] | None:

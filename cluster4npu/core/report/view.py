@@ -32,6 +32,7 @@ class ReportRow:
 
     side: str
     device: str
+    latency_of: str  # what the latencies beside it are of: frames "end to end", or "in the device"
     fps: float | None
     mean_ms: float | None
     p50_ms: float | None
@@ -59,6 +60,7 @@ class ReportRow:
         return cls(
             result.side,
             result.device,
+            "end to end" if result.side == "single" or not result.device else "in the device",
             _round(result.fps, 2),
             _round(latency.mean, 3),
             _round(latency.p50, 3),
@@ -76,7 +78,7 @@ class ReportRow:
 
 COLUMNS = tuple(ReportRow.__dataclass_fields__)
 HEADINGS = (
-    "", "FPS", "Mean (ms)", "p50 (ms)", "p90 (ms)", "p95 (ms)", "p99 (ms)", "Frames", "Share", "Busy",
+    "", "FPS", "Latency", "Mean (ms)", "p50 (ms)", "p90 (ms)", "p95 (ms)", "p99 (ms)", "Frames", "Share", "Busy",
     "Start-up (ms)", "First inference (ms)", "Provenance",
 )  # fmt: skip
 
@@ -149,11 +151,13 @@ class ReportView:
 
 def cells(row: ReportRow) -> tuple[str, ...]:
     """Return a row's texts under HEADINGS."""
-    numbers = (row.fps, row.mean_ms, row.p50_ms, row.p90_ms, row.p95_ms, row.p99_ms, row.frames)
+    numbers = (row.mean_ms, row.p50_ms, row.p90_ms, row.p95_ms, row.p99_ms, row.frames)
     parts = (row.share, row.busy)
     cold = (row.startup_ms, row.first_inference_ms)
     return (
         row.label,
+        number(row.fps),
+        row.latency_of,
         *(number(value) for value in numbers),
         *(NOT_REPORTED if value is None else f"{value:.2%}" for value in parts),
         *(number(value) for value in cold),

@@ -48,6 +48,8 @@ class ComparisonDialog(QDialog):
         about.setProperty("role", "muted")
         layout.addWidget(title)
         layout.addWidget(about)
+        if item.refusals:  # changes between what cannot be compared would be read as if it could
+            return
         table = FigureTable(
             f"Figures of {item.other} against {item.base}",
             (tr("Figure"), tr("Before"), tr("After"), tr("Change")),

@@ -348,8 +348,11 @@ def test_sides_can_be_measured_by_themselves_and_compared() -> None:
     found = benchmarker.calculate_speedup_metrics(single, multi)
     assert found.speedup.ratio == pytest.approx(multi.fps / single.fps)
     assert found.speedup.low <= found.speedup.ratio <= found.speedup.high
-    assert found.efficiency == pytest.approx(found.speedup.ratio / 2)
-    assert found.simulated
+    assert found.simulated and found.efficiency is None  # sim:gpu was not measured alone
+    slow = benchmarker.run_single_device_benchmark(pipeline(), "seed:3", device="sim:gpu")
+    whole = benchmarker.calculate_speedup_metrics([slow, single], multi)
+    assert whole.single is single and whole.speedup == found.speedup
+    assert whole.efficiency == pytest.approx(multi.fps / (single.fps + slow.fps))
 
 
 def test_sides_that_do_not_fit_are_refused() -> None:
@@ -358,7 +361,15 @@ def test_sides_that_do_not_fit_are_refused() -> None:
     other = benchmarker.run_multi_device_benchmark(pipeline(), "seed:4")
     short = replace(single, legs=single.legs[:1])
     empty = replace(single, legs=(replace(single.legs[0], at_s=np.zeros(0)),) * 2)
-    for one, two in ((single, other), (other, other), (short, single), (empty, single)):
+    for one, two in (
+        (single, other),
+        (other, other),
+        (short, single),
+        (empty, single),
+        (single, single),
+        (single, None),
+        ([], single),
+    ):
         with pytest.raises(InputError, match="cannot be compared"):
             benchmarker.calculate_speedup_metrics(one, two)
     with pytest.raises(InputError, match="not there"):
