@@ -139,3 +139,8 @@ def test_a_closed_pipe_is_no_traceback(cli_env, tmp_path) -> None:
     process.wait(30)
     process.stderr.close()
     assert complaint == b""
+
+
+def test_a_bound_that_no_run_could_fall_below_is_refused(cli) -> None:
+    done = cli("benchmark", "example", "--against", "baseline", "--fail-below", "5")
+    assert done.code == 2 and "at most 1" in done.err

@@ -374,8 +374,9 @@ def test_sides_that_do_not_fit_are_refused() -> None:
             benchmarker.calculate_speedup_metrics(one, two)
     with pytest.raises(InputError, match="not there"):
         benchmarker.run_multi_device_benchmark(pipeline(), device_count=9)
-    with pytest.raises(InputError, match="test data"):
-        benchmarker.run_single_device_benchmark(pipeline(), "nowhere.mp4")
+    for data in ("nowhere.mp4", "", "seed:-1", "seed:x"):
+        with pytest.raises(InputError, match="test data"):
+            benchmarker.run_single_device_benchmark(pipeline(), data)
 
 
 def test_standard_inputs_are_known_by_their_checksum(tmp_path: Path) -> None:

@@ -168,6 +168,14 @@ def test_another_model_than_the_measured_one_is_not_bundled(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_pipeline_without_a_model_is_bundled(tmp_path: Path) -> None:
+    without = pipeline(tmp_path, "none")
+    options = BenchmarkOptions(profile=TINY, store=tmp_path / "results.duckdb")
+    result = fast(options).run(without)
+    manifest = write_bundle(Store(options.store), result.run_id, tmp_path / "x.c4n", folder=tmp_path)
+    assert list(manifest.places) == ["source.path"] and manifest.model_sha256 == ""
+
+
 def test_only_benchmarks_are_bundled_and_only_what_stays_on_the_machine(tmp_path: Path) -> None:
     store = Store(tmp_path / "results.duckdb")
     run_id = store.save(record(3, kind="run"))

@@ -85,14 +85,20 @@ def test_no_money_without_the_users_own_figures(store: Store, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"simulated": True}, {"valid": False, "invalid_reason": "unstable"}, {"detail": {"speedup": 1.0}}],
+    ("changed", "why"),
+    [
+        ({"simulated": True}, "SIMULATED"),
+        ({"valid": False, "invalid_reason": "unstable"}, "INVALID"),
+        ({"detail": {"speedup": 1.0}}, "no measurable gain"),
+    ],
 )
-def test_no_money_from_what_must_not_be_quoted(store: Store, tmp_path: Path, changed: dict) -> None:
+def test_no_money_from_what_must_not_be_quoted(store: Store, tmp_path: Path, changed: dict, why: str) -> None:
     path = ReportGenerator(store).generate_executive_summary(
         store.save(benchmark(**changed)), tmp_path / "e.json", COSTS
     )
-    assert json.loads(path.read_text())["figures"]["return"] is None
+    told = json.loads(path.read_text())
+    assert told["figures"]["return"] is None
+    assert why in next(s for s in told["sections"] if s["title"] == "Return")["lines"][0]
 
 
 def test_impossible_costs_are_refused() -> None:
