@@ -86,6 +86,10 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise translate(error, path) from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from error  # what DuckDB makes of a Ctrl-C, where it sees one
 
 
 def _waiting(path: Path, wait_s: float | None, opening: Callable[[], T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ import duckdb
 
 from cluster4npu.core.errors import InputError, Problem, StoreError
 from cluster4npu.core.store import maintenance, manifest, schema
-from cluster4npu.core.store.database import DamagedError, connection, guard
+from cluster4npu.core.store.database import DamagedError, connection, guard, translate
 from cluster4npu.core.store.importing.importer import FileReport, import_paths, verify
 from cluster4npu.core.store.maintenance import Prune
 from cluster4npu.core.store.readers import copy_path, drop
@@ -91,7 +91,7 @@ class Keeper:
         _must_not_exist(target)
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
         with _gone_on_error(part):
-            rows = self.store.reading(lambda opened: maintenance.copy_to(opened, part))
+            rows = self.store.reading(lambda opened: _into(part, maintenance.copy_to, opened))
             part.rename(target)
         return target, rows
 
@@ -105,7 +105,7 @@ class Keeper:
                 part.mkdir(parents=True)
             except OSError as error:
                 raise _cannot_write(part.parent, error) from error
-            rows = self.store.reading(lambda opened: maintenance.write_parquet(opened, part))
+            rows = self.store.reading(lambda opened: _into(part, maintenance.write_parquet, opened))
             manifest.write(part, rows)
             if folder.exists():
                 folder.rmdir()
@@ -196,6 +196,20 @@ def _gone_on_error(part: Path) -> Iterator[None]:
         if isinstance(error, OSError):
             raise _cannot_write(part, error) from error
         raise
+
+
+def _into(
+    part: Path,
+    write: Callable[[duckdb.DuckDBPyConnection, Path], dict[str, int]],
+    opened: duckdb.DuckDBPyConnection,
+) -> dict[str, int]:
+    """Write a copy; a disk that fills is the copy's, not the store's."""
+    try:
+        return write(opened, part)
+    except (duckdb.IOException, duckdb.TransactionException) as error:
+        if isinstance(translate(error, part), DamagedError):
+            raise
+        raise _cannot_write(part, OSError(f"{str(error).splitlines()[0][:200]}")) from error
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

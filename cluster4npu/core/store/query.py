@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.store.database import sealed
+from cluster4npu.core.store.database import DamagedError, sealed, translate
 from cluster4npu.core.store.records import Table
+
+T = TypeVar("T")
 
 _CONFIG = {
     "enable_external_access": False,
@@ -25,6 +28,7 @@ _CONFIG = {
 }
 _LONGEST = 100_000  # characters
 _DEEPEST = 100  # open brackets: DuckDB's parser takes half a minute for thousands of them
+_LOOK_S = 0.05
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -42,21 +46,53 @@ def ask(path: Path, sql: str, limit: int, timeout_s: float, wait_s: float | None
     if len(statements) != 1 or statements[0].type not in _READING:
         raise _wrong(f"{len(statements)} statements" if len(statements) != 1 else statements[0].type.name)
     with sealed(path, _CONFIG, wait_s) as opened:
-        timer = threading.Timer(timeout_s, opened.interrupt)
-        timer.daemon = True
-        timer.start()
+
+        def answer() -> tuple[tuple[str, ...], list[tuple[Any, ...]], bool]:
+            found = opened.execute(statements[0])
+            names = tuple(str(column[0]) for column in found.description or ())
+            return names, *_fetch(found, limit, time.monotonic() + timeout_s)
+
         try:
-            answer = opened.execute(statements[0])
-            columns = tuple(str(column[0]) for column in answer.description or ())
-            kept, more = _fetch(answer, limit, time.monotonic() + timeout_s)
+            columns, kept, more = _watched(opened, answer, timeout_s)
         except duckdb.InterruptException as error:
             raise _wrong(f"no answer within {timeout_s:g} s") from error
         except duckdb.Error as error:
+            if isinstance(damage := translate(error, path), DamagedError):
+                raise damage from error
             raise _wrong(str(error)) from error
-        finally:
-            timer.cancel()
-            timer.join()
     return Table(_unique(columns), tuple(kept), truncated=more)
+
+
+def _watched(opened: duckdb.DuckDBPyConnection, answer: Callable[[], T], timeout_s: float) -> T:
+    """Return the answer, made on a thread: DuckDB looks for signals at times only, and this thread would not see them.
+
+    Interrupts the query after `timeout_s`, and when this thread is interrupted itself.
+    """
+    found: list[T] = []
+    failed: list[BaseException] = []
+    done = threading.Event()  # a thread that is joined when Ctrl-C comes is taken for one that has ended
+
+    def work() -> None:
+        try:
+            found.append(answer())
+        except BaseException as error:  # told by the thread that waits
+            failed.append(error)
+        finally:
+            done.set()
+
+    until = time.monotonic() + timeout_s
+    threading.Thread(target=work, name="query", daemon=True).start()
+    try:
+        while not done.wait(_LOOK_S):
+            if time.monotonic() > until:
+                opened.interrupt()
+    except BaseException:
+        opened.interrupt()
+        done.wait()
+        raise
+    if failed:
+        raise failed[0]
+    return found[0]
 
 
 def _fetch(

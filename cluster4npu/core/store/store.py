@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, StoreError, nearest
+from cluster4npu.core.settings import default_store_path
 from cluster4npu.core.store import query, readers, reading, schema, writing
 from cluster4npu.core.store.database import (
     DamagedError,
@@ -39,10 +40,10 @@ class Store:
     """One DuckDB file with results. The file is opened anew, for a moment, by each method.
 
     Entering a `with` block makes the file if it is missing, migrates an older one (after a backup copy) and
-    sets a damaged one aside; whatever was done so is told in `notices`, in plain words. Methods do the same
-    on first use. While another process holds the file, lists, runs, figures and queries come from the copy for
-    readers, which `notices` says. Every method may raise StoreError: another process holds the file, the disk is
-    full, no right to write.
+    sets a damaged one aside, where it is known to have been a store; whatever was done so is told in `notices`, in
+    plain words. Methods do the same on first use. While another process holds the file, lists, runs, figures and
+    queries come from the copy for readers, which `notices` says. Every method may raise StoreError: another process
+    holds the file, the disk is full, no right to write, a file of somebody else's.
 
     >>> with Store(default_store_path()) as store:
     ...     run_id = store.save(record)
@@ -216,6 +217,7 @@ class Store:
                 check_place(self.path)
                 self._bring_up_to_date(wait_s)
             except DamagedError as error:
+                self._require_ours(error)
                 aside = set_aside(self.path)
                 self._notice(
                     f"The result store {self.path} is damaged ({error}). It was kept as {aside.name}, "
@@ -224,6 +226,19 @@ class Store:
                 self._bring_up_to_date()
             self._tell_losses()
         self._ready = True
+
+    def _require_ours(self, error: DamagedError) -> None:
+        """Refuse to put another file in the place of one that was never seen to be a store: it may be somebody's."""
+        if self.path == default_store_path() or readers.copy_path(self.path).exists():
+            return
+        raise StoreError(
+            Problem(
+                "this file is no result store, or one that is damaged",
+                found=f"{self.path} ({error})",
+                allowed="a store of this program, or a new name",
+                hint="It was not touched. If it was a store, move it away; else name another file with --store.",
+            )
+        ) from error
 
     def _tell_losses(self) -> None:
         """Name runs that are not there any more: DuckDB opens some damaged files silently short."""

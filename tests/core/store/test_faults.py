@@ -251,6 +251,76 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert text.read_text(encoding="utf-8") == "my notes"
 
 
+@pytest.mark.parametrize(
+    "content", [b"SQLite format 3\0" + bytes(5000), b"my notes", b"", bytes(8) + b"DUCK" + bytes(500)]
+)
+def test_a_file_that_was_never_seen_to_be_a_store_is_left_alone(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    for look in (
+        lambda: Store(path).info(),
+        lambda: Store(path).query("SELECT 1"),
+        Store(path).require_writable,
+    ):
+        with pytest.raises(StoreError, match="not touched"):
+            look()
+    assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_cut_short_is_not_the_questions_fault(path: Path) -> None:
+    Store(path).save(record(20_000))
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("CHECKPOINT")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(StoreError, match="damaged"):
+        Store(path).query("SELECT sum(delivered_ns % 7), count(DISTINCT queued_ns) FROM samples")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a signal that a process can send itself")
+def test_ctrl_c_during_a_query_is_no_error(path: Path) -> None:
+    program = """
+import os, signal, sys, threading
+from cluster4npu.core.store import Store
+signal.signal(signal.SIGINT, signal.default_int_handler)
+store = Store(sys.argv[1])
+store.query("SELECT 1")
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    store.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b")
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    out, _ = child(program, path).communicate(timeout=60)
+    assert out.strip() == "interrupted"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_disk_that_fills_during_an_export_is_the_exports(path: Path) -> None:
+    program = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from cluster4npu.core.errors import StoreError
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.keeper import Keeper
+from tests.core.store.records import record
+store = Store(sys.argv[1])
+store.save(record(20_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for action in (lambda: Keeper(store).export(Path(sys.argv[1]).with_name("out")), Keeper(store).snapshot):
+    try:
+        action()
+    except StoreError as error:
+        print(error.problems[0].message, "|", error.problems[0].hint, flush=True)
+"""
+    out, _ = child(program, path).communicate(timeout=60)
+    assert [line.split(" | ")[0] for line in out.splitlines()] == ["this cannot be written"] * 2
+    assert "--no-store" not in out
+    assert sorted(p.name for p in path.parent.iterdir()) == [copy_path(path).name, path.name] or {
+        p.suffix for p in path.parent.iterdir()
+    } == {".duckdb"}
+
+
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="folder"):
         Store(tmp_path).runs()

@@ -15,8 +15,10 @@ from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.store.importing import tables
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import UNKNOWN_NAME, Recognised
+from cluster4npu.core.store.importing.proof import unproven
 from cluster4npu.core.store.importing.reading import Source, Unreadable, files_of, read
 from cluster4npu.core.store.importing.recognise import recognise
+from cluster4npu.core.store.importing.walking import IMPOSSIBLE, NOT_FINITE
 
 IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
 ELSEWHERE = "imported before from another file"
@@ -140,7 +142,7 @@ def _report(path: Path, source: Source, found: Recognised, outcome: str = "") ->
     values = [row for row in found.rows if row.value is not None]
     failures = len(found.rows) - len(values)
     told = outcome or (IMPORTED if found.rows else EMPTY)
-    reason = "" if found.rows or outcome else "no field in it has the name of a measurement"
+    reason = "" if found.rows or outcome else _why_nothing(found)
     return FileReport(
         path, told, reason, source.sha256, found.shape, found.numbers, len(values), failures, found.skipped,
         found.unknown_fields, found.notes[:_MOST_NOTES], dict(Counter(row.provenance for row in values)),
@@ -148,11 +150,19 @@ def _report(path: Path, source: Source, found: Recognised, outcome: str = "") ->
     )  # fmt: skip
 
 
+def _why_nothing(found: Recognised) -> str:
+    unusable = {why: found.skipped[why] for why in (NOT_FINITE, IMPOSSIBLE) if why in found.skipped}
+    if unusable:
+        return "of its figures none can be: " + ", ".join(f"{count} {why}" for why, count in unusable.items())
+    return "no field in it has the name of a measurement"
+
+
 def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
     """Prove that the store holds all that a file says; return "" or why it cannot be proven.
 
     The file is read and recognised anew. Every row must be in the store, bit for bit, under this file's
-    content hash or (for copies) under another's; and nothing may have been left out because its name is unknown.
+    content hash or (for copies) under another's; nothing may have been left out because its name is unknown, and
+    `proof.unproven` must have nothing against it.
     """
     try:
         source = read(path)
@@ -166,6 +176,8 @@ def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
     if found.unknown_fields:
         names = ", ".join(list(found.unknown_fields)[:5])
         return f"it holds numbers that were not imported: {names}"
+    if why := unproven(source.data, found.rows):
+        return why
     stored = tables.read_rows(opened, source.sha256)
     digests = {row[-1] for row in stored}
     elsewhere = tables.known_digests(opened, {row.digest for row in found.rows} - digests)

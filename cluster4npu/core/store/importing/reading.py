@@ -76,9 +76,9 @@ def parse(content: bytes, repeated: dict[str, int]) -> Any:
     if not content.strip():
         raise Unreadable("it is empty")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable("it is not UTF-8 text") from error
+        raise Unreadable("it is neither UTF-8 nor UTF-16 text") from error
     try:
         return json.loads(text, object_pairs_hook=together)
     except json.JSONDecodeError as error:

@@ -42,6 +42,7 @@ from cluster4npu.core.store.importing.words import (
 )
 
 DEEPEST = 100
+NOT_FINITE, IMPOSSIBLE = "not a finite number", "below zero, as no time, rate or size is"
 _SMALLEST, _LARGEST = 1e-100, 1e100  # no measurement is beyond; products of two stay finite
 _HOST_KEYS = {
     "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",
@@ -52,7 +53,7 @@ _SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyp
                  "thresholds", "sla", "requirements"}  # fmt: skip
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
 _QUANTITY = re.compile(
-    r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?:(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*)?([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*"
+    r"\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?:(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*)?([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*"
 )
 _FAILED_TEXT = re.compile(r"\W*(fail|error|crash|oom\b|out of memory|timed? ?out)", re.IGNORECASE)
 _BROWSER = re.compile(r"user.?agent|mozilla/|webgpu|webnn|webgl|\bwasm\b", re.IGNORECASE)
@@ -299,7 +300,7 @@ class Walker:
                     where = by_key(here, name, "", None)
                     self.records.append(Record(place, where.but(status=FAILED, error=masked(value)[:1000])))
                 return
-            value, unit = float(quantity[1]), quantity[2]
+            value, unit = float(quantity[1].replace(",", "")), quantity[2]
         values = value if isinstance(value, list) else [value]
         self.numbers += len(values)
         found = known or by_unit(name, unit, inside)
@@ -327,7 +328,10 @@ class Walker:
             return
         finite = [float(item) for item in values if _finite(item)]
         if len(finite) < len(values):
-            self.skipped["not a finite number"] += len(values) - len(finite)
+            self.skipped[NOT_FINITE] += len(values) - len(finite)
+        if found.family in ("time", "rate", "size") and any(item < 0 for item in finite):
+            self.skipped[IMPOSSIBLE] += len(finite)
+            return
         if not finite:
             return
         found = _without_place(found, place) if inside is None else found

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cluster4npu.core.store import Store
+from cluster4npu.core.store.importing.proof import unproven
 from cluster4npu.core.store.importing.recognise import recognise
 from cluster4npu.core.store.keeper import Keeper
 from tests.core.store.records import child
@@ -111,11 +112,38 @@ def test_files_are_removed_only_when_all_of_them_is_in_the_store(keeper: Keeper,
     more = write(tmp_path / "more.json", {**RESULT, "model": "m2", "wobble": 17.25})
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    reports = keeper.import_paths([whole, more, bad])
+    one = {"model": "m3", "device": "cpu", "batch_size": 1}
+    nobody = write(tmp_path / "nobody.json", {"model": "m3", "latency_ms": 5.125})
+    assumed = write(tmp_path / "assumed.json", {**one, "load_time": 2.125})
+    printed = write(tmp_path / "printed.json", {**one, "latency_ms": 6.125, "stdout": "line\n" * 100})
+    reports = keeper.import_paths([whole, more, bad, nobody, assumed, printed])
     kept = keeper.remove_imported(reports)
     assert not whole.exists()
     assert "wobble" in kept[str(more)]
-    assert more.exists() and bad.exists()
+    assert "no known device" in kept[str(nobody)]
+    assert "assumed" in kept[str(assumed)]
+    assert "printed text" in kept[str(printed)]
+    assert all(file.exists() for file in (more, bad, nobody, assumed, printed))
+
+
+def test_each_row_is_looked_up_in_the_file_by_its_path() -> None:
+    data = {"a/b": {"device": "cpu", "model": "m", "samples_ms": [1.5, 2.5]}, "mean_ms": 3.5}
+    found = recognise({"model": "m", "device": "cpu", **data})
+    assert unproven(data, found.rows) == ""
+    changed = {"a/b": {"samples_ms": [1.5, 2.75]}, "mean_ms": 3.5}
+    assert "a/b/samples_ms/[1]" in unproven(changed, found.rows)
+
+
+def test_what_cannot_be_a_figure_is_told_as_that(keeper: Keeper, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.json"
+    wide.write_text(json.dumps({"model": "m", "latency": "1,234.5 ms"}), encoding="utf-16")
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"latency_ms": NaN, "throughput": Infinity, "fps": -10, "p95_ms": -3.5}')
+    good, bad = keeper.import_paths([wide, odd])
+    assert good.outcome == "imported"
+    assert keeper.store.query("SELECT value FROM imported_measurements").rows == ((1234.5,),)
+    assert bad.outcome == "nothing recognised"
+    assert "2 not a finite number" in bad.reason and "2 below zero" in bad.reason
 
 
 def test_killed_while_importing(tmp_path: Path) -> None:
