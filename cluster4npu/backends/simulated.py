@@ -175,17 +175,15 @@ class SimulatedSession(Session):
         if self._frame == self._options.fail_at:
             raise RunFailed(
                 Problem(
-                    "the simulated device failed as it was told to",
-                    found=f"frame {self._frame} of this worker",
+                    f"the simulated device failed on frame {self._frame} of this worker, as it was told to",
                     hint="Remove fail_at from the device id.",
                 )
             )
         if self._frame == self._options.unplug_at:
             raise DeviceUnavailable(
                 Problem(
-                    "the simulated device was unplugged, as it was told to",
+                    f"the simulated device was unplugged at frame {self._frame} of this worker, as it was told to",
                     field="devices",
-                    found=f"frame {self._frame} of this worker",
                     hint="Remove unplug_at from the device id.",
                 )
             )

@@ -184,7 +184,7 @@ def _unit(device: DeviceSummary) -> str:
     words = [device.unit]
     words += ["SIMULATED"] if device.simulated else []
     words += ["FELL BACK"] if device.fell_back else []
-    words += [f"FAILED: {device.failed}"] if device.failed else []
+    words += ["FAILED"] if device.failed else []
     return " ".join(words)
 
 

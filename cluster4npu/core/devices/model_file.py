@@ -143,6 +143,7 @@ def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") 
     )
 
 
+_WHERE_IN_SOURCE = re.compile(r"(?:Exception from )?\S*\.(?:cpp|cc|h|hpp):\d+:?\s*")
 # How ONNX Runtime and OpenVINO tell of an operator that they do not know.
 _LACKS = re.compile(
     r"not a registered function/op|NOT_IMPLEMENTED|Could not find an implementation|does not support the following|"
@@ -152,10 +153,18 @@ _LACKS = re.compile(
 
 
 def cannot_load(path: Path, device: str, reason: str) -> InputError:
-    """Return the error for a file that a runtime cannot load: the device lacks an operator, or the file is damaged."""
-    reason = " ".join(reason.split())
+    """Return the error for a file that a runtime cannot load: the device lacks an operator, or refuses the model.
+
+    That the file is whole is known here: `read_model_file` has walked through all of it.
+    """
+    reason = _WHERE_IN_SOURCE.sub("", " ".join(reason.split()))
     if not _LACKS.search(reason):
-        return corrupt(path, reason)
+        return model_error(
+            f"'{device}' cannot load this model",
+            found=f"{path.name}: {reason}",
+            allowed="a model whose operators, shapes and weights fit each other",
+            hint="Another device may load it. Where none does, the model itself is wrong: export it again.",
+        )
     return DeviceUnavailable(
         Problem(
             f"'{device}' does not know an operator of this model",

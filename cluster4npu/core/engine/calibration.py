@@ -200,6 +200,9 @@ class Calibrator:
         times = []
         for done in event.dones:
             if done.model_failed:
+                worker = self._pool.workers[event.worker]
+                why = done.error.decode(errors="replace").rstrip(".")
+                worker.notices.append(f"{worker.member.id}: its model failed while it was measured: {why}")
                 if self._suspects.failed(event.worker, done.error, able=False) == MOST_PROVEN:
                     self._suspects.renew(event.worker)
             else:
@@ -210,7 +213,7 @@ class Calibrator:
     def _lose(self, lost: Lost, finished: dict[int, list[int]]) -> int:
         """Measure a lost worker no more, and say so; return how many slots came back with its death."""
         measured = finished.pop(lost.worker, None) is not None
-        self._hub.tell_of(lost, " while it was measured" if measured else "")
+        self._hub.tell_of(lost, "while it was measured: " if measured else "")
         for slot in lost.slots:
             self._ring.mark(slot, self._pool.workers[lost.worker].stage.index, FREE)
         return len(lost.slots)

@@ -89,12 +89,12 @@ class Hub:
         self._outbox.put(event)
 
     def tell_of(self, event: PoolEvent, when: str = "") -> None:
-        """Tell the app that a worker was lost (`when` stands behind the reason), or that a lost one is back."""
+        """Tell the app that a worker was lost (`when` stands before the reason), or that a lost one is back."""
         if self.pool is None:
             return
         if isinstance(event, Lost):
             device = self.pool.workers[event.worker].member.id
-            self.tell(WorkerFailed(device, event.reason + when, event.final))
+            self.tell(WorkerFailed(device, when + event.reason, event.final))
         elif isinstance(event, Ready) and event.down_s is not None:
             worker = self.pool.workers[event.worker]
             self.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))

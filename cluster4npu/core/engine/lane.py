@@ -101,6 +101,11 @@ class Lane:
         self._pending.extend(visits)
 
     @property
+    def notices(self) -> list[str]:
+        """Return what the user should know of its devices, in words."""
+        return self._suspects.words()
+
+    @property
     def workers(self) -> int:
         """Return how many workers it has, alive or not."""
         return len(self._active)
@@ -238,7 +243,7 @@ class Lane:
                     continue
                 visit.error = error.decode(errors="replace")
                 self.failed += 1
-            elif self._suspects:
+            elif visit.tried or self._suspects:
                 self._suspects.computed(index, visit.tried)
             ended.append(visit)
         frames = len(ended)

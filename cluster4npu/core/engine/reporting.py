@@ -164,6 +164,7 @@ def summarize(
         simulated=plan.simulated,
         warnings=(
             *stream.warnings,
+            *(notice for lane in stream.lanes for notice in lane.notices),
             *dict.fromkeys(notice for worker in pool.workers for notice in worker.notices),
             *(truth.warning(d.id, d.unit) for d in devices if d.fell_back),
         ),

@@ -247,10 +247,11 @@ class Stream:
 
     def _tell_lost(self, event: Lost) -> None:
         self._hub.tell_of(event)
-        self.warnings.append(
-            f"{self._pool.workers[event.worker].member.id}: {event.reason}; "
-            + ("the run went on without it" if event.final else "it was started again")
-        )
+        worker = self._pool.workers[event.worker]
+        if event.final and not self._pool.usable(worker.stage.index):
+            return  # it was the last: the error says why
+        what = "The run went on without it" if event.final else "It was started again"
+        self.warnings.append(f"{worker.member.id} failed: {event.reason.rstrip('.')}. {what}")
 
     def _go_on(self, lane: Lane, visits: Sequence[Visit]) -> None:
         """Take frames on from a stage that they have left: into those whose inputs are now there, or to the end."""
@@ -284,7 +285,7 @@ class Stream:
         """Raise RunFailed when frames failed and none was delivered."""
         failed = sum(inlet.failed for inlet in self.inlets)
         if failed and not any(inlet.out for inlet in self.inlets):
-            raise self._all_fail(f"each of the {failed} frames failed")
+            raise self._all_fail(f"every frame failed ({failed})")
 
     def _all_fail(self, message: str) -> RunFailed:
         return RunFailed(

@@ -29,6 +29,19 @@ class Suspects:
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
         self._found: dict[int, _Suspect] = {}
+        self._last: dict[int, str] = {}  # why its model failed last
+        self._saved: dict[
+            int, tuple[int, str]
+        ] = {}  # frames that others computed, and why the first was given to them
+
+    def words(self) -> list[str]:
+        """Return what the user should know of frames that one device could not compute, and others could."""
+        found = []
+        for worker, (frames, reason) in self._saved.items():
+            device = self._pool.workers[worker].member.id
+            what = f"its model failed on {frames} frames, which other devices computed"
+            found.append(f"{device}: {what}: {reason.rstrip('.')}")
+        return found
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -36,7 +49,7 @@ class Suspects:
     def failed(self, worker: int, error: bytes, *, able: bool) -> int:
         """Note that a worker's model failed on a frame; return on how many in a row. `able`: it has computed some."""
         suspect = self._found.setdefault(worker, _Suspect(""))
-        suspect.reason = error.decode(errors="replace")
+        suspect.reason = self._last[worker] = error.decode(errors="replace")
         suspect.in_a_row += 1
         if able and suspect.in_a_row >= MOST_IN_A_ROW and not suspect.renewed:
             suspect.renewed = True
@@ -48,6 +61,8 @@ class Suspects:
         self._found.pop(worker, None)
         for other in tried:
             suspect = self._found.get(other)
+            frames, reason = self._saved.get(other, (0, self._last.get(other, "")))
+            self._saved[other] = frames + 1, reason
             if suspect is not None:
                 suspect.proven += 1
                 if suspect.proven >= MOST_PROVEN:

@@ -112,7 +112,7 @@ def test_a_device_that_fails_on_the_blank_frame_is_left_out_and_the_others_go_on
 
 
 def test_where_the_only_device_fails_on_every_frame_the_run_ends_with_one_error(pipeline: Make) -> None:
-    with pytest.raises(RunFailed, match="each of the 8 frames failed") as caught:
+    with pytest.raises(RunFailed, match=r"every frame failed \(8\)") as caught:
         ran(pipeline("flaky:cpu?first=2"), frames=8)
     (problem,) = caught.value.problems
     assert problem.node == "inference" and "CUDA error 719" in problem.found and problem.hint
@@ -173,6 +173,14 @@ def test_frames_that_no_device_can_compute_are_told_and_nobody_is_blamed(
     assert not lost and summary.restarts == 0
     assert (summary.frames_failed, summary.frames_out) == (24, 36)
     assert "frame 9: " in summary.failures[0] and "the model could not be computed" in summary.failures[0]
+
+
+def test_a_frame_that_another_device_computes_is_told(make_pipeline: Make) -> None:
+    config = make_pipeline("sim:a?fail_at=3&ms=5", "sim:b?ms=5")
+    summary, lost = ran(config, frames=40)
+    assert not lost and (summary.frames_out, summary.frames_failed) == (40, 0)
+    (warning,) = summary.warnings
+    assert "failed on 1 frames, which other devices computed" in warning and "fail_at" in warning
 
 
 def test_a_device_that_cannot_have_several_frames_at_once_gets_them_one_by_one(pipeline: Make) -> None:
