@@ -180,8 +180,15 @@ class PipelineTemplates:
         """Make a pipeline in the default shape from node types.
 
         `task` is "detections", "classify" or "none" (raw outputs); `source` and `sinks` are node types, each
-        sink at most once. Nothing is checked here: `find_problems` tells what the pipeline still lacks.
+        sink at most once (raises InputError). Nothing else is checked here: `find_problems` tells what the
+        pipeline still lacks.
         """
+        if len(set(sinks)) < len(sinks):
+            raise InputError(
+                Problem(
+                    "a sink stands there twice", field="sinks", found=", ".join(sinks), allowed="each once"
+                )
+            )
         inference: dict[str, JsonValue] = {"model": model, "devices": list(devices)}
         if policy is not None:
             inference["policy"] = policy
@@ -262,13 +269,13 @@ def _replica(device: str, number: int) -> str:
     return device if number == 1 else f"{device}#{number}"
 
 
-def _checked(count: int) -> int:
-    if not 1 <= count <= MAX_DEVICES:
+def _checked(count: object) -> int:
+    if not isinstance(count, int) or not 1 <= count <= MAX_DEVICES:
         raise InputError(
             Problem(
                 "this is not a number of devices that a template can be made for",
                 field="devices",
-                found=str(count),
+                found=repr(count),
                 allowed=f"1 to {MAX_DEVICES}",
                 hint="Choose a number in that range.",
             )

@@ -74,6 +74,7 @@ class MainWindow(QMainWindow):
         self.preferences = Preferences()
         self.document = Document(parent=self)
         self.messages = MessageBar()
+        self._file_error = ""  # that the bar shows
         self.recovery = RecoveryBar()
         self.autosave = Autosave(self.document, self)
         self.files = FileControl(self, self.document, self.preferences, self._opened_elsewhere)
@@ -353,7 +354,7 @@ class MainWindow(QMainWindow):
         page.file_chosen.connect(files.open)
         page.file_forgotten.connect(self._forget)
         files.opened.connect(self._show_opened)
-        files.saved.connect(lambda: self.statusBar().showMessage(tr("Saved"), 3000))
+        files.saved.connect(self._show_saved)
         files.failed.connect(self._show_error)
         files.taken_over.connect(self._show_taken_over)
         self.recovery.recover_asked.connect(self._recover)
@@ -412,8 +413,14 @@ class MainWindow(QMainWindow):
             text += " " + tr("{0} settings have no counterpart here: they stand in the comment.").format(left)
         self.messages.show_text(text, "accent")
 
+    def _show_saved(self) -> None:
+        self.statusBar().showMessage(tr("Saved"), 3000)
+        if self._file_error and self.messages.text() == self._file_error:
+            self.messages.hide()  # what it says is past
+
     def _show_error(self, error: InputError) -> None:
         self.messages.show_problems(error.problems)
+        self._file_error = self.messages.text()
         self.start_page.show_recent(self.preferences.recent)
 
     def _show_run_state(self, state: str, figures: str) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile
@@ -36,6 +37,10 @@ class Lost:
     @property
     def name(self) -> str:
         return self.path.stem if self.path is not None else self.config.name or "Untitled"
+
+    def when(self) -> datetime:
+        """Return when the edits were kept, in this machine's time; raises for a moment that no calendar has."""
+        return datetime.fromtimestamp(self.kept_s)
 
     def file_is_newer(self) -> bool:
         """Tell whether the pipeline's file was written after these edits were kept."""
@@ -100,7 +105,7 @@ def find_lost() -> list[Lost]:
         lock.unlock()
         try:
             found.append(_read(copy))
-        except (OSError, ValueError, KeyError, TypeError, InputError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, InputError) as error:
             _log.warning(tr("the copy %s cannot be read: %s"), copy, error)
     return sorted(found, key=lambda lost: -lost.kept_s)
 
@@ -110,7 +115,11 @@ def _read(copy: Path) -> Lost:
     base = Path(record["base"]) if record["base"] else None
     config = PipelineConfig.parse(json.dumps(record["pipeline"]), origin="the kept copy", base=base)
     path, on_disk = record["path"], str(record.get("on_disk", ""))
-    return Lost(copy, config, Path(path) if path else None, float(record["kept_s"]), on_disk)
+    lost = Lost(copy, config, Path(path) if path else None, float(record["kept_s"]), on_disk)
+    lost.when()
+    if "\0" in str(lost.path):
+        raise ValueError("no file can have this name")
+    return lost
 
 
 def _lock_of(copy: Path) -> Path:

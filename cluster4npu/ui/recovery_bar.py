@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
@@ -59,7 +58,7 @@ class RecoveryBar(QFrame):
         if not self._offered:
             return
         lost = self._offered[0]
-        when = datetime.fromtimestamp(lost.kept_s).strftime("%d %b %H:%M:%S")
+        when = lost.when().strftime("%d %b %H:%M:%S")
         more = len(self._offered) - 1
         text = f"“{lost.name}” has edits of {when} that were not saved when the program ended."
         text += " Its file was changed after that; Save as keeps both." if lost.file_is_newer() else ""

@@ -75,7 +75,7 @@ def test_templates_for_a_number_of_devices(count: int) -> None:
         assert find_problems(config) == []
 
 
-@pytest.mark.parametrize("count", [0, -1, 65])
+@pytest.mark.parametrize("count", [0, -1, 65, 2.5, "2", None])
 def test_an_odd_number_of_devices_is_refused(count: int) -> None:
     with pytest.raises(InputError):
         PipelineTemplates.get_object_detection_template(count)
@@ -146,3 +146,8 @@ def test_the_example_is_the_digits_clip_on_two_workers() -> None:
     assert json.loads(path.read_text(encoding="utf-8")) == json.loads(config.text())
     assert config.node("inference").params["devices"] == ["onnx:cpu", "onnx:cpu#2"]
     assert find_problems(config) == []
+
+
+def test_a_sink_that_stands_there_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="twice"):
+        PipelineTemplates.create_custom_template("mine", sinks=("count", "count"))

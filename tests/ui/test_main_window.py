@@ -471,3 +471,10 @@ def test_the_tour_has_five_steps_and_can_be_skipped(window: MainWindow, qtbot: Q
     press(window, "tour")
     qtbot.keyClick(tour, Qt.Key.Key_Escape)
     assert tour.isHidden()
+
+
+def test_a_good_save_takes_back_what_a_failed_one_said(window: MainWindow, tmp_path: Path) -> None:
+    assert not window.files._save(tmp_path / "nowhere" / "a.json")
+    assert "cannot be saved" in window.messages.text()
+    assert window.files._save(tmp_path / "a.json")
+    assert window.messages.text() == ""

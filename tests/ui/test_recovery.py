@@ -131,11 +131,24 @@ def test_discarding_and_asking_later(make_window: Callable[[], MainWindow], tmp_
     assert make_window().recovery.isVisible()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"kept_s": "x"}', '{"kept_s": 1, "path": 3, "base": 4}'])
-def test_a_damaged_copy_hinders_nothing(make_window: Callable[[], MainWindow], text: str) -> None:
+WHOLE = '"base": null, "pipeline": {"version": 1}'
+DAMAGED = [
+    *("", "{", "[]", "[" * 100_000, '{"kept_s": "x"}', '{"kept_s": 1, "path": 3, "base": 4}'),
+    *(f'{{"kept_s": {when}, "path": null, {WHOLE}}}' for when in ("1e400", "1e18", "NaN", "9" * 400)),
+    f'{{"kept_s": 1, "path": "a\\u0000b", {WHOLE}}}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=range(len(DAMAGED)))
+def test_a_damaged_copy_is_left_where_it_is(data_folder: Path, qapp: object, text: str) -> None:
     (folder() / "bad.json").write_text(text)
-    assert not make_window().recovery.isVisible()
+    assert find_lost() == []
     assert (folder() / "bad.json").exists()
+
+
+def test_a_damaged_copy_hinders_nothing(make_window: Callable[[], MainWindow]) -> None:
+    (folder() / "bad.json").write_text("{")
+    assert not make_window().recovery.isVisible()
 
 
 def test_a_full_disk_is_told(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:

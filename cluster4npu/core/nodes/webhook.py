@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
+import threading
+from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
 from cluster4npu.core.errors import Problem
@@ -13,6 +16,7 @@ from cluster4npu.core.nodes.receiver import Receiver, ReceiverParams, secret_par
 _SCHEMES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 _MOST_CHARACTERS = 2048
 _TAKEN = range(200, 300)
+_MOST_ANSWER = 65_536  # bytes that are read, so that the connection can be kept
 
 
 class Webhook(Receiver):
@@ -97,9 +101,11 @@ class Webhook(Receiver):
         if token := self.secret("token_env"):
             headers["Authorization"] = f"Bearer {token}"
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._connection.request("POST", path, message, headers)
-        answer = self._connection.getresponse()
-        answer.read()
+        with _within(self.params.timeout_s, self._connection):
+            self._connection.request("POST", path, message, headers)
+            answer = self._connection.getresponse()
+            if len(answer.read(_MOST_ANSWER)) == _MOST_ANSWER:
+                self.close()  # the rest would be taken for the next answer
         return answer.status
 
     def _parts(self) -> SplitResult | None:
@@ -120,6 +126,35 @@ class Webhook(Receiver):
             allowed="https://HOST/PATH or http://HOST/PATH",
             hint="Correct the URL; a token goes into an environment variable that 'token_env' names.",
         )
+
+
+@contextlib.contextmanager
+def _within(timeout_s: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """End an exchange after so many seconds in all; raises TimeoutError.
+
+    The timeout of a socket is that of each single byte: a receiver that drips would hold us up for ever.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        if connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(timeout_s, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        if late.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise TimeoutError
 
 
 def _why(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -37,6 +38,7 @@ class Receiver(ThreadingHTTPServer):
         self.status = 204
         self.hang = threading.Event()
         self.hang.set()
+        self.drips = False
         self.connections = 0
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -56,10 +58,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((self.path, dict(self.headers), body))
-        self.server.hang.wait(10)
+        if not self.server.drips:
+            self.server.hang.wait(10)
         self.send_response(self.server.status)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", "1000000" if self.server.drips else "0")
         self.end_headers()
+        with contextlib.suppress(OSError):
+            while self.server.drips and not self.server.hang.wait(0.02):
+                self.wfile.write(b".")
 
     def log_message(self, *_: object) -> None:
         pass
@@ -117,6 +123,19 @@ def test_what_a_receiver_does_not_take_is_told_and_the_next_one_is_tried(server:
     server.hang.set()
     server.status = 200
     hook.append(delivery(3))
+    hook.close()
+
+
+def test_a_receiver_that_drips_holds_nothing_up(server: Receiver) -> None:
+    hook = make("webhook", url=server.url, timeout_s=0.3)
+    hook.setup()
+    server.drips, server.status = True, 200
+    server.hang.clear()
+    with pytest.raises(NotDelivered, match="no answer in time"):
+        hook.append(delivery(0))
+    server.hang.set()
+    server.drips = False
+    hook.append(delivery(1))
     hook.close()
 
 
