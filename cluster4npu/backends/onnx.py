@@ -96,6 +96,9 @@ class OnnxBackend(Backend):
     def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
         return onnx_precision.prepare(model, precision.asked(device), calibration, _method(device))
 
+    def warm(self) -> None:
+        _runtime()
+
     def load(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
         require_offered(self, device)
         if model is None:

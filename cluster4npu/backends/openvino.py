@@ -89,6 +89,9 @@ class OpenVinoBackend(Backend):
     def prepare(self, model: Path, device: DeviceId, calibration: Calibration | None) -> Path:
         return onnx_precision.prepare(model, "int8", calibration)
 
+    def warm(self) -> None:
+        _core()
+
     def load(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
         require_offered(self, device)
         if model is None:

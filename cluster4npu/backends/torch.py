@@ -69,6 +69,9 @@ class TorchBackend(Backend):
             return "its processor has no such instructions: it would compute in fp32 and round"
         return ""
 
+    def warm(self) -> None:
+        _torch()
+
     def load(self, model: Path | None, device: DeviceId, options: TorchOptions) -> Session:
         require_offered(self, device)
         if model is None:

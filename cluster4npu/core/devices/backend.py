@@ -52,7 +52,7 @@ class DeviceInfo:
 class DeviceOptions(BaseModel):
     """Base of a backend's options: what may stand behind the `?` of its device ids (unknown names are refused)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     batch: int | None = Field(
         default=None,
@@ -158,6 +158,9 @@ class Backend(ABC):
                 session.close()
                 return found
         return None
+
+    def warm(self) -> None:  # noqa: B027 - some have no runtime to import
+        """Import the vendor's runtime, so that a later `load` need not; touch no device. Raises what that raises."""
 
     @abstractmethod
     def load(self, model: Path | None, device: DeviceId, options: Any) -> Session:

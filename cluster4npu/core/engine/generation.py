@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from cluster4npu.core.engine.channel import Channel, Handed, Record
-from cluster4npu.core.engine.worker import WorkerSpec, worker_main
+from cluster4npu.core.engine.worker import WorkerSpec, standby_main, worker_main
 
+_MOST_SPEC = 32_000  # bytes
 KILL_TIMEOUT_S = 5.0  # a process that a driver holds for longer is given up
 
 
@@ -39,17 +41,26 @@ class Generation:
 
         Raises OSError when the system has no room for one.
         """
-        context = get_context("spawn")
-        ours, theirs = context.Pipe(duplex=True)
+        process, channel = _start(worker_main, spec, name)
+        return cls(number, process, channel, time.monotonic() + load_timeout_s)
+
+    @classmethod
+    def standby(cls, number: int, backends: Sequence[str]) -> Generation:
+        """Start a process that has everything imported and waits to become a worker. Raises OSError as `start`."""
+        process, channel = _start(standby_main, tuple(backends), "cluster4npu-worker-standby")
+        return cls(number, process, channel, None)
+
+    def become(self, spec: WorkerSpec, load_timeout_s: float) -> bool:
+        """Let a process that stands by be this worker; False when it cannot, since it has just died."""
+        data = pickle.dumps(spec)
+        if len(data) > _MOST_SPEC:  # more than the empty pipe takes at once: nobody here waits for a reader
+            return False
         try:
-            process = context.Process(target=worker_main, args=(spec, theirs), name=name, daemon=True)
-            process.start()
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        return cls(number, process, Channel(ours), time.monotonic() + load_timeout_s)
+            self.channel.connection.send_bytes(data)
+        except OSError:
+            return False
+        self.due_s = time.monotonic() + load_timeout_s
+        return True
 
     def tell(self, records: Sequence[Record]) -> None:
         """Send records, to nobody if the process has just died."""
@@ -86,3 +97,17 @@ class Generation:
         if self.process.is_alive():
             self.process.kill()
         self.process.join(timeout_s)
+
+
+def _start(target: Callable[..., None], what: object, name: str) -> tuple[SpawnProcess, Channel]:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=True)
+    try:
+        process = context.Process(target=target, args=(what, theirs), name=name, daemon=True)
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return process, Channel(ours)

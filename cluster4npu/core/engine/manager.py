@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import traceback
 from dataclasses import replace
@@ -67,6 +68,7 @@ GRACE_S = 5.0  # for an orderly end when the app is gone
 def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connection: Connection) -> None:
     """Run the manager until the run is over, or the app is gone."""
     leave_signals_to_the_app()
+    _leave_main_to_the_app()
     hub = Hub(connection)
     manager = _make(plan, options, hub)
     event: Finished | Failed
@@ -89,6 +91,16 @@ def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connecti
     hub.tell(event)
     hub.close()
     os._exit(0)  # a source's thread may hang in a driver for ever; everything of ours is closed
+
+
+def _leave_main_to_the_app() -> None:
+    """Keep the processes that this one starts from running the caller's main module: they need nothing of it.
+
+    Each of them would import it anew, with whatever that imports, before it is a worker.
+    """
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    main.__file__ = None
 
 
 def _make(plan: ExecutionPlan | DemandPlan, options: RunOptions, hub: Hub) -> Manager | OnDemandManager:
@@ -270,8 +282,7 @@ class Manager:
         )
 
     def _pids(self) -> list[int]:
-        workers = self._pool.workers if self._pool else []
-        return [pid for worker in workers for pid in worker.pids]
+        return self._pool.pids if self._pool else []
 
     def _start_sinks(self) -> None:
         outlets = []
@@ -317,6 +328,8 @@ class Manager:
         self.stream.warnings.extend(left_out)
         if self._options.warm_spare and not self._options.hold:
             self._pool.start_spares()  # after the rating, which their loading would disturb
+        elif self._options.standby and not self._options.hold:
+            self._pool.keep_standby()
         self._traced = 0
         self._state("running")
         self._loop(self.stream, batch)

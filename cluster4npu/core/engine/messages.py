@@ -50,6 +50,7 @@ class RunOptions:
     warm_spare: bool = (
         False  # a second, loaded process for each worker, which takes over at once; costs its memory
     )
+    standby: bool = True  # one process for all workers, everything imported, which follows the one lost first
     load_timeout_s: float = 180.0  # a device that takes longer to load is left out, where others can go on
     late_after_s: float = (
         15.0  # so long others wait for it; then they begin, and it joins them when it is loaded

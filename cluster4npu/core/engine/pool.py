@@ -27,6 +27,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
 MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
 )
+STANDBY_PAUSE_S, STANDBY_AGAIN_S = 1.0, 0.2  # from the begin of the run, and from the use of one, to the next
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
@@ -137,8 +138,17 @@ class WorkerPool:
         self.quiet_until_s = 0.0  # monotonic: before, `tick` has nothing to do
         self._numbers = count()
         self._generations: dict[int, tuple[Worker, Generation]] = {}
+        self._standby: Generation | None = None
+        self._standby_due_s: float | None = None
         places = [(stage, member) for stage in plan.stages for member in stage.pool]
         self.workers = [Worker(i, member, stage) for i, (stage, member) in enumerate(places)]
+
+    @property
+    def pids(self) -> list[int]:
+        """Return all processes of the pool."""
+        found = [pid for worker in self.workers for pid in worker.pids]
+        standby = self._standby.process.pid if self._standby is not None else None
+        return [*found, standby] if standby is not None else found
 
     def of(self, stage: int) -> list[Worker]:
         """Return the workers of one stage."""
@@ -162,12 +172,39 @@ class WorkerPool:
             if not registry.backend(device.backend).exclusive(device):
                 worker.spare_due_s = self.quiet_until_s = time.monotonic()
 
+    def keep_standby(self) -> None:
+        """Keep one process from now on that has everything imported, to follow whichever worker is lost first."""
+        self._standby_due_s = time.monotonic() + STANDBY_PAUSE_S
+        self.quiet_until_s = 0.0
+
+    def _start_standby(self) -> None:
+        """Start it, where the system has room for one; one that dies is not followed."""
+        self._standby_due_s = None
+        keys = {DeviceId.parse(worker.member.settled).backend for worker in self.workers}
+        with contextlib.suppress(OSError):
+            self._standby = Generation.standby(next(self._numbers), sorted(keys))
+            self._waiter.add(f"exit:{self._standby.number}", self._standby.process.sentinel)
+
+    def _take_standby(self, spec: WorkerSpec) -> Generation | None:
+        """Return the process that stands by, which becomes this worker now; None when there is none."""
+        generation, self._standby = self._standby, None
+        if generation is None:
+            return None
+        self._waiter.remove(f"exit:{generation.number}")
+        if not generation.become(spec, self._load_timeout_s):
+            generation.close(0.0)
+            return None
+        self._standby_due_s = time.monotonic() + STANDBY_AGAIN_S
+        return generation
+
     def _spawn(self, worker: Worker) -> Generation:
         member, stage = worker.member, worker.stage.index
         frames = self._frames[stage]
         spec = WorkerSpec(self._plan, stage, member.settled, frames.height, frames.width, member.model)
         name = f"cluster4npu-worker-{worker.member.id}"
-        generation = Generation.start(next(self._numbers), spec, name, self._load_timeout_s)
+        generation = self._take_standby(spec)
+        if generation is None:
+            generation = Generation.start(next(self._numbers), spec, name, self._load_timeout_s)
         self._generations[generation.number] = (worker, generation)
         self._waiter.add(f"talk:{generation.number}", generation.channel.connection)
         self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
@@ -214,7 +251,8 @@ class WorkerPool:
         kind, number = key[:4], int(key[5:])
         found = self._generations.get(number)
         if found is None:
-            return []  # thrown away in this very round
+            self._forget_standby(number)
+            return []  # or thrown away in this very round
         worker, generation = found
         events: list[PoolEvent] = []
         if kind == "talk":
@@ -226,6 +264,12 @@ class WorkerPool:
             generation.process.join(1.0)
             self._lose(worker, generation, events)
         return events
+
+    def _forget_standby(self, number: int, timeout_s: float = 0.0) -> None:
+        if self._standby is not None and self._standby.number == number:
+            self._waiter.remove(f"exit:{number}")
+            self._standby.close(timeout_s)
+            self._standby = None
 
     def _read(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> bool:
         """Take the records that are there; False at the end of the pipe."""
@@ -284,6 +328,8 @@ class WorkerPool:
         now, now_ns = time.monotonic(), time.monotonic_ns()
         if 0.0 < self.quiet_until_s < now - PAUSED_S:
             self.grant_time()
+        if self._standby_due_s is not None and now >= self._standby_due_s:
+            self._start_standby()
         events: list[PoolEvent] = []
         for worker in self.workers:
             if worker.due_s is not None and now >= worker.due_s:
@@ -396,7 +442,7 @@ class WorkerPool:
 
     def _next_due_s(self) -> float:
         """Return when `tick` has something to do at the earliest, whatever the workers are given until then."""
-        times = [w.due_s for w in self.workers]
+        times = [w.due_s for w in self.workers] + [self._standby_due_s]
         times += [w.spare_due_s for w in self.workers if w.alive]
         times += [g.due_s for _, g in self._generations.values()]
         times += [
@@ -418,6 +464,9 @@ class WorkerPool:
     def stop(self, grace_s: float = 0.4) -> None:
         """End every worker: politely, then for certain."""
         generations = [generation for _, generation in self._generations.values()]
+        self._standby_due_s = None
+        if self._standby is not None:
+            self._forget_standby(self._standby.number, KILL_TIMEOUT_S)
         for generation in generations:
             generation.tell([Control("quit", {})])
         until = time.monotonic() + grace_s

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -74,6 +76,26 @@ def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
     leave_signals_to_the_app()
     leave_with_parent()
+    _serve(spec, connection)
+
+
+def standby_main(backends: Sequence[str], connection: Connection) -> None:
+    """Import what any worker of these backends needs, wait for a pickled WorkerSpec, and be that worker."""
+    leave_signals_to_the_app()
+    leave_with_parent()
+    _one_thread_for_opencv()
+    node_types()
+    for key in backends:
+        with contextlib.suppress(Exception):  # a vendor's: the worker tells of it, when it comes to that
+            registry.backend(key).warm()
+    try:
+        spec: WorkerSpec = pickle.loads(connection.recv_bytes())
+    except (EOFError, OSError):
+        return  # the manager is gone, or needs it no more
+    _serve(spec, connection)
+
+
+def _serve(spec: WorkerSpec, connection: Connection) -> None:
     channel = Channel(connection)
     try:
         stage = LoadedStage.load(spec)

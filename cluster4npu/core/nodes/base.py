@@ -70,7 +70,7 @@ class Port:
 class NodeParams(BaseModel):
     """Base of a node type's parameters: immutable, strict. Make each field with `param`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def param(

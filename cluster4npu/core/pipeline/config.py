@@ -45,7 +45,7 @@ _Far = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 class Record(BaseModel):
     """Base of everything in a pipeline file: immutable, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class NodeConfig(Record):

@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from multiprocessing import active_children
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from tests import shared_memory
+
+SIZE = 32  # of the frames whose means are taken
 
 MakePipeline = Callable[..., PipelineConfig]
 
@@ -60,3 +64,28 @@ def make_pipeline() -> MakePipeline:
 def segments() -> Callable[[], set[str]]:
     """Return the function that lists our segments."""
     return shared_memory.segments
+
+
+@pytest.fixture(scope="module")
+def mean_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model whose output tells frames apart: the mean of each half of each colour."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIZE, SIZE])
+    means = helper.make_tensor_value_info("means", TensorProto.FLOAT, [1, 3, 2, 2])
+    pool = helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[16, 16], strides=[16, 16])
+    model = helper.make_model(
+        helper.make_graph([pool], "means", [image], [means]), opset_imports=[helper.make_opsetid("", 17)]
+    )
+    model.ir_version = 9
+    path = tmp_path_factory.mktemp("model") / "means.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def computing(make_pipeline, mean_model) -> PipelineConfig:
+    """Return a pipeline whose results depend on the pixels of their frame."""
+    config = make_pipeline(
+        "onnx:cpu?threads=1", "onnx:cpu?threads=1#2", model=str(mean_model), width=SIZE, height=SIZE
+    )
+    assert EdgeConfig(source="inference.outputs", target="preview.result") in config.edges
+    return config

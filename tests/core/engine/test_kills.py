@@ -16,21 +16,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import onnx
 import psutil
 import pytest
-from onnx import TensorProto, helper
 
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerBack, WorkerFailed
 from cluster4npu.core.engine.pool import PROGRESS_FRAMES
-from cluster4npu.core.pipeline.config import EdgeConfig, PipelineConfig
+from cluster4npu.core.pipeline.config import PipelineConfig
 from tests.distribution import Rounds, note, short, show, soak
 
-SIZE = 32
 TIMEOUT_S = 0.5
 # Both workers get as much, whoever is quicker: the one that has come back shows soon that it works.
 STEADY = RunOptions(calibration="never", policy="smooth", results=True, target_fps=400)
@@ -38,31 +34,6 @@ PERIOD = 1024  # frames after which the source's pattern repeats
 MOST_UNDER_WAY = 128  # results of a worker that may still come after it was hit
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
-
-
-@pytest.fixture(scope="module")
-def mean_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model whose output tells frames apart: the mean of each half of each colour."""
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIZE, SIZE])
-    means = helper.make_tensor_value_info("means", TensorProto.FLOAT, [1, 3, 2, 2])
-    pool = helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[16, 16], strides=[16, 16])
-    model = helper.make_model(
-        helper.make_graph([pool], "means", [image], [means]), opset_imports=[helper.make_opsetid("", 17)]
-    )
-    model.ir_version = 9
-    path = tmp_path_factory.mktemp("model") / "means.onnx"
-    onnx.save(model, path)
-    return path
-
-
-@pytest.fixture
-def computing(make_pipeline, mean_model) -> PipelineConfig:
-    """Return a pipeline whose results depend on the pixels of their frame."""
-    config = make_pipeline(
-        "onnx:cpu?threads=1", "onnx:cpu?threads=1#2", model=str(mean_model), width=SIZE, height=SIZE
-    )
-    assert EdgeConfig(source="inference.outputs", target="preview.result") in config.edges
-    return config
 
 
 def means(results) -> np.ndarray:
@@ -122,6 +93,7 @@ class Disturbed:
         self.hits = hits
         assert self.summary.restarts == len(self.told) <= hits
         show("a worker is back after the fault", self.back_s, rounds)
+        assert max(self.back_s, default=0.0) < 30  # 0.4 s is wanted: what was reached stands in the figures
 
     def _note(self, event: object) -> None:
         if isinstance(event, Started):
@@ -216,7 +188,7 @@ def test_a_stopped_worker_is_replaced_and_never_heard_again(computing, stops: Ro
 
 @posix
 @pytest.mark.parametrize("seed", [5])
-@pytest.mark.parametrize("stops", [soak(1000)])
+@pytest.mark.parametrize("stops", [short(1), soak(1000)])
 def test_a_stopped_worker_wakes_up_just_as_it_is_replaced(computing, stops: Rounds, seed: int):
     draw = random.Random(seed)
 
@@ -231,7 +203,7 @@ def test_a_stopped_worker_wakes_up_just_as_it_is_replaced(computing, stops: Roun
     disturbed.check()
 
 
-@pytest.mark.parametrize("frames", [soak(5000)])
+@pytest.mark.parametrize("frames", [short(8), soak(5000)])
 def test_a_slow_worker_is_no_stopped_one(make_pipeline, frames: Rounds):
     took_s = TIMEOUT_S * 0.5
     options = RunOptions(

@@ -100,21 +100,35 @@ def test_a_worker_killed_while_it_loads_is_started_again(make_pipeline):
     assert summary.frames_out == 50 and summary.restarts == 1
 
 
+REST_S = 2.0  # between two kills, where something shall stand by: it has to import everything first
+
+
 @pytest.mark.parametrize("seed", [2])
-@pytest.mark.parametrize("warm", [True, False], ids=["spare", "cold"])
-@pytest.mark.parametrize("kills", [short(3), soak(200)])
-def test_recovery_of_killed_workers(make_pipeline, warm, kills: Rounds, seed):
+@pytest.mark.parametrize(
+    ("model", "follower"), [("simulated", "cold"), ("computing", "standby"), ("computing", "spare")]
+)
+@pytest.mark.parametrize("kills", [short(1), soak(200)])
+def test_recovery_of_killed_workers(make_pipeline, model, follower, kills: Rounds, seed, request):
     draw = random.Random(seed)
     options = RunOptions(
-        calibration="never", policy="smooth", results=True, target_fps=200, warm_spare=warm
-    )  # smooth: both get as much, so that the one which has come back shows soon that it works
-    back_s, ids, hit_s = [], [], 0.0
+        calibration="never",
+        policy="smooth",  # both get as much, so that the one which has come back shows soon that it works
+        results=True,
+        target_fps=200,
+        warm_spare=follower == "spare",
+        standby=follower == "standby",
+    )
+    pipeline = request.getfixturevalue("computing")
+    if model == "simulated":
+        pipeline = make_pipeline("sim:a?ms=4", "sim:b?ms=4")
+    back_s, ids, hit_s, since_s = [], [], 0.0, time.monotonic()
     known: dict[str, int] = {}  # frames that each had finished when it came
     kills.begin()
-    with Engine(make_pipeline("sim:a?ms=4", "sim:b?ms=4"), options) as run:
+    with Engine(pipeline, options) as run:
         for event in run.events():
             if isinstance(event, Started):
                 at_work = dict(zip(event.devices, event.processes[1:], strict=True))
+                since_s = time.monotonic()
             elif isinstance(event, ResultsReady):
                 ids += [r.frame_id for r in event.results]
             elif isinstance(event, WorkerFailed):
@@ -122,18 +136,24 @@ def test_recovery_of_killed_workers(make_pipeline, warm, kills: Rounds, seed):
             elif isinstance(event, WorkerBack):
                 back_s.append(time.monotonic() - hit_s)
                 hit_s, at_work[event.device] = 0.0, event.pid
+                since_s = time.monotonic()
                 known.pop(event.device, None)
                 kills.done += 1
             elif isinstance(event, MetricsUpdated) and not hit_s:
                 devices = event.snapshot.devices
                 there = {(d.state in ("ready", "busy"), d.spare) for d in devices}
                 worked = all(d.frames - known.setdefault(d.id, d.frames) > PROGRESS_FRAMES for d in devices)
+                rested = follower != "standby" or time.monotonic() - since_s > REST_S
                 if not kills.going():
                     run.stop(now=False)
-                elif worked and there == {(True, "ready" if warm else "")}:
+                elif worked and rested and there == {(True, "ready" if follower == "spare" else "")}:
+                    standing_by = living_workers(psutil.Process(run.started.processes[0]))
                     hit_s = time.monotonic()
                     psutil.Process(at_work[draw.choice(sorted(at_work))]).kill()
         summary = run.wait()
-    show(f"a killed worker is back ({'warm spare' if warm else 'cold start'})", back_s, kills)
+    show(f"a killed worker is back ({follower}, {model})", back_s, kills)
     assert ids == list(range(summary.frames_in)) and summary.frames_failed == 0
     assert summary.restarts == kills.done == len(back_s)
+    if kills.times == 1:  # who follows was there before
+        (last,) = (pid for pid in at_work.values() if pid not in run.started.processes)
+        assert (last in standing_by) == (follower != "cold")
