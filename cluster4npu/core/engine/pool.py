@@ -179,6 +179,9 @@ class WorkerPool:
 
     def _start_standby(self) -> None:
         """Start it, where the system has room for one; one that dies is not followed."""
+        if self.starting():  # whoever is on its way back needs the processor more
+            self._standby_due_s = time.monotonic() + STANDBY_AGAIN_S
+            return
         self._standby_due_s = None
         keys = {DeviceId.parse(worker.member.settled).backend for worker in self.workers}
         with contextlib.suppress(OSError):
