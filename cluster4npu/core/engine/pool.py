@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
+import psutil
+
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine.channel import Control, Done, Handed, Waiter
@@ -28,6 +30,7 @@ MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
 )
 STANDBY_PAUSE_S, STANDBY_AGAIN_S = 1.0, 0.2  # from the begin of the run, and from the use of one, to the next
+LEAST_FREE_BYTES = 512 << 20  # of memory: with less, no process stands by (it takes 40 MB, torch's more)
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
@@ -183,6 +186,8 @@ class WorkerPool:
             self._standby_due_s = time.monotonic() + STANDBY_AGAIN_S
             return
         self._standby_due_s = None
+        if psutil.virtual_memory().available < LEAST_FREE_BYTES:
+            return
         keys = {DeviceId.parse(worker.member.settled).backend for worker in self.workers}
         with contextlib.suppress(OSError):
             self._standby = Generation.standby(next(self._numbers), sorted(keys))
