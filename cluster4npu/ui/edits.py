@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
@@ -11,7 +12,7 @@ from PySide6.QtGui import QUndoCommand
 from cluster4npu.core.errors import Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import ui_hint
-from cluster4npu.core.pipeline.bounds import FARTHEST
+from cluster4npu.core.pipeline.bounds import FARTHEST, unwritable
 from cluster4npu.core.pipeline.config import (
     BoxConfig,
     EdgeConfig,
@@ -97,6 +98,8 @@ def checked_param(entry: NodeConfig, name: str, value: JsonValue) -> dict[str, J
     if name not in model.model_fields:
         names = model.model_fields
         return Problem("unknown field", entry.id, name, "", ", ".join(names), nearest(name, names))
+    if wrong := next(unwritable({name: value}), None):
+        return replace(wrong, node=entry.id)
     others = {k: v for k, v in entry.params.items() if k != name}
     try:
         value = model.model_validate({**others, name: value}).model_dump(mode="json")[name]

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.mflow import GOES_ON
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.document import Document, resolved
@@ -114,7 +115,8 @@ class FileControl(QObject):
         """Begin with what an earlier designer's file became."""
         if not self.new(config, modified=True):
             return False
-        self.taken_over.emit(sum(len(box.text.splitlines()) - 1 for box in config.boxes))
+        lines = [line for box in config.boxes for line in box.text.split("\n")[1:]]
+        self.taken_over.emit(sum(not line.startswith(GOES_ON) for line in lines))
         return True
 
     def recover(self, lost: Lost) -> bool:

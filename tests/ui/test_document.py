@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.pipeline.bounds import FARTHEST, MAX_ENTRIES, MAX_FILE_BYTES, SIDES
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from cluster4npu.core.pipeline.graph import find_problems
 from cluster4npu.ui.document import Document
 
 WIRES = (
@@ -287,3 +288,15 @@ def test_a_name_that_no_file_can_have_is_refused(document: Document) -> None:
     for act in (document.save, document.open):
         with pytest.raises(InputError, match="no path of a file"):
             act("a\0.json")
+
+
+def test_a_value_that_no_file_can_hold_is_refused(document: Document) -> None:
+    before = document.config
+    for text in ("a\0b", "\ud800"):
+        problem = document.set_param("inference", "model", text)
+        assert problem is not None and (problem.node, problem.field) == ("inference", "model")
+    assert document.config is before
+    broken = before.with_params("inference", model="a\0b")
+    assert [(p.node, p.field) for p in find_problems(broken) if "not a text" in p.message] == [
+        ("inference", "model")
+    ]

@@ -42,7 +42,8 @@ def too_large(what: str, size: int, hint: str) -> Problem:
 def unwritable(data: dict[str, Any]) -> Iterator[Problem]:
     """Find what JSON text can name but no file can hold again.
 
-    Python's reader takes NaN and Infinity, and 1e999 for the latter, and halves of characters (`\\ud800`).
+    Python's reader takes NaN and Infinity, and 1e999 for the latter, and halves of characters (`\\ud800`). No path
+    can hold a character of the number 0.
     """
     todo: list[tuple[tuple[str, ...], object]] = [((), data)]
     while todo:
@@ -56,7 +57,9 @@ def unwritable(data: dict[str, Any]) -> Iterator[Problem]:
             found = "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
             yield _problem("this is not a number that JSON knows", place, data, found, "a finite number")
         elif isinstance(value, str) and not _is_text(value):
-            yield _problem("this is not a text", place, data, _shown(value), "whole Unicode characters")
+            yield _problem(
+                "this is not a text", place, data, _shown(value), "whole characters, none of the number 0"
+            )
 
 
 def place_of(loc: Sequence[str], data: dict[str, Any]) -> tuple[str, str]:
@@ -76,8 +79,8 @@ def _problem(message: str, place: Sequence[str], data: dict[str, Any], found: st
 
 
 def _is_text(value: str) -> bool:
-    if value.isascii():
-        return True
+    if value.isascii() or "\0" in value:
+        return "\0" not in value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -87,4 +90,4 @@ def _is_text(value: str) -> bool:
 
 def _shown(value: str) -> str:
     """Return a text that can be printed and drawn; halves of characters by their numbers."""
-    return value if value.isascii() else value.encode(errors="backslashreplace").decode()
+    return value.encode(errors="backslashreplace").decode().replace("\0", "\\0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cluster4npu.core.errors import PipelineInvalid, Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Place, Port, ui_hint
+from cluster4npu.core.pipeline.bounds import unwritable
 from cluster4npu.core.pipeline.bypass import effective
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, validation_problems
 from cluster4npu.core.pipeline.cut import Cut
@@ -84,6 +85,8 @@ def make_node(entry: NodeConfig, config: PipelineConfig) -> tuple[Node | None, l
             )
         ]
     cls = types[entry.type]
+    if wrong := [replace(p, node=entry.id) for p in unwritable(dict(entry.params))]:
+        return None, wrong
     try:
         params = cls.Params.model_validate(entry.params)
     except ValidationError as error:

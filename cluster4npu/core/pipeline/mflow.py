@@ -17,7 +17,9 @@ from cluster4npu.core.settings import BUNDLED_PREFIX
 
 _KINDS = ("Preprocess", "Postprocess", "Input", "Model", "Output")  # names that hold others first
 _MOST_NODES = 10_000
-_COMMENT = 3900  # characters; the rest is counted
+_COMMENT = 3900  # characters of one comment; what is more goes into the next
+_TAKEN = {"id", "name", "type", "pos", "position", "properties", "custom", "disabled"}  # of a node
+GOES_ON = "... "  # begins a line of a comment that goes on with the line before it
 _ENDS = (
     ("output_node", "input_node", "output_port", "input_port"),
     ("from", "to", "from_port", "to_port"),
@@ -36,6 +38,7 @@ class _Node:
     kind: str
     position: tuple[float, float]
     left: dict[str, Any]
+    bypassed: bool = False
     type: str = ""
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -73,20 +76,27 @@ def convert(data: Mapping[str, Any], origin: str) -> dict[str, Any]:
     nodes, names = _nodes(entries, kept)
     for node in nodes:
         _TAKE_OVER[node.kind](node)
-        kept += [f"{node.id}: {name} = {_short(value)}" for name, value in node.left.items()]
+        kept += [f"{node.id}: {name} = {_whole(value)}" for name, value in node.left.items()]
     edges = _edges(data["connections"], names, nodes, kept)
     known = {"nodes", "connections", "version", "project_name", "name", "description"}
-    kept += [f"{name} = {_short(value)}" for name, value in data.items() if name not in known]
+    kept += [f"{name} = {_whole(value)}" for name, value in data.items() if name not in known]
     return {
         "version": 1,
         "name": str(data.get("project_name") or data.get("name") or "Untitled")[:200],
         "description": str(data.get("description") or "")[:4000],
         "nodes": [
-            {"id": n.id, "type": n.type, "params": n.params, "title": n.title, "position": list(n.position)}
+            {
+                "id": n.id,
+                "type": n.type,
+                "params": n.params,
+                "title": n.title,
+                "position": list(n.position),
+                "bypassed": n.bypassed,
+            }
             for n in nodes
         ],
         "edges": edges,
-        **({"boxes": [_comment(kept, nodes)]} if kept else {}),
+        "boxes": _comments(kept, nodes),
     }
 
 
@@ -99,7 +109,7 @@ def _nodes(entries: Sequence[dict[str, Any]], kept: list[str]) -> tuple[list[_No
         kind = next((kind for kind in _KINDS if kind.casefold() in told.casefold()), "")
         title = str(entry.get("name") or kind)[:200]
         if not kind:
-            kept.append(f"a node of the type '{told[:80]}': {_short(entry)}")
+            kept.append(f"a node of the type '{told[:80]}': {_whole(entry)}")
             continue
         properties = entry.get("properties", entry.get("custom"))
         node = _Node(
@@ -108,8 +118,12 @@ def _nodes(entries: Sequence[dict[str, Any]], kept: list[str]) -> tuple[list[_No
             kind,
             _place(entry.get("pos", entry.get("position")), number),
             dict(properties) if isinstance(properties, dict) else {},
+            bypassed=entry.get("disabled") is True,
         )
         nodes.append(node)
+        kept += [f"{node.id}: {k} = {_whole(v)}" for k, v in entry.items() if k not in _TAKEN]
+        if not isinstance(properties, dict | None):
+            kept.append(f"{node.id}: properties = {_whole(properties)}")
         for name in (entry.get("id"), entry.get("name")):
             if isinstance(name, str | int):
                 names.setdefault(str(name), node)
@@ -123,9 +137,9 @@ def _edges(
     for connection in connections:
         ends = _ends(connection, names)
         if ends is None or (wire := _wire(*ends, names)) is None:
-            kept.append(f"a connection: {_short(connection)}")
-        else:
-            edges.setdefault(wire[1], wire[0])
+            kept.append(f"a connection: {_whole(connection)}")
+        elif edges.setdefault(wire[1], wire[0]) != wire[0]:
+            kept.append(f"a second connection into {wire[1]}: {_whole(connection)}")
     sources = [node for node in nodes if node.kind == "Input"]
     for node in nodes:  # the old preview had the frame without a wire
         if node.type == "preview" and len(sources) == 1:
@@ -271,25 +285,28 @@ def _free_id(title: str, taken: set[str]) -> str:
     return name
 
 
-def _comment(kept: Sequence[str], nodes: Sequence[_Node]) -> dict[str, Any]:
-    """Return a comment under the nodes with everything that was not taken over."""
-    text = "From the earlier designer, without a counterpart here"
-    for number, line in enumerate(kept):
-        if len(text) + len(line) > _COMMENT:
-            text += f"\nand {len(kept) - number} more"
-            break
-        text += f"\n{line}"
+def _comments(kept: Sequence[str], nodes: Sequence[_Node]) -> list[dict[str, Any]]:
+    """Return comments under the nodes with everything that was not taken over, whole."""
+    texts: list[str] = []
+    for line in kept:
+        part = _COMMENT // 2
+        pieces = [line[:part], *(GOES_ON + line[i : i + part] for i in range(part, len(line), part))]
+        for piece in pieces:
+            if not texts or len(texts[-1]) + len(piece) > _COMMENT:
+                texts.append("From the earlier designer, without a counterpart here")
+            texts[-1] += f"\n{piece}"
     left = min((n.position[0] for n in nodes), default=0.0)
     below = max((n.position[1] for n in nodes), default=0.0) + 260.0
-    height = min(40.0 + 22.0 * (text.count("\n") + 1), 1200.0)
-    return {
-        "id": "not_taken_over",
-        "text": text,
-        "position": [left, below],
-        "size": [640.0, max(height, 120.0)],
-    }
+    return [
+        {
+            "id": f"not_taken_over{number + 1 if number else ''}",
+            "text": text,
+            "position": [left + number % 8 * 660.0, below + number // 8 * 1240.0],
+            "size": [640.0, max(min(40.0 + 22.0 * (text.count("\n") + 1), 1200.0), 120.0)],
+        }
+        for number, text in enumerate(texts)
+    ]
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 200 else text[:197] + "..."
+def _whole(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -160,6 +160,7 @@ def test_a_number_that_json_does_not_know_is_told_with_its_place(word: str, told
     [
         ({"params": {"\ud800": "x"}}, r"a\.params: this is not a text.*ud800"),
         ({"params": {"x": ["\udfff"]}}, r"a\.x\.0: this is not a text.*udfff"),
+        ({"params": {"path": "a\0b"}}, r"a\.path: this is not a text.*a\\+0b"),
         ({"position": [1e308, 0]}, r"a\.position\.0: .*at most 2000000"),
     ],
 )

@@ -100,6 +100,26 @@ def test_inputs_of_every_kind(properties: dict, type: str, params: dict, tmp_pat
     assert (config.nodes[0].type, config.nodes[0].params) == (type, params)
 
 
+def test_nothing_is_lost_or_shortened(tmp_path: Path) -> None:
+    long = "x" * 9000
+    model = {
+        "id": "m2",
+        "name": "Model 2",
+        "type": "Model",
+        "disabled": True,
+        "color": [1, 2],
+        "properties": {"a": long},
+    }
+    second = {"output_node": "m2", "input_node": "0x4"}
+    data = {**OLD, "nodes": [*OLD["nodes"], model], "connections": [*OLD["connections"], second]}
+    config = opened(data, tmp_path)
+    assert config.node("model_2").bypassed and not config.node("model_1").bypassed
+    told = "\n".join(box.text for box in config.boxes)
+    assert "a second connection into postprocess_1.outputs" in told and "model_2: color = [1, 2]" in told
+    assert told.count("x") > 9000
+    assert PipelineConfig.parse(config.text()) == config.replace(base=None)
+
+
 @pytest.mark.parametrize("nodes", [[1, 2], ["x"], [None]])
 def test_what_is_no_such_file_is_refused(nodes: list, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="earlier designer"):
