@@ -112,6 +112,10 @@ def measure(folder: Path) -> dict[str, float]:
             editor.canvas.select(ids)
         time_of(f"delete {label}", editor.remove_selection)
         time_of(f"undo delete {label}", undo)
+    window.show_history()
+    window.show_database()
+    window.show_designer()
+    time_of("change light and dark", window.toggle_theme)
     document.undo_stack.setClean()
     window.close()
     return figures

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.recovery import Lost
 from cluster4npu.ui.text import tr
 
@@ -24,7 +25,7 @@ class RecoveryBar(QFrame):
         self._offered: list[Lost] = []
         self.label = QLabel(textFormat=Qt.TextFormat.PlainText, wordWrap=True)
         self.recover = QPushButton(tr("Recover"))
-        self.recover.setProperty("role", "primary")
+        looks.primary(self.recover)
         self.discard = QPushButton(tr("Discard"))
         later = QToolButton()
         later.setText("✕")

@@ -59,7 +59,7 @@ class SearchPopup(QFrame):
         self.list.setSpacing(1)
         self.list.setItemDelegate(_Hinted(self.list))
         self.note = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         for widget in (self.search, self.list, self.note):

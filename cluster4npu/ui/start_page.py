@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.elided import ElidedLabel
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.template_cards import CardGrid, TemplateCard, words
 from cluster4npu.ui.text import tr
 
@@ -42,7 +43,7 @@ class RecentRow(QWidget):
         )
         name = ElidedLabel(path.name if exists else tr("{0} (missing)").format(path.name))
         place = ElidedLabel(_short(path.parent))
-        place.setProperty("role", "muted")
+        theme.give_role(place, "muted")
         inside = QVBoxLayout(self.open)
         inside.setContentsMargins(8, 4, 8, 4)
         inside.setSpacing(0)
@@ -110,8 +111,7 @@ class StartPage(QScrollArea):
         around.addWidget(inside, 100)
         around.addStretch(1)
         self.setWidget(outer)
-        theme.changes().changed.connect(self._dress)
-        self._dress()
+        looks.dress(self, _sheet)
         self.show_recent([])
 
     def show_recent(self, paths: Sequence[Path]) -> None:
@@ -172,16 +172,16 @@ class StartPage(QScrollArea):
         button = QPushButton(text)
         button.setMinimumHeight(36)
         if primary:
-            button.setProperty("role", "primary")
+            looks.primary(button)
         button.clicked.connect(asked)
         return button
 
-    def _dress(self) -> None:
-        c = theme.colors()
-        self.setStyleSheet(f"""
-            #RecentFile {{ background: transparent; border: 1px solid transparent; border-radius: 4px; }}
-            #RecentFile:hover, #RecentFile:focus {{ background: {c.surface}; border-color: {c.accent}; }}
-        """)
+
+def _sheet(c: theme.Colors) -> str:
+    return f"""
+        #RecentFile {{ background: transparent; border: 1px solid transparent; border-radius: 4px; }}
+        #RecentFile:hover, #RecentFile:focus {{ background: {c.surface}; border-color: {c.accent}; }}
+    """
 
 
 def _short(folder: Path) -> str:

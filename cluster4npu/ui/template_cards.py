@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from cluster4npu.templates import PipelineTemplates, TemplateInfo
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.sketch import PipelineSketch
@@ -108,7 +109,7 @@ def words(text: str, role: str) -> QLabel:
     label = QLabel(text)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
-    label.setProperty("role", role)
+    theme.give_role(label, role)
     label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     return label
 

@@ -1,12 +1,12 @@
-"""The looks of the window: Fusion with our own palette and a small style sheet, in light and dark."""
+"""The looks of the window: Fusion with our own palette, in light and dark."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtWidgets import QApplication, QWidget
 
 MODES = ("system", "light", "dark")
 
@@ -114,6 +114,9 @@ DARK = Colors(
 _OUTLINED = ("QAbstractButton", "QLineEdit", "QAbstractSpinBox", "QComboBox")
 
 
+_SIZES = {"title": 20.0, "heading": 12.0, "subheading": 10.0, "figure": 18.0}  # in points
+
+
 class _Theme(QObject):
     changed = Signal()
 
@@ -155,6 +158,21 @@ def faded(color: str) -> QColor:
     return value
 
 
+def give_role(widget: QWidget, role: str) -> None:
+    """Give a text its looks: "title", "heading", "subheading", "figure" or "muted" ("": as it is).
+
+    By font and palette: with a sheet over the whole program Qt dresses every widget anew when colours change.
+    """
+    widget.setProperty("role", role)
+    if role == "muted":
+        widget.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+    elif role:
+        font = widget.font()
+        font.setPointSizeF(_SIZES[role])
+        font.setWeight(QFont.Weight.DemiBold)
+        widget.setFont(font)
+
+
 def apply_theme(app: QApplication, mode: str = "system") -> None:
     """Dress the application: "light", "dark", or as the desktop says ("system"; followed when it changes)."""
     hints = app.styleHints()
@@ -181,9 +199,9 @@ def _dress(app: QApplication) -> None:
         dark = app.styleHints().colorScheme() == Qt.ColorScheme.Dark
     _theme.colors = DARK if dark else LIGHT
     app.setPalette(_palette(_theme.colors))
+    app.setPalette(_palette(_theme.colors), "QTipLabel")  # type: ignore[arg-type]
     for name in _OUTLINED:
         app.setPalette(_outlined(_theme.colors), name)  # type: ignore[arg-type]  # it takes a str; the stub errs
-    app.setStyleSheet(_style_sheet(_theme.colors))
     _theme.changed.emit()
 
 
@@ -225,34 +243,6 @@ def _outlined(c: Colors) -> QPalette:
     if c.dark:
         palette.setColor(QPalette.ColorRole.Window, QColor(c.muted))
     return palette
-
-
-def _style_sheet(c: Colors) -> str:
-    return f"""
-        QToolTip {{ color: {c.text}; background: {c.raised}; border: 1px solid {c.border}; padding: 4px; }}
-        QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; font-weight: 600; }}
-        QDockWidget::title {{ background: {c.window}; padding: 6px 8px;
-                              border-bottom: 1px solid {c.border}; }}
-        QMainWindow::separator {{ background: {c.border}; width: 4px; height: 4px; }}
-        QMainWindow::separator:hover {{ background: {c.accent}; }}
-        QToolBar {{ background: {c.window}; border: none; border-bottom: 1px solid {c.border};
-                    spacing: 4px; padding: 4px 6px; }}
-        QStatusBar {{ background: {c.window}; border-top: 1px solid {c.border}; }}
-        QStatusBar::item {{ border: none; }}
-        QLabel[role="title"] {{ font-size: 20pt; font-weight: 600; }}
-        QLabel[role="heading"] {{ font-size: 12pt; font-weight: 600; }}
-        QLabel[role="subheading"] {{ font-size: 10pt; font-weight: 600; }}
-        QLabel[role="muted"] {{ color: {c.muted}; }}
-        QLabel[role="figure"] {{ font-size: 18pt; font-weight: 600; }}
-        QFrame[role="card"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}
-        QPushButton {{ padding: 5px 14px; }}
-        QPushButton[role="primary"] {{ background: {c.accent}; color: {c.on_accent};
-                                       border: 1px solid {c.accent}; border-radius: 4px;
-                                       padding: 6px 16px; font-weight: 600; }}
-        QPushButton[role="primary"]:disabled {{ background: {c.border}; color: {c.muted};
-                                                border-color: {c.border}; }}
-        QPushButton[role="primary"]:focus {{ border: 2px solid {c.text}; }}
-    """
 
 
 def swatch(color: str) -> QIcon:

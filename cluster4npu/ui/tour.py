@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
 
@@ -36,16 +37,16 @@ class Tour(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._steps, self.at = steps, 0
         self.count = plain_label(wrap=False)
-        self.count.setProperty("role", "muted")
+        theme.give_role(self.count, "muted")
         self.title = plain_label(wrap=False)
-        self.title.setProperty("role", "heading")
+        theme.give_role(self.title, "heading")
         self.text = plain_label()
         self.skip, self.back, self.next = (
             QPushButton(tr("Skip")),
             QPushButton(tr("Back")),
             QPushButton(tr("Next")),
         )
-        self.next.setProperty("role", "primary")
+        looks.primary(self.next)
         self.skip.clicked.connect(self.end)
         self.back.clicked.connect(lambda: self.show_step(self.at - 1))
         self.next.clicked.connect(lambda: self.show_step(self.at + 1))

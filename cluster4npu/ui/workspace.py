@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from cluster4npu.core.engine.messages import Started
 from cluster4npu.core.errors import Problem
@@ -17,6 +17,7 @@ from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
 from cluster4npu.ui.devices.panel import DeviceManagementPanel
+from cluster4npu.ui.dock import Dock
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.palette import NodePalette
@@ -69,7 +70,7 @@ class Workspace(QMainWindow):
         self.setDockNestingEnabled(True)
         self.setCorner(Qt.Corner.BottomRightCorner, _RIGHT)
         self.setCorner(Qt.Corner.BottomLeftCorner, _BOTTOM)
-        self.docks: dict[str, QDockWidget] = {}
+        self.docks: dict[str, Dock] = {}
         for name, widget, area in (
             ("Palette", self.node_palette, _LEFT),
             ("Preview", self.preview, _RIGHT),
@@ -210,9 +211,8 @@ class Workspace(QMainWindow):
                 self.layouts.arrange()
 
     def _add_dock(self, name: str, widget: QWidget, area: Qt.DockWidgetArea) -> None:
-        dock = QDockWidget(tr(name), self)
+        dock = Dock(tr(name), widget, self)
         dock.setObjectName(f"{name}Dock")
-        dock.setWidget(widget)
         self.addDockWidget(area, dock)
         self.docks[name] = dock
 

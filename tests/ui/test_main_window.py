@@ -478,3 +478,14 @@ def test_a_good_save_takes_back_what_a_failed_one_said(window: MainWindow, tmp_p
     assert "cannot be saved" in window.messages.text()
     assert window.files._save(tmp_path / "a.json")
     assert window.messages.text() == ""
+
+
+def test_hidden_pages_take_over_the_colours_when_they_are_shown(window: MainWindow) -> None:
+    window.show_designer()
+    before = window.start_page.styleSheet()
+    window.toggle_theme()
+    assert QApplication.instance().styleSheet() == ""  # one over everything would dress every widget at once
+    assert window.start_page.styleSheet() == before
+    window.show_start_page()
+    assert window.start_page.styleSheet() != before
+    assert theme.colors().surface in window.start_page.styleSheet()

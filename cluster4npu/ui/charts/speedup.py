@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cluster4npu.core.store import RunRecord
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
@@ -19,7 +20,7 @@ class SpeedupComparisonChart(QWidget):
         super().__init__(parent)
         self.values: dict[str, float | None] = {}
         self.title = plain_label()
-        self.title.setProperty("role", "subheading")
+        theme.give_role(self.title, "subheading")
         self.bars = Bars(tr("Frames/s of each device alone, and of all together"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 4)

@@ -30,9 +30,9 @@ class PerformanceTrendChart(QWidget):
         self.values = np.zeros(0)
         self._chosen = ""
         self.title = plain_label()
-        self.title.setProperty("role", "subheading")
+        theme.give_role(self.title, "subheading")
         self.changes = plain_label()
-        self.changes.setProperty("role", "muted")
+        theme.give_role(self.changes, "muted")
         self.plot = pg.PlotWidget(self)
         self.plot.setAccessibleName(tr("Trend of the rate"))
         self.plot.setMenuEnabled(False)

@@ -30,6 +30,7 @@ from cluster4npu.core.metrics.alerts import (
 )
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.text import tr
@@ -200,7 +201,7 @@ class AlertsPanel(QWidget):
         left.addWidget(self.table, 1)
         left.addLayout(new)
         title = ElidedLabel(tr("Log of this run"))
-        title.setProperty("role", "subheading")
+        theme.give_role(title, "subheading")
         head = QHBoxLayout()
         head.addWidget(title, 1)
         head.addWidget(ExportButton(self.log, "Alert log", self._log_table))

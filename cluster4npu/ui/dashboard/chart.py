@@ -66,7 +66,7 @@ class LiveChart(QWidget):
         self.following, self.paused = True, False
         self._ended: tuple[float | None, ...] | None = None
         self._header = QLabel(title)
-        self._header.setProperty("role", "subheading")
+        theme.give_role(self._header, "subheading")
         self._newest = QLabel()
         self._newest.setTextFormat(Qt.TextFormat.RichText)
         self._newest.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.engine.messages import Calibrated
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
 from cluster4npu.ui.dialogs.bars import Bar, Bars
@@ -27,9 +28,9 @@ class ComparePanel(QWidget):
         self.bars = Bars(tr("Frames per second, single and parallel"))
         self.table = FigureTable(tr("Single and parallel"), ("", "best alone", "all together", "difference"))
         self.live = plain_label()
-        self.live.setProperty("role", "muted")
+        theme.give_role(self.live, "muted")
         self.note = plain_label(tr(NOTHING))
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         self.comparison: Comparison | None = None
         self._alone = 0.0
         self._device = ""

@@ -23,6 +23,7 @@ from cluster4npu.core.engine.messages import Calibrated
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.alerts import AlertsPanel
 from cluster4npu.ui.dashboard.chart import LiveChart
 from cluster4npu.ui.dashboard.compare import ComparePanel
@@ -73,7 +74,7 @@ class PerformanceDashboard(QWidget):
         empty = QLabel(tr(IDLE))
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         empty.setWordWrap(True)
-        empty.setProperty("role", "muted")
+        theme.give_role(empty, "muted")
         self._pages = QStackedWidget()
         self._pages.addWidget(empty)
         self._pages.addWidget(page)

@@ -68,7 +68,7 @@ class DeviceRow(QWidget):
         self.share, self.busy = Bar(0), Bar(2)
         self.share_text, self.busy_text = _plain(""), _plain("")
         self.detail = ElidedLabel()
-        self.detail.setProperty("role", "muted")
+        theme.give_role(self.detail, "muted")
         head = QHBoxLayout()
         head.addWidget(self.name, 1)
         head.addWidget(self.simulated)
@@ -147,7 +147,7 @@ class DeviceUtilizationChart(QFrame):
         self.rows: dict[str, DeviceRow] = {}
         self._left_out: dict[str, str] = {}
         title = QLabel(tr("Devices"))
-        title.setProperty("role", "subheading")
+        theme.give_role(title, "subheading")
         inside = QWidget()
         self._list = QVBoxLayout(inside)
         self._list.setContentsMargins(0, 0, 4, 0)

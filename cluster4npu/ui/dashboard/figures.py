@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, ElidedChip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
@@ -22,10 +23,10 @@ class Figure(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.number = QLabel("—")
-        self.number.setProperty("role", "figure")
+        theme.give_role(self.number, "figure")
         self.number.setTextFormat(Qt.TextFormat.PlainText)
         self.caption = caption = ElidedLabel(name)
-        caption.setProperty("role", "muted")
+        theme.give_role(caption, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 6, 0)
         layout.setSpacing(0)
@@ -50,7 +51,7 @@ class Figures(QWidget):
         self.failed = Figure(tr("failed"))
         self.restarts = Figure(tr("restarts"))
         self.status = ElidedLabel()
-        self.status.setProperty("role", "muted")
+        theme.give_role(self.status, "muted")
         self.status.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.state, self.simulated = Chip(), simulated_chip()
         self.simulated.hide()

@@ -25,7 +25,7 @@ class ResourceUtilizationHeatmap(QWidget):
         super().__init__(parent)
         self.rows: dict[str, dict[int, tuple[float, int]]] = {}
         title = ElidedLabel(tr("Busy, by device and second"))
-        title.setProperty("role", "subheading")
+        theme.give_role(title, "subheading")
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._cells = _Cells(self)
         head = QHBoxLayout()

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import ModeSummary, RunSummary
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 from cluster4npu.ui.text import tr
@@ -20,7 +21,7 @@ class NodesPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.note = plain_label()
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         self.table = FigureTable(tr("Nodes"), _COLUMNS)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 2)

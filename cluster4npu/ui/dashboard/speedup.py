@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.text import tr
 
 EMPTY = "Press Benchmark to measure"
@@ -22,7 +23,7 @@ class SpeedupWidget(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
+        looks.card(self)
         self.headline = QLabel(self)
         self.detail = QLabel(self)
         self.simulated = simulated_chip()
@@ -32,7 +33,7 @@ class SpeedupWidget(QFrame):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             label.setWordWrap(True)
-        self.detail.setProperty("role", "muted")
+        theme.give_role(self.detail, "muted")
         chips = QHBoxLayout()
         chips.addStretch()
         chips.addWidget(self.simulated)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.store import Table
 from cluster4npu.core.store.maintenance import Prune
+from cluster4npu.ui import theme
 from cluster4npu.ui.database import jobs
 from cluster4npu.ui.database.answer import AnswerTable
 from cluster4npu.ui.database.prune import PruneDialog
@@ -219,7 +220,7 @@ class DatabasePage(QWidget):
         self.buttons["ask"].setToolTip(tr("Ctrl+Enter in the box"))
         self.facts, self.count, self.state = plain_label(), plain_label(wrap=False), plain_label(wrap=False)
         for label in (self.facts, self.count, self.state):
-            label.setProperty("role", "muted")
+            theme.give_role(label, "muted")
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.problems = ProblemBox()
         self.tables = FigureTable("Tables", ("Table", "Rows"))

@@ -21,7 +21,7 @@ class DeviceHistoryChart(QWidget):
         super().__init__(parent)
         self.samples: tuple[Sample, ...] = ()
         self.note = QLabel(tr("No device is chosen."))
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         self.plot = pg.PlotWidget(self, axisItems={"bottom": pg.DateAxisItem()})
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setMenuEnabled(False)

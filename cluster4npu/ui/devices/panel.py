@@ -24,6 +24,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
 from cluster4npu.core.errors import Problem, StoreError
 from cluster4npu.core.store.device_runs import DeviceRun
+from cluster4npu.ui import theme
 from cluster4npu.ui.devices.allocation import give, stages_of, take
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
@@ -65,7 +66,7 @@ class DeviceManagementPanel(QWidget):
         self.history = DeviceHistoryChart()
         self.runs = DeviceRunsChart()
         self.state = QLabel(tr("Looking for devices ..."))
-        self.state.setProperty("role", "muted")
+        theme.give_role(self.state, "muted")
         self.state.setWordWrap(True)
         self.assign_menu, self.remove_menu = QMenu(self), QMenu(self)
         self.assign_button = self._menu_button("&Give to stage", self.assign_menu, self._fill_assign)

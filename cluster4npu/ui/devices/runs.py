@@ -27,7 +27,7 @@ class DeviceRunsChart(QWidget):
         self._models: tuple[ModelProfile, ...] = ()
         self.note = QLabel()
         self.note.setTextFormat(Qt.TextFormat.RichText)  # names are escaped
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         self.note.setWordWrap(True)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": pg.DateAxisItem()})
         self.plot.setAccessibleName(tr("Rate of this device in stored runs"))

@@ -31,6 +31,8 @@ from cluster4npu.core.errors import Cancelled
 from cluster4npu.core.nodes.inference import Inference
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store import RunRecord
+from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.benchmark_progress import ProgressStep
 from cluster4npu.ui.dialogs.benchmark_result import ResultStep
@@ -212,7 +214,7 @@ class BenchmarkDialog(QDialog):
 
     def _lay_out(self) -> None:
         self.title = plain_label(self._config.name, wrap=False)
-        self.title.setProperty("role", "heading")
+        theme.give_role(self.title, "heading")
         self._stack = QStackedWidget()
         for step in (self.setup_step, self.progress_step, self.result_step):
             self._stack.addWidget(step)
@@ -292,7 +294,7 @@ def _button(text: str, *, primary: bool = False) -> QPushButton:
     button.setAutoDefault(primary)
     button.setDefault(primary)
     if primary:
-        button.setProperty("role", "primary")
+        looks.primary(button)
     return button
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import BenchmarkProgress
 from cluster4npu.core.devices.registry import is_simulated
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.benchmark_setup import duration
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
@@ -26,20 +27,20 @@ class ProgressStep(QWidget):
         self._measured: list[list[str]] = []
         self._simulated: set[str] = set()
         self.stage = plain_label()
-        self.stage.setProperty("role", "heading")
+        theme.give_role(self.stage, "heading")
         self.detail = plain_label()
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setAccessibleName(tr("Progress of the benchmark"))
         self.rate = plain_label(wrap=False)
-        self.rate.setProperty("role", "figure")
+        theme.give_role(self.rate, "figure")
         self.rate_of = plain_label()
         self.eta = plain_label(wrap=False)
         note = plain_label(
             tr("Leave the machine alone meanwhile: whatever else runs makes the figures unsteady.")
         )
         for label in (self.detail, self.rate_of, self.eta, note):
-            label.setProperty("role", "muted")
+            theme.give_role(label, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(40, 0, 40, 0)
         layout.setSpacing(8)

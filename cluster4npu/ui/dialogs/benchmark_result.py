@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import BenchmarkResult
 from cluster4npu.core.store import RunRecord, Store
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.comparison import Comparison
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
@@ -38,7 +39,7 @@ class ResultStep(QWidget):
         self.saver.failed.connect(self._failed)
         self.problems = ProblemBox()
         self.message = plain_label()
-        self.message.setProperty("role", "muted")
+        theme.give_role(self.message, "muted")
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)

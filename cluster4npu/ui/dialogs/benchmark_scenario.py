@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, 
 from cluster4npu.core.bench import SCENARIOS, BenchmarkOptions, Profile
 from cluster4npu.core.bench.load_steps import DEFAULT_LIMIT_MS, DEFAULT_RATE, DEFAULT_STREAMS, estimate_load_s
 from cluster4npu.core.bench.options import DENSITY, MULTI_STREAM, OFFLINE, SERVER, SINGLE_STREAM
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
 
@@ -67,7 +68,7 @@ class ScenarioChoice(QWidget):
             "limit_ms": self.limit_ms,
         }
         self.does = plain_label(name="Does")
-        self.does.setProperty("role", "muted")
+        theme.give_role(self.does, "muted")
         self.form = QFormLayout()
         for title, field in zip(("&Cameras", "&Rate", "p99 at &most"), self._fields.values(), strict=True):
             self.form.addRow(tr(title), field)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import PROFILES, Profile
 from cluster4npu.core.errors import Problem
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.benchmark_scenario import ScenarioChoice
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, look_again_button
@@ -40,7 +41,7 @@ class SetupStep(QWidget):
         self.profiles.choose(profile.name if profile else "quick")
         self.scenario = ScenarioChoice()
         self.estimate = plain_label(name="Estimate")
-        self.estimate.setProperty("role", "muted")
+        theme.give_role(self.estimate, "muted")
         self.reason = plain_label(name="Reason")
         self.problems = ProblemBox()
         self._lay_out()
@@ -144,5 +145,5 @@ def duration(seconds: float) -> str:
 
 def _heading(text: str) -> QWidget:
     label = plain_label(tr(text), wrap=False)
-    label.setProperty("role", "heading")
+    theme.give_role(label, "heading")
     return label

@@ -18,7 +18,6 @@ class Card(QFrame):
     def __init__(self, key: str, title: str, description: str, note: str = "") -> None:
         super().__init__()
         self.key = key
-        self.setProperty("role", "card")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.button = QRadioButton(title.replace("&", "&&"))
         self.button.setObjectName("CardTitle")

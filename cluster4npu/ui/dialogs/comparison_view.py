@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
@@ -24,7 +25,7 @@ class ComparisonView(QWidget):
         self.bars = Bars(tr("Frames per second, single and parallel"))
         self.sides = FigureTable(tr("Single and parallel"), ("Side", "Frames/s", *_LATENCY))
         self.efficiency = plain_label()
-        self.efficiency.setProperty("role", "muted")
+        theme.give_role(self.efficiency, "muted")
         self.workers_title = _heading("Share of each device")
         self.workers = FigureTable(
             "Share of each device", ("Device", "Share", "Busy", "Frames/s", "Service, ms")
@@ -91,5 +92,5 @@ class ComparisonView(QWidget):
 
 def _heading(text: str) -> QWidget:
     label = plain_label(text, wrap=False)
-    label.setProperty("role", "heading")
+    theme.give_role(label, "heading")
     return label

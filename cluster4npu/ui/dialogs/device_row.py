@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QSizePolicy, QSpinBox, QWi
 
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label, plain_tip
 from cluster4npu.ui.dialogs.looks import text_indent
 from cluster4npu.ui.text import tr
@@ -83,7 +84,7 @@ class DeviceRow(QWidget):
         )
         self.check.setEnabled(device.available)
         self.detail = plain_label(facts(device), name="DeviceFacts")
-        self.detail.setProperty("role", "muted")
+        theme.give_role(self.detail, "muted")
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 4, 10, 4)
         grid.setHorizontalSpacing(8)

@@ -119,7 +119,7 @@ class DeviceField(FieldEditor):
 
     def _note(self, text: str) -> None:
         label = QLabel(text, wordWrap=True, textFormat=Qt.TextFormat.PlainText, indent=22)
-        label.setProperty("role", "muted")
+        theme.give_role(label, "muted")
         self._rows.addWidget(label)
 
     def _tick(self, text: str, on: bool) -> None:

@@ -37,7 +37,7 @@ class NodePalette(QWidget):
         self.search.setAccessibleName(tr("Search nodes"))
         self.tree = _Tree()
         self._nothing = QLabel(tr("No node matches."), wordWrap=True)
-        self._nothing.setProperty("role", "muted")
+        theme.give_role(self._nothing, "muted")
         self._nothing.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig
+from cluster4npu.ui import theme
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.text import tr
 
@@ -48,7 +49,7 @@ class ProblemsPanel(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setAccessibleName(tr("Problems"))
         self.nothing = QLabel(tr("No problems found"), alignment=Qt.AlignmentFlag.AlignCenter)
-        self.nothing.setProperty("role", "muted")
+        theme.give_role(self.nothing, "muted")
         self.mend = QPushButton(tr("Remove wires that lead nowhere"))
         self.mend.setToolTip(tr("The file has wires to nodes that do not exist."))
         listing = QWidget()

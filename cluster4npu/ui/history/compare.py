@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.compare import Comparison
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 from cluster4npu.ui.text import tr
@@ -41,11 +42,11 @@ class ComparisonDialog(QDialog):
     @staticmethod
     def _add(layout: QVBoxLayout, item: Comparison) -> None:
         title = plain_label(item.headline())
-        title.setProperty("role", "subheading")
+        theme.give_role(title, "subheading")
         told = [tr("Run {0} against {1}: {2}").format(item.other, item.base, item.what)]
         told += [f"{name}: {there}  \N{RIGHTWARDS ARROW}  {here}" for name, there, here in item.differences]
         about = plain_label("\n".join(told))
-        about.setProperty("role", "muted")
+        theme.give_role(about, "muted")
         layout.addWidget(title)
         layout.addWidget(about)
         if item.refusals:  # changes between what cannot be compared would be read as if it could

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.store import RunRecord
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
@@ -30,9 +31,9 @@ class RunDetails(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(tr("Details of the run"))
         self.title = plain_label()
-        self.title.setProperty("role", "heading")
+        theme.give_role(self.title, "heading")
         self.subtitle = plain_label()
-        self.subtitle.setProperty("role", "muted")
+        theme.give_role(self.subtitle, "muted")
         self.simulated = simulated_chip()
         self.invalid = Chip()
         self.comparison = ComparisonView()
@@ -118,7 +119,7 @@ def _rows(record: RunRecord) -> list[list[str]]:
 
 def _selectable() -> QLabel:
     label = plain_label()
-    label.setProperty("role", "muted")
+    theme.give_role(label, "muted")
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
     )
@@ -128,5 +129,5 @@ def _selectable() -> QLabel:
 
 def _heading(text: str) -> QWidget:
     label = plain_label(text, wrap=False)
-    label.setProperty("role", "heading")
+    theme.give_role(label, "heading")
     return label

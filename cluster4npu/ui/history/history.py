@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.compare import Comparison, Trend, compare_runs, trend_of
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import RunRecord, RunRow, SegmentRecord, Store
+from cluster4npu.ui import theme
 from cluster4npu.ui.charts import AdvancedChartComponents
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
@@ -275,7 +276,7 @@ class HistoryPage(QWidget):
         self.filter.setClearButtonEnabled(True)
         self.filter.setMaximumWidth(420)
         self.count = plain_label(wrap=False)
-        self.count.setProperty("role", "muted")
+        theme.give_role(self.count, "muted")
         self.refresh_button = QPushButton(tr("&Refresh"))
         self.retry_button = QPushButton(tr("&Try again"))
         self.report_button = QPushButton(tr("&Export report ..."))
@@ -286,7 +287,7 @@ class HistoryPage(QWidget):
             tr("Choose two runs or more (Ctrl, Shift): they are held against the oldest")
         )
         self.message = plain_label()
-        self.message.setProperty("role", "muted")
+        theme.give_role(self.message, "muted")
         self.list_problems, self.run_problems = ProblemBox(), ProblemBox()
         top = QHBoxLayout()
         top.addWidget(self.filter, 1)
@@ -354,7 +355,7 @@ def _frames(store: Store, record: RunRecord) -> tuple[SegmentRecord, ...]:
 
 def _centred(text: str) -> QWidget:
     label = plain_label(text)
-    label.setProperty("role", "heading")
+    theme.give_role(label, "heading")
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     return label
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSlider, QToolButton, QVBo
 
 from cluster4npu.core.metrics.bottleneck import Bottleneck, Load, find_bottleneck, loads
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import simulated_chip
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dialogs.bars import Bar, Bars
@@ -46,8 +47,8 @@ class ParallelExecutionVisualizer(QWidget):
         self.timeline = TimelineView(self.log)
         self.balance = Bars(tr("Share of the frames of each device"))
         self.words, self.evidence = plain_label(EMPTY), plain_label()
-        self.words.setProperty("role", "subheading")
-        self.evidence.setProperty("role", "muted")
+        theme.give_role(self.words, "subheading")
+        theme.give_role(self.evidence, "muted")
         self.simulated = simulated_chip()
         self.simulated.hide()
         self.play_button = self._button(

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from cluster4npu.core.devices.registry import detect, loads_as_it_is
 from cluster4npu.core.settings import resolve_path
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.device_choice import Detect, DeviceChoice, default_pool, look_again_button
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
@@ -23,7 +24,7 @@ class DeviceConfigurationPage(Page):
         )
         self.choice = DeviceChoice(detect=detect)
         self.note = plain_label(name="Note")
-        self.note.setProperty("role", "muted")
+        theme.give_role(self.note, "muted")
         self.again = look_again_button(self.choice)
         foot = QHBoxLayout()
         foot.addWidget(self.note, 1)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
 from cluster4npu.ui.text import tr
@@ -218,6 +219,6 @@ def _page(*rows: tuple[str, QWidget], note: str = "") -> QWidget:
             form.addRow(widget)
     if note:
         label = plain_label(note)
-        label.setProperty("role", "muted")
+        theme.give_role(label, "muted")
         form.addRow(label)
     return page

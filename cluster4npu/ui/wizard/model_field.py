@@ -11,6 +11,7 @@ from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.devices.model_package import is_model_file
 from cluster4npu.core.devices.model_report import ModelReport, about
 from cluster4npu.core.errors import Cluster4NPUError
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
@@ -30,7 +31,7 @@ class ModelField(QWidget):
         super().__init__(parent)
         self.field = PathField("Model file", "Path of an .onnx file; or drop it here", file_filter=_FILTER)
         self.told = plain_label()
-        self.told.setProperty("role", "muted")
+        theme.give_role(self.told, "muted")
         self.told.setAccessibleName(tr("What the model is"))
         self.info: ModelReport | None = None
         self._error = ""

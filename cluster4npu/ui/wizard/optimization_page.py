@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
 from cluster4npu.ui.dialogs.looks import dress
@@ -47,7 +48,7 @@ class OptimizationPreferencesPage(Page):
         self._form.setHorizontalSpacing(14)
         self._form.setVerticalSpacing(8)
         name_title = plain_label(tr("Name"), wrap=False)
-        name_title.setProperty("role", "muted")
+        theme.give_role(name_title, "muted")
         name_title.setBuddy(self.name)
         self._form.addRow(name_title, self.name)
         left = QVBoxLayout()
@@ -90,7 +91,7 @@ class OptimizationPreferencesPage(Page):
         while len(self._values) < len(rows):
             self._values.append(plain_label(name="SummaryValue"))
             title = plain_label(tr(rows[len(self._values) - 1][0]), wrap=False)
-            title.setProperty("role", "muted")
+            theme.give_role(title, "muted")
             title.setAlignment(Qt.AlignmentFlag.AlignTop)
             self._form.addRow(title, self._values[-1])
         for label, (title_text, value) in zip(self._values, rows, strict=True):
@@ -105,7 +106,7 @@ class OptimizationPreferencesPage(Page):
         layout = QVBoxLayout(card)
         layout.setContentsMargins(16, 14, 16, 14)
         heading = plain_label(tr("Your pipeline"), wrap=False)
-        heading.setProperty("role", "heading")
+        theme.give_role(heading, "heading")
         layout.addWidget(heading)
         layout.addLayout(self._form)
         layout.addStretch(1)

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWizardPage
 
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
 from cluster4npu.ui.wizard.draft import Draft
@@ -26,7 +27,7 @@ class Page(QWizardPage):
         heading = plain_label(title, wrap=False, name="PageTitle")
         under = plain_label(subtitle)
         for label in (self.step, under):
-            label.setProperty("role", "muted")
+            theme.give_role(label, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 0)
         layout.setSpacing(4)

@@ -6,6 +6,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFrame, QGridLayout, QWidget
 
 from cluster4npu.core.pipeline.config import Targets
+from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
 from cluster4npu.ui.wizard.draft import Draft
@@ -17,7 +19,7 @@ class Goal(QFrame):
 
     def __init__(self, title: str, unit: str, value: float, high: float, meaning: str) -> None:
         super().__init__()
-        self.setProperty("role", "card")
+        looks.card(self)
         self.check = QCheckBox(title)
         self.check.setObjectName("GoalTitle")
         self.number = QDoubleSpinBox()
@@ -30,7 +32,7 @@ class Goal(QFrame):
         self.number.setEnabled(False)
         self.check.toggled.connect(self.number.setEnabled)
         text = plain_label(meaning)
-        text.setProperty("role", "muted")
+        theme.give_role(text, "muted")
         text.setContentsMargins(text_indent(self.check), 0, 0, 0)
         grid = QGridLayout(self)
         grid.setContentsMargins(14, 12, 14, 12)

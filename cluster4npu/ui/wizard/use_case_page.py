@@ -12,6 +12,7 @@ from cluster4npu.core.devices.model_package import is_package
 from cluster4npu.core.devices.model_report import CLASSIFICATION, DETECTION, UNKNOWN
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.cards import CardGroup
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
@@ -39,7 +40,7 @@ class UseCaseSelectionPage(Page):
             simulated = not info.model_needed and template_model(info.key) == NO_MODEL
             self.cards.add(info.key, info.title, tr(info.use_case) + ".", "SIMULATED" if simulated else "")
         self.about = plain_label(name="About")
-        self.about.setProperty("role", "muted")
+        theme.give_role(self.about, "muted")
         self.inputs = InputChooser()
         self.model_box = self._make_model_box()
         input_box = QGroupBox(tr("Input"))
@@ -118,7 +119,7 @@ class UseCaseSelectionPage(Page):
         self.model = ModelField()
         self.try_out = QRadioButton()
         self.try_note = plain_label(name="TryNote")
-        self.try_note.setProperty("role", "muted")
+        theme.give_role(self.try_note, "muted")
         self.try_note.setContentsMargins(text_indent(self.try_out), 0, 0, 0)
         layout = QVBoxLayout(box)
         for widget in (self.own_model, self.model, self.try_out, self.try_note):

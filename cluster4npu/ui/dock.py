@@ -1,0 +1,21 @@
+"""A panel that can be moved, floated and put away, with its name in bold above it."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QDockWidget, QLabel, QWidget
+
+
+class Dock(QDockWidget):
+    """Holds one panel. It is dragged, and floated by a double click, at its title; the View menu puts it away."""
+
+    def __init__(self, title: str, panel: QWidget, parent: QWidget) -> None:
+        super().__init__(title, parent)
+        self.setWidget(panel)
+        label = QLabel(title)  # lets the mouse through to the panel
+        font = label.font()
+        font.setWeight(QFont.Weight.DemiBold)
+        label.setFont(font)
+        label.setContentsMargins(8, 6, 8, 6)
+        self.setTitleBarWidget(label)
+        self.windowTitleChanged.connect(label.setText)
