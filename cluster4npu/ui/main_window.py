@@ -404,6 +404,7 @@ class MainWindow(QMainWindow):
         compare = self.workspace.dashboard.compare
         compare.show_comparison(Comparison.of(result.as_dict()))
         self.workspace.dashboard.show_compare()
+        self.runs.tell_files(self.document.config)
 
     def _show_taken_over(self, left: int) -> None:
         text = tr(

@@ -159,11 +159,18 @@ class RunControl(QObject):
         self._workspace().end_run(summary, how)
         self.told.emit(how.capitalize(), f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
         self._warn(summary)
-        if self._files and not self._messages.text():
-            names = ", ".join(str(path) for path in self._files)
-            self._messages.show_text(tr("Results are in {0}").format(names), "ok")
+        self._tell_written(self._files)
         self._keep(summary)
         self.busy_changed.emit(False)
+
+    def tell_files(self, config: PipelineConfig) -> None:
+        """Say where the results of a benchmark of this pipeline are, if it writes any."""
+        self._tell_written(written_files(placed(config)))
+
+    def _tell_written(self, files: list[Path]) -> None:
+        if files and not self._messages.text():
+            names = ", ".join(str(path) for path in files)
+            self._messages.show_text(tr("Results are in {0}").format(names), "ok")
 
     def _failed(self, event: Failed) -> None:
         self.summary = event.summary

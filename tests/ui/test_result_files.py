@@ -12,6 +12,7 @@ from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineCon
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import result_files
 from cluster4npu.ui.main_window import MainWindow
+from tests.ui.dialogs.test_benchmark import BRIEF
 
 
 @pytest.fixture(autouse=True)
@@ -49,4 +50,16 @@ def test_the_window_says_where_the_results_are(window: MainWindow, qtbot: QtBot,
     assert len((documents / "mine.jsonl").read_text().splitlines()) == 5
     assert str(documents / "mine.jsonl") in window.messages.text()
     assert window.document.config == before
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_benchmark_writes_there_too(window: MainWindow, qtbot: QtBot, documents: Path) -> None:
+    window.files.new(writing("mine.jsonl").with_params("inference", devices=["sim:a?ms=2", "sim:b?ms=2"]))
+    dialog = window.show_benchmark(BRIEF)
+    assert dialog is not None
+    qtbot.waitUntil(lambda: not dialog.setup_step.choice.looking, timeout=20_000)
+    with qtbot.waitSignal(dialog.benchmark_finished, timeout=60_000):
+        dialog.start_button.click()
+    assert (documents / "mine.jsonl").stat().st_size > 0
+    assert str(documents / "mine.jsonl") in window.messages.text()
     assert list(Path.cwd().iterdir()) == []

@@ -27,11 +27,12 @@ from cluster4npu.core.bench import (
     Profile,
 )
 from cluster4npu.core.devices.registry import detect
+from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.errors import Cancelled
 from cluster4npu.core.nodes.inference import Inference
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store import RunRecord
-from cluster4npu.ui import theme
+from cluster4npu.ui import result_files, theme
 from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.benchmark_progress import ProgressStep
@@ -61,6 +62,13 @@ class Benchmarker(Protocol):
         ...
 
 
+def placing_benchmarker(options: BenchmarkOptions) -> PerformanceBenchmarker:
+    """Return the benchmark whose results, of a pipeline without a folder, go where those of a run go."""
+    return PerformanceBenchmarker(
+        options, open_engine=lambda config, run: Engine(result_files.placed(config), run)
+    )
+
+
 class BenchmarkDialog(QDialog):
     """Runs one benchmark after the other on a thread of its own; the engine has its own processes.
 
@@ -78,7 +86,7 @@ class BenchmarkDialog(QDialog):
         parent: QWidget | None = None,
         *,
         profile: Profile | None = None,
-        benchmarker: Callable[[BenchmarkOptions], Benchmarker] = PerformanceBenchmarker,
+        benchmarker: Callable[[BenchmarkOptions], Benchmarker] = placing_benchmarker,
         detect: Detect = detect,
     ) -> None:
         super().__init__(parent)
