@@ -23,7 +23,7 @@ from cluster4npu.core.settings import assets_dir
 from cluster4npu.ui import theme
 from cluster4npu.ui.app import make_application
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.render import hush_offscreen, run_for, settle, stop, wait_for
+from cluster4npu.ui.render import hush_offscreen, run_for, settle, stop, take_down, wait_for
 
 FILE = Path(__file__).resolve().parents[2] / "docs" / "images" / "film.webp"
 MOST_BYTES = 1_500_000
@@ -101,9 +101,7 @@ def record(path: Path) -> Path:
         _benchmark(window, film)
         film.save(path)
     finally:
-        window.document.undo_stack.setClean()
-        window.runs.shutdown()
-        window.deleteLater()
+        take_down(window)
     return path
 
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
@@ -61,6 +61,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     code = app.exec()
     watch.end()
     preload.end()
+    delete_now()
     return _leave(watch.code or code)
 
 
@@ -83,6 +84,14 @@ def make_application() -> QApplication:
     app.setDesktopFileName("cluster4npu")
     theme.apply_theme(app)
     return app
+
+
+def delete_now() -> None:
+    """Delete what `deleteLater` has put off, where no event loop will do it.
+
+    A window that is still there when Python ends keeps modules alive, and DuckDB's tell that on stderr, as leaks.
+    """
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def keep_log() -> None:

@@ -20,7 +20,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.app import make_application
 from cluster4npu.ui.main_window import MainWindow
 from cluster4npu.ui.pseudo import PseudoTranslator
-from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, stop, wait_for
+from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, stop, take_down, wait_for
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 SCALES = (1, 2)
@@ -43,13 +43,13 @@ class Gallery:
 
     def draw_all(self) -> None:
         """Draw everything; raises the run's error."""
-        self._pages()
-        self._wizard()
-        self._run()
-        self._dialogs()
-        self.window.runs.shutdown()
-        self.window.document.undo_stack.setClean()
-        self.window.close()
+        try:
+            self._pages()
+            self._wizard()
+            self._run()
+            self._dialogs()
+        finally:
+            take_down(self.window)
 
     def _pages(self) -> None:
         self.window.show_start_page()

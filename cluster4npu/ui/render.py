@@ -15,6 +15,7 @@ from cluster4npu.core.errors import Cluster4NPUError, RunFailed
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.graph import Graph
 from cluster4npu.core.settings import assets_dir
+from cluster4npu.ui.app import delete_now
 from cluster4npu.ui.main_window import MainWindow
 
 SIZE = (1440, 900)
@@ -46,11 +47,17 @@ def render_pictures(pipeline: Path | None, store: Path | None, folder: Path) -> 
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     finally:
-        window.runs.shutdown()
-        window.deleteLater()
+        take_down(window)
     for path in pictures:
         print(path)
     return 0
+
+
+def take_down(window: MainWindow) -> None:
+    """End what goes on in a window and delete it now; nothing is kept of where it was."""
+    window.runs.shutdown()
+    window.deleteLater()
+    delete_now()
 
 
 def run_for(window: MainWindow, seconds: float) -> None:

@@ -21,7 +21,7 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.app import make_application
 from cluster4npu.ui.main_window import MainWindow
-from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, shoot, stop, wait_for
+from cluster4npu.ui.render import SIZE, hush_offscreen, run_for, settle, shoot, stop, take_down, wait_for
 from cluster4npu.ui.wizard.wizard import PipelineSetupWizard
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -48,8 +48,7 @@ def draw_all(app: QApplication, folder: Path) -> list[Path]:
             _history(window, folder),
         ]
     finally:
-        window.runs.shutdown()
-        window.deleteLater()
+        take_down(window)
 
 
 def _start(app: QApplication, window: MainWindow, folder: Path) -> list[Path]:
