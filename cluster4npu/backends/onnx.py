@@ -36,6 +36,7 @@ from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import CPU as CPU_UNIT
 from cluster4npu.core.devices.truth import UNKNOWN
+from cluster4npu.core.errors import one_line
 
 _NUMBERS = re.compile(r"tensor\((?!string).*\)")  # not texts, sequences or maps
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
@@ -197,6 +198,7 @@ class OnnxSession(Session):
             output_shapes=tuple(_shape(item.shape) for item in outputs),
             labels=labels_from(metadata),
             task=str(metadata.get("task", "")),
+            description=one_line(str(metadata.get("description", ""))),
         )
 
     def _bind(self) -> tuple[Any, list[np.ndarray]]:

@@ -11,6 +11,7 @@ from cluster4npu.backends import cuda_driver
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.settings import cache_dir
 
 KEY = "onnx"
@@ -50,6 +51,12 @@ def _coreml(_index: int, _precision: str) -> dict[str, Any]:
     return {"ModelFormat": "MLProgram", "MLComputeUnits": "ALL"}
 
 
+def _openvino(_index: int, _precision: str) -> dict[str, Any]:
+    return {
+        "device_type": "CPU"
+    }  # GPUs and NPUs of Intel's are devices of the backend `openvino`, which tells units
+
+
 def _qnn(_index: int, _precision: str) -> dict[str, Any]:
     return {"backend_type": "htp"}
 
@@ -70,6 +77,7 @@ class Provider:
     before: tuple[str, ...] = ()  # providers that take what this one leaves, ahead of the processor
     native_fp16: bool = False
     nvidia: bool = False
+    chooses: bool = False  # which unit computes is the provider's own choice, and it does not tell
 
 
 PROVIDERS = (
@@ -93,11 +101,11 @@ PROVIDERS = (
     ),
     Provider(
         "coreml", "CoreMLExecutionProvider", "Core ML", "npu", ("fp32",), "onnxruntime for macOS", ("darwin",),
-        _coreml,
+        _coreml, chooses=True,
     ),
     Provider(
-        "openvino", "OpenVINOExecutionProvider", "OpenVINO in ONNX Runtime", "npu", ("fp32",),
-        "onnxruntime-openvino", ("linux", "win32"),
+        "openvino", "OpenVINOExecutionProvider", "OpenVINO in ONNX Runtime (processor)", "cpu", ("fp32",),
+        "onnxruntime-openvino", ("linux", "win32"), _openvino,
     ),
     Provider(
         "directml", "DmlExecutionProvider", "DirectML", "gpu", ("fp32", "fp16"), "onnxruntime-directml",
@@ -123,8 +131,9 @@ def provider_of(device: DeviceId) -> tuple[Provider, int] | None:
 
 
 def unit_names() -> Mapping[str, str]:
-    """Return the unit ("cuda") by ONNX Runtime's name of its provider."""
-    return {provider.name: provider.unit for provider in PROVIDERS}
+    """Return the unit ("cuda") by ONNX Runtime's name of its provider; "unknown" where that one chooses itself."""
+    names = {provider.name: UNKNOWN if provider.chooses else provider.unit for provider in PROVIDERS}
+    return {**names, "OpenVINOExecutionProvider": "openvino on the processor"}
 
 
 def describe(provider: Provider, runtime: Any) -> list[DeviceInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +13,23 @@ import numpy as np
 from pydantic import Field
 
 from cluster4npu.backends.torch_cost import cost_of
-from cluster4npu.backends.torch_programs import load_program, tensors_in
+from cluster4npu.backends.torch_programs import (
+    Program,
+    last_line,
+    load_program,
+    names_devices,
+    refuse_pickle,
+    tensors_in,
+)
 from cluster4npu.core.devices import sysfs_gpu
 from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.batches import described, fits, not_computed
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model import ModelCost
+from cluster4npu.core.devices.model import ModelCost, ModelInfo
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
+from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import one_line
 
 _CARDS = {"cuda:0": "NVIDIA or AMD GPU", "xpu:0": "Intel GPU", "mps": "Apple GPU"}
@@ -71,6 +80,10 @@ class TorchBackend(Backend):
 
     def warm(self) -> None:
         _torch()
+
+    def look(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        refuse_pickle(model)  # no PyTorch is needed to see that
+        return super().look(model)
 
     def load(self, model: Path | None, device: DeviceId, options: TorchOptions) -> Session:
         require_offered(self, device)
@@ -179,6 +192,18 @@ def _why_no_cuda(torch: Any) -> str:
     return "the installed PyTorch is built for the processor only; install its build for CUDA or ROCm in its place"
 
 
+def _unit_of(torch: Any, unit: str, program: Program) -> str:
+    """Return what runs a program: PyTorch runs it where it was put, or raises; "unknown" where it may do otherwise.
+
+    That is with its own fallback of Apple's GPUs to the processor, and with programs that name a device themselves.
+    """
+    if unit == "mps" and os.environ.get("PYTORCH_ENABLE_MPS_FALLBACK", "0") not in ("", "0"):
+        return UNKNOWN
+    if unit != "cpu" and names_devices(program.run, torch):
+        return UNKNOWN
+    return unit.replace("cuda", "rocm") if torch.version.hip else unit
+
+
 class TorchSession(Session):
     """A program on one device. Frames of another shape or dtype than the model's are refused, not converted."""
 
@@ -194,7 +219,7 @@ class TorchSession(Session):
         self._half: Any = halves.get(options.precision or "")
         self._program: Any = load_program(model, self._torch, device.unit)
         self.info = self._program.info
-        self.unit = device.unit  # PyTorch runs a program where it was put, or raises
+        self.unit = _unit_of(self._torch, device.unit, self._program)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         if not fits(batch, self.info):
@@ -204,7 +229,7 @@ class TorchSession(Session):
                 frame = self._torch.from_numpy(np.require(batch, requirements=("C", "W"))).to(self._device)
                 return [self._array(tensor) for tensor in tensors_in(self._program.run(frame))]
         except (RuntimeError, ValueError, TypeError) as error:
-            raise not_computed(self.info, error) from error
+            raise not_computed(self.info, last_line(error)) from error
 
     def cost(self) -> ModelCost:
         return cost_of(self._program, self._torch, self._device)

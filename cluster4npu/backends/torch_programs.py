@@ -52,14 +52,7 @@ class Program:
 def load_program(path: Path, torch: Any, device: str) -> Program:
     """Read the file for `device` as PyTorch names it, and look at its shapes; raises InputError."""
     sha256 = read_model_file(path)
-    kind = _kind_of(path)
-    if kind == "pickle":
-        raise model_error(
-            "this file is a Python pickle, and loading it could run any code",
-            found=path.name,
-            allowed="TorchScript (torch.jit.save), torch.export (.pt2) or safetensors",
-            hint=_SAFE,
-        )
+    kind = refuse_pickle(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that TorchScript is old is not the user's concern
@@ -99,6 +92,38 @@ def tensors_in(outputs: Any) -> list[Any]:
     if isinstance(outputs, tuple | list):
         return [t for item in outputs for t in tensors_in(item)]
     return [outputs] if hasattr(outputs, "detach") else []
+
+
+def refuse_pickle(path: Path) -> str:
+    """Return "script", "export" or "weights" by what is in the file; raises InputError for a pickle, and for none."""
+    kind = _kind_of(path)
+    if kind == "pickle":
+        raise model_error(
+            "this file is a Python pickle, and loading it could run any code",
+            found=path.name,
+            allowed="TorchScript (torch.jit.save), torch.export (.pt2) or safetensors",
+            hint=_SAFE,
+        )
+    return kind
+
+
+def names_devices(module: Any, torch: Any) -> bool:
+    """Tell whether a program says itself where some of it runs, beside where it was put."""
+    if isinstance(module, torch.jit.ScriptModule):
+        graph = str(module.inlined_graph)
+        return 'value="cpu"' in graph or "aten::cpu" in graph
+    if isinstance(module, torch.fx.GraphModule):
+        cpu = torch.device("cpu")
+        nodes = module.graph.nodes
+        return any(cpu in (*node.args, *node.kwargs.values()) for node in nodes if node.op == "call_function")
+    return False
+
+
+def last_line(error: Exception) -> str:
+    """Return what an error says in the end: TorchScript's begins with a traceback of its own."""
+    return next(
+        (line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__
+    )
 
 
 def _kind_of(path: Path) -> str:

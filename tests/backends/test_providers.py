@@ -14,7 +14,7 @@ from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, Provider, descri
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.truth import fell_back
+from cluster4npu.core.devices.truth import UNKNOWN, fell_back
 from cluster4npu.core.errors import DeviceUnavailable
 from cluster4npu.core.pipeline.plan import default_devices
 from tests.backends import models
@@ -54,7 +54,7 @@ def test_what_the_wheel_has_is_offered(
     monkeypatch.setattr(onnx_providers.sys, "platform", system)
     found = describe(BY_UNIT[unit], runtime(BY_UNIT[unit].name, cards=cards))
     assert [info.id for info in found] == ids
-    assert all(info.available and info.kind != "cpu" for info in found)
+    assert all(info.available and info.kind == BY_UNIT[unit].kind for info in found)
 
 
 def test_a_wheel_with_cuda_on_a_machine_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,3 +175,10 @@ def test_a_unit_that_is_none(device: str) -> None:
     backend = registry.backend("onnx")
     with pytest.raises(DeviceUnavailable, match="there is no device"):
         backend.load(None, DeviceId.parse(device), backend.Options())
+
+
+def test_a_provider_that_chooses_its_unit_itself_is_unknown_and_no_accelerator() -> None:
+    assert onnx_providers.unit_names()["CoreMLExecutionProvider"] == UNKNOWN
+    openvino = BY_UNIT["openvino"]
+    assert openvino.options(0, "") == {"device_type": "CPU"} and openvino.kind == "cpu"
+    assert not fell_back("onnx:openvino", onnx_providers.unit_names()[openvino.name])

@@ -17,6 +17,8 @@ from onnx.reference import ReferenceEvaluator
 
 from cluster4npu import Engine, PipelineConfig, RunOptions
 from cluster4npu.backends import torch as torch_backend
+from cluster4npu.backends.torch import _unit_of
+from cluster4npu.backends.torch_programs import last_line, load_program, names_devices
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import DeviceInfo, Session
 from cluster4npu.core.devices.ids import DeviceId
@@ -365,3 +367,23 @@ def test_what_a_program_is_made_of(kind: str, architecture: str, tmp_path: Path)
         assert cost.flops == 2 * 3 * 8 * 8 * 3
         return
     assert cost.parameters == 7 * 3 * 8 * 8 and cost.flops == flops
+
+
+def test_a_program_that_names_a_device_itself_is_unknown_on_another(tmp_path: Path) -> None:
+    class Elsewhere(torch.nn.Module):
+        def forward(self, image):
+            return image.to("cpu").mean((2, 3))
+
+    path = torch_models.save_script(tmp_path / "m.pt", Elsewhere(), torch.zeros(1, 3, 8, 8))
+    program = load_program(path, torch, "cpu")
+    assert names_devices(program.run, torch)
+    assert (_unit_of(torch, "cpu", program), _unit_of(torch, "cuda:0", program)) == ("cpu", "unknown")
+    plain = load_program(torch_models.conv(tmp_path / "n.pt"), torch, "cpu")
+    assert _unit_of(torch, "cuda:0", plain) == "cuda:0"
+
+
+def test_what_torchscript_says_is_told_without_its_traceback() -> None:
+    error = RuntimeError(
+        "The following operation failed.\nTraceback:\n  File x\nRuntimeError: out of memory\n"
+    )
+    assert last_line(error) == "RuntimeError: out of memory"

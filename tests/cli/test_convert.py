@@ -26,7 +26,8 @@ def test_a_model_is_made_for_a_device_that_is_not_here(cli_here, tmp_path: Path)
     [
         ("onnx:cpu", "x.onnx", "loads the model as it is"),
         ("onnx:cpu?precision=int8", "x.onnx", "frames of your own source"),
-        ("coreml:ane", "x.mlpackage", "cannot run this model"),
+        ("coreml:ane", "x.mlpackage", "no version of such a model"),
+        ("onnx:cpu?precision=fp16", "x.onnx", "does not compute in fp16"),
         ("warp:9", "x.onnx", "no backend"),
         (FP16, "x.mlpackage", "ends in .onnx"),
         (FP16, "nowhere/x.onnx", "cannot be written"),

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.settings import resolve_path
+
+if TYPE_CHECKING:
+    from cluster4npu.core.devices.backend import Backend
+    from cluster4npu.core.devices.ids import DeviceId
 
 
 class Convert(Command):
@@ -30,7 +35,7 @@ class Convert(Command):
         )
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        from cluster4npu.core.devices import registry
+        from cluster4npu.core.devices import precision, registry
         from cluster4npu.core.devices.backend import Preparation
         from cluster4npu.core.devices.ids import DeviceId
         from cluster4npu.core.devices.model_file import read_model_file
@@ -39,9 +44,13 @@ class Convert(Command):
         model, output = resolve_path(args.model, None), args.output.expanduser()
         (device,) = registry.settle((DeviceId.parse(args.device),))
         registry.device_options(device)
-        registry.require_reader(device, model)
+        if not registry.reads(device.backend, model):
+            raise _not_from(device, model, registry.backend(device.backend))
         read_model_file(model)
         backend = registry.backend(device.backend)
+        for info in registry.devices_of(backend):
+            if info.id == device.device:
+                precision.require(backend, device, info)
         what = backend.preparation(device, model)
         if what is not Preparation.CONVERT:
             raise _nothing_to_do(args.device, model, needs_frames=what is Preparation.CALIBRATE)
@@ -62,6 +71,18 @@ class Convert(Command):
         console.object({"model": str(model), "device": str(device), "output": str(output), "bytes": size})
         console.out(f"{output} ({size / 1e6:.2f} MB) is {model.name} for {device}")
         return SUCCESS
+
+
+def _not_from(device: DeviceId, model: Path, backend: Backend) -> InputError:
+    return InputError(
+        Problem(
+            f"'{device.device}' has no version of such a model",
+            field="MODEL",
+            found=model.name,
+            allowed=f"{backend.title}: {', '.join(backend.suffixes)}",
+            hint="Convert the file that the model was exported from, for example its PyTorch program.",
+        )
+    )
 
 
 def _nothing_to_do(device: str, model: Path, *, needs_frames: bool) -> InputError:

@@ -46,6 +46,7 @@ def lines(report: ModelReport) -> list[str]:
     rows = [
         ("file", f"{report.path} ({report.bytes / 1e6:.2f} MB, {report.format})"),
         ("SHA-256", report.sha256),
+        *([("description", report.description)] if report.description else []),
         *(("input", f"{t.name}: {_text(t.shape)} {t.dtype}") for t in report.inputs),
         *(("output", f"{t.name}: {_text(t.shape)}") for t in report.outputs),
         ("task", report.task + (f", boxes as {report.layout}" if report.layout else "")),

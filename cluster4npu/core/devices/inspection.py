@@ -143,6 +143,7 @@ def _inspect(path: Path) -> ModelReport:
         external=tuple(file.name for file in external_files(path)) if onnx else (),
         producer=outline.producer,
         opset=outline.opset or None,
+        description=info.description,
     )
 
 

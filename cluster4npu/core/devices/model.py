@@ -31,6 +31,7 @@ class ModelInfo:
     output_shapes: tuple[tuple[int | None, ...], ...]
     labels: tuple[str, ...] = ()
     task: str = ""
+    description: str = ""  # what the file says of itself
 
     @property
     def input_size(self) -> tuple[int, int] | None:

@@ -44,6 +44,7 @@ class ModelReport:
     external: tuple[str, ...] = ()
     producer: str = ""
     opset: int | None = None
+    description: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that the command line prints."""

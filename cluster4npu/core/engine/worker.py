@@ -109,6 +109,17 @@ def _serve(spec: WorkerSpec, connection: Connection) -> None:
         channel.send([Control("refused", _error_record(_never_computes(error, spec), spec))])
     except Cluster4NPUError as error:
         channel.send([Control("refused", _error_record(error, spec))])
+    except MemoryError as error:
+        failed = RunFailed(
+            Problem(
+                f"the model needs more memory on '{spec.device}' than there is",
+                field="model",
+                found=str(error) or "no memory is left",
+                allowed="a model that fits into this machine's memory",
+                hint="Take a smaller model or a smaller input size, or fewer devices at once.",
+            )
+        )
+        channel.send([Control("refused", _error_record(failed, spec))])
     except Exception as error:  # a driver's or a third party's own, of any kind: told, not printed
         hint = "Look whether its driver or the model is at fault, or leave this device out."
         found = f"{type(error).__name__}: {error}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import JsonValue
 
 from cluster4npu.core.devices.allocation import check
@@ -10,6 +12,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import resolve_path
+from cluster4npu.ui.devices.badges import is_device
 from cluster4npu.ui.document import Document
 
 
@@ -31,6 +34,15 @@ def give(document: Document, device: str, stage: str) -> Problem | None:
             allowed=", ".join(stages) or "an inference node",
             hint="Drop it on an inference node.",
         )
+    if not is_device(device):
+        return Problem(
+            "this is no device",
+            node=stage,
+            field="devices",
+            found=device[:100],
+            allowed="a device of the panel Devices",
+            hint="Drag a device from there.",
+        )
     taken = {text for devices in stages.values() for text in devices}
     wanted = DeviceId.parse(device).device
     text = next(name for n in range(1, 1000) if (name := wanted + (f"#{n}" if n > 1 else "")) not in taken)
@@ -42,6 +54,11 @@ def give(document: Document, device: str, stage: str) -> Problem | None:
     changed = config.with_params(stage, devices=chosen)
     document.apply(changed, f"Give {text} to {stage}")
     return None
+
+
+def workers_on(device: str, devices: Sequence[str]) -> list[str]:
+    """Return those of a stage's devices, as written, that are workers on this one, with any number and options."""
+    return [text for text in devices if is_device(text) and DeviceId.parse(text).device == device]
 
 
 def take(document: Document, device: str, stage: str) -> None:

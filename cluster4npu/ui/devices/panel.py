@@ -25,7 +25,7 @@ from cluster4npu.core.devices.manager import AdvancedDeviceManager
 from cluster4npu.core.errors import Problem, StoreError
 from cluster4npu.core.store.device_runs import DeviceRun
 from cluster4npu.ui import theme
-from cluster4npu.ui.devices.allocation import give, stages_of, take
+from cluster4npu.ui.devices.allocation import give, stages_of, take, workers_on
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
 from cluster4npu.ui.devices.history import DeviceHistoryChart
@@ -166,7 +166,9 @@ class DeviceManagementPanel(QWidget):
         stages = stages_of(self._document.config)
         usable = device is not None and device.available
         self.assign_button.setEnabled(usable and bool(stages))
-        self.remove_button.setEnabled(device is not None and any(device.id in d for d in stages.values()))
+        self.remove_button.setEnabled(
+            device is not None and any(workers_on(device.id, devices) for devices in stages.values())
+        )
 
     def _fill_assign(self) -> None:
         self.assign_menu.clear()
@@ -178,10 +180,12 @@ class DeviceManagementPanel(QWidget):
     def _fill_remove(self) -> None:
         self.remove_menu.clear()
         device = self.grid.current()
+        if device is None:
+            return
         for stage, devices in stages_of(self._document.config).items():
-            if device is not None and device.id in devices:
-                action = self.remove_menu.addAction(stage)
-                action.triggered.connect(lambda _=False, s=stage, d=device: take(self._document, d.id, s))
+            for text in workers_on(device.id, devices):
+                action = self.remove_menu.addAction(stage if text == device.id else f"{stage}: {text}")
+                action.triggered.connect(lambda _=False, s=stage, t=text: take(self._document, t, s))
 
     def _context_menu(self, place: QPoint) -> None:
         self._fill_assign()

@@ -24,6 +24,7 @@ from cluster4npu.core.store.records import (
 from cluster4npu.core.store.store import Store
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
+from cluster4npu.ui.devices.allocation import stages_of
 from cluster4npu.ui.devices.badges import device_color
 from cluster4npu.ui.devices.details import fields
 from cluster4npu.ui.devices.panel import DeviceManagementPanel, Look
@@ -130,6 +131,29 @@ def test_the_menu_gives_and_takes(panel: DeviceManagementPanel, document: Docume
     document.undo_stack.undo()
     document.undo_stack.undo()
     assert devices(document) == ["sim:ane", "sim:gpu"]
+
+
+def test_workers_with_a_number_or_options_are_taken_too(
+    panel: DeviceManagementPanel, document: Document
+) -> None:
+    stage = next(iter(stages_of(document.config)))
+    written = ["sim:gpu#2", "sim:gpu?ms=9", "sim:ane"]
+    document.apply(document.config.with_params(stage, devices=written), "as written")
+    panel.grid.setCurrentCell(3, 0)
+    panel._show_current()
+    assert panel.remove_button.isEnabled()
+    for left in (["sim:gpu?ms=9", "sim:ane"], ["sim:ane"]):
+        panel._fill_remove()
+        panel.remove_menu.actions()[0].trigger()
+        assert devices(document) == left
+    panel._show_current()
+    assert not panel.remove_button.isEnabled()
+
+
+def test_what_is_no_device_is_refused(panel: DeviceManagementPanel, document: Document) -> None:
+    stage = next(iter(stages_of(document.config)))
+    problem = panel.give_device("garbage", stage)
+    assert problem is not None and problem.found == "garbage" and problem.hint
 
 
 def test_return_opens_the_menu_of_stages(panel: DeviceManagementPanel, qtbot: QtBot) -> None:
