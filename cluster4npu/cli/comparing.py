@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster4npu.cli.console import figure, table
-from cluster4npu.core.errors import InputError, Problem, StoreError
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -57,14 +57,6 @@ class Past:
         from cluster4npu.core.compare import Gate, baseline_for, compare, measured
         from cluster4npu.core.store.store import Store
 
-        if not result.run_id:
-            raise StoreError(
-                Problem(
-                    "the benchmark was not stored, so that it cannot be compared",
-                    found=str(self.store),
-                    hint="Free the store or the disk, and measure again.",
-                )
-            )
         store = Store(self.store)
         now = measured(store, result.run_id)
         base = self.wanted if self.wanted != BASELINE else baseline_for(store, now.record)

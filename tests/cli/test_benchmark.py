@@ -108,3 +108,27 @@ def test_the_database_for_people_and_for_programs(measured, cli) -> None:
         cli("db", "query", sql, "--store", store, "--csv").out == f"id,kind\n{result['run_id']},benchmark\n"
     )
     assert result["run_id"] in cli("db", "query", sql, "--store", store).out
+
+
+def test_a_result_that_could_not_be_stored_is_told_and_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from cluster4npu.cli.main import main
+    from cluster4npu.core.bench import PerformanceBenchmarker
+    from cluster4npu.core.errors import Problem, StoreError
+    from cluster4npu.core.store.store import Store
+    from tests.core.bench.fake import FakeEngine
+
+    def full(*_: object) -> str:
+        raise StoreError(Problem("the result store cannot be used", found="no space is left on the disk"))
+
+    monkeypatch.setattr(Store, "save", full)
+    monkeypatch.setattr(
+        PerformanceBenchmarker.__init__,
+        "__kwdefaults__",
+        {"open_engine": FakeEngine({"sim:ane": 20.0, "sim:gpu": 50.0, "sim:cpu": 100.0})},
+    )
+    code = main(["benchmark", "simulated", "--profile", "quick", "--store", str(tmp_path / "s.duckdb")])
+    told = capfd.readouterr()
+    assert code == 1 and "all together" in told.out
+    assert "the result was not stored" in told.err and "no space is left" in told.out

@@ -12,7 +12,7 @@ from cluster4npu.cli.comparing import Past, gate_report
 from cluster4npu.cli.console import Console, figure, table
 from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
-from cluster4npu.core.errors import Cluster4NPUError
+from cluster4npu.core.errors import Cluster4NPUError, Problem, StoreError
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -112,6 +112,14 @@ class Benchmark(Command):
             except BenchmarkCancelled as cancelled:
                 raise KeyboardInterrupt from cancelled
         try:
+            if not result.run_id:
+                raise StoreError(
+                    Problem(
+                        "the result was not stored",
+                        found=str(options.store),
+                        hint="The figures above are whole. Free the disk or the store before the next one.",
+                    )
+                )
             gate = past.judge(result) if past else None
         except Cluster4NPUError as error:  # what was measured is told all the same
             for line in report(result):

@@ -87,7 +87,10 @@ class Detections(WorkerNode):
 
     def _rows(self, outputs: Outputs, layout: Layout) -> np.ndarray:
         p = self.params
-        found = decode(outputs.arrays[layout.index], layout, p.confidence)
+        try:
+            found = decode(outputs.arrays[layout.index], layout, p.confidence)
+        except LayoutUnknownError as error:
+            raise self._wrong(error) from error
         kept = per_class_nms(
             found.boxes, found.scores, found.classes, threshold=p.iou, limit=p.max_detections
         )
@@ -102,5 +105,8 @@ class Detections(WorkerNode):
         try:
             return find_layout(shapes, len(self.labels), self.params.layout)
         except LayoutUnknownError as error:
-            p = error.problem
-            raise InputError(Problem(p.message, self.id, p.field, p.found, p.allowed, p.hint)) from error
+            raise self._wrong(error) from error
+
+    def _wrong(self, error: LayoutUnknownError) -> InputError:
+        p = error.problem
+        return InputError(Problem(p.message, self.id, p.field, p.found, p.allowed, p.hint))

@@ -20,6 +20,7 @@ from cluster4npu.core.pipeline.cut import Cut
 from cluster4npu.core.pipeline.rates import has_computations, rate_problems, runs_in_one_process
 from cluster4npu.core.settings import resolve_path
 
+_LONGEST_WAY = 4  # nodes that are suggested for one wire
 _NO_CIRCLE = "wires that lead from sources to outputs without coming back"
 
 
@@ -115,9 +116,6 @@ def wire_problem(config: PipelineConfig, edge: EdgeConfig) -> Problem | None:
     Used by the canvas before a wire is made. A wire that is there already is no problem.
     """
     others = [e for e in config.edges if e != edge]
-    problem = _wire_problem(edge, {n.id: n for n in config.nodes}, {e.target: e for e in others})
-    if problem is not None:
-        return problem
     if edge.source_node == edge.target_node or _reaches(others, edge.target_node, edge.source_node):
         return Problem(
             "this wire would close a circle",
@@ -127,7 +125,7 @@ def wire_problem(config: PipelineConfig, edge: EdgeConfig) -> Problem | None:
             allowed=_NO_CIRCLE,
             hint="Remove one of the wires of the circle.",
         )
-    return None
+    return _wire_problem(edge, {n.id: n for n in config.nodes}, {e.target: e for e in others})
 
 
 def _wire_problem(
@@ -340,10 +338,25 @@ def _ends(edge: EdgeConfig, nodes: dict[str, NodeConfig]) -> tuple[Port, Port] |
 
 
 def _between(output: Port, target: Port) -> str:
-    """Suggest a node type that can stand between the two ports."""
-    for cls in node_types().values():
-        if any(p.accepts(output) for p in cls.inputs) and any(target.accepts(p) for p in cls.outputs):
-            return f"Put a '{cls.title}' node between them."
+    """Suggest the shortest chain of nodes from one port to the other; those for special tasks are left out."""
+    types = [
+        cls
+        for cls in node_types().values()
+        if cls.category != "Vision" and sum(port.required for port in cls.inputs) == 1 and cls.outputs
+    ]
+    ways: list[tuple[Port, tuple[type[Node], ...]]] = [(output, ())]
+    for made, way in ways:  # grows while it is read: shorter ways come first
+        for cls in types:
+            if cls in way or not any(port.required and port.accepts(made) for port in cls.inputs):
+                continue
+            whole = (*way, cls)
+            if any(target.accepts(port) for port in cls.outputs):
+                titles = [f"'{item.title}'" for item in whole]
+                if len(titles) == 1:
+                    return f"Put the node {titles[0]} between them."
+                return f"Put the nodes {', '.join(titles[:-1])} and {titles[-1]} between them."
+            if len(whole) < _LONGEST_WAY:
+                ways += [(port, whole) for port in cls.outputs]
     return ""
 
 

@@ -20,6 +20,7 @@ from cluster4npu.core.vision.boxes import from_centres
 LayoutName = Literal["yolov8", "yolov5", "end2end"]
 Shape = tuple[int | None, ...]
 
+_MOST_SCORE = 1.5  # int8 models come out a little above 1
 _ALLOWED = "1 x (4+classes) x anchors, its transpose, 1 x anchors x (5+classes), or 1 x n x 6"
 
 
@@ -54,6 +55,16 @@ def find_layout(shapes: Sequence[Shape], classes: int, wanted: LayoutName | Lite
 
     Raises LayoutUnknownError when none fits or several do.
     """
+    if not classes and any(len(shape) == 4 for shape in shapes):
+        raise LayoutUnknownError(
+            Problem(
+                "this looks like a segmentation model: one of its outputs holds masks",
+                field="layout",
+                found="outputs " + ", ".join(shape_text(shape) for shape in shapes),
+                allowed="a detection model",
+                hint="Export a detector, or give 'labels' the names of the model's classes if it is one.",
+            )
+        )
     candidates = [
         layout
         for index, shape in enumerate(shapes)
@@ -112,7 +123,8 @@ def _fits(channels: int | None, anchors: int | None, classes: int, extra: int) -
 def decode(output: np.ndarray, layout: Layout, confidence: float) -> Candidates:
     """Read the boxes whose score is at least `confidence` out of one output (with its batch axis of 1).
 
-    Each box has its best class (the first of equal ones). Boxes that are not finite are left out.
+    Each box has its best class (the first of equal ones). Boxes that are not finite are left out. Raises
+    LayoutUnknownError for scores far above 1: what stands there are coordinates, as of a model for poses.
     """
     table = output[0]
     if layout.name == "end2end":
@@ -135,4 +147,14 @@ def _finite(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> Candi
     sound = np.isfinite(boxes).all(axis=1) & np.isfinite(scores) & np.isfinite(classes)
     if not sound.all():
         boxes, scores, classes = boxes[sound], scores[sound], classes[sound]
+    if scores.size and float(scores.max()) > _MOST_SCORE:
+        raise LayoutUnknownError(
+            Problem(
+                "the model's scores are no probabilities",
+                field="layout",
+                found=f"a score of {float(scores.max()):.4g}",
+                allowed="0 to 1",
+                hint="Use a plain detector (not one for poses or masks), and give 'labels' its classes' names.",
+            )
+        )
     return Candidates(boxes, scores, classes)

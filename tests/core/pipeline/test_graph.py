@@ -80,9 +80,18 @@ def test_two_wires_into_one_input_are_refused():
     assert problem is not None and "already has a wire" in problem.message
 
 
+def test_a_longer_bridge_is_named_and_a_circle_comes_before_the_wrong_type():
+    apart = pipeline(extra=(NodeConfig(id="number", type="count"),))
+    problem = wire_problem(apart, EdgeConfig(source="source.frame", target="number.result"))
+    assert problem is not None
+    assert problem.hint == "Put the nodes 'Preprocess' and 'Inference' between them."
+    back = wire_problem(pipeline(), EdgeConfig(source="model.outputs", target="prep.frame"))
+    assert back is not None and "circle" in back.message
+
+
 def test_a_wrong_type_is_refused_with_a_bridge():
     problem = wire_problem(pipeline(drop="prep"), EdgeConfig(source="source.frame", target="model.tensor"))
-    assert problem is not None and "Put a 'Preprocess' node between them." in problem.hint
+    assert problem is not None and "Put the node 'Preprocess' between them." in problem.hint
 
 
 def test_all_problems_at_once():

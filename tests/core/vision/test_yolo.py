@@ -124,6 +124,8 @@ def test_two_that_fit_are_refused_until_one_is_named(shape, classes, names) -> N
         ([(1, 1000)], 0, "auto"),
         ([(1, 3, 20, 20, 85)], 80, "auto"),
         ([(1, 116, 8400), (1, 32, 160, 160)], 80, "auto"),
+        ([(1, 116, 8400), (1, 32, 160, 160)], 0, "auto"),
+        ([(1, 116, 8400), (1, 32, 160, 160)], 0, "yolov8"),
         ([(2, 84, 8400)], 80, "auto"),
         ([(1, 84, 8400)], 80, "end2end"),
         ([(1, 84, 8400)], 80, "yolov5"),
@@ -136,6 +138,12 @@ def test_no_detector(shapes, classes, wanted) -> None:
         find_layout(shapes, classes, wanted)
     assert caught.value.problem.allowed
     assert caught.value.problem.hint
+
+
+def test_coordinates_are_not_taken_for_scores() -> None:
+    poses = np.full((1, 56, 2100), 200.0, np.float32)  # without labels the key points look like 52 classes
+    with pytest.raises(LayoutUnknownError, match="no probabilities"):
+        decode(poses, find_layout([poses.shape], 0, "auto"), 0.25)
 
 
 def test_two_detection_outputs() -> None:

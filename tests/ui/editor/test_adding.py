@@ -139,7 +139,7 @@ def test_the_reason_is_shown_before_the_button_is_released(
     QTest.mouseMove(view, wrong)
     assert canvas.wire_tip.isVisible()
     assert "A frame output cannot go into this input" in canvas.wire_tip.text()
-    assert "Put a 'Preprocess' node between them" in canvas.wire_tip.text()
+    assert "Put the node 'Preprocess' between them" in canvas.wire_tip.text()
     view.grab()
     QTest.mouseMove(view, at(canvas, "preprocess", "frame"))
     assert "Let go to connect" in canvas.wire_tip.text()
