@@ -1,6 +1,6 @@
 """How often a comparison of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
 
-python -m benchmarks.false_alarms [--comparisons 100] [--first 0] [--planted] [--leg-seconds 0.19]
+python -m benchmarks.false_alarms [--comparisons 100] [--first 0] [--planted] [--leg-seconds 0.14] [--ms 4] [--jitter 0.1]
 
 Run it in pieces with `--first`: each comparison has a number, by which its interval is drawn. Each is five pairs of
 legs on one held engine, A B B A, with the interval that a benchmark prints; those of a benchmark are 3 s long and more.
@@ -18,10 +18,7 @@ from cluster4npu.core.bench.statistics import bootstrap_speedup
 from cluster4npu.core.engine.engine import Run
 from cluster4npu.core.engine.messages import Segment
 
-FAST, SLOW = (
-    "sim:a?ms=2&jitter=0.05",
-    "sim:b?ms=2.1053&jitter=0.05",
-)  # the second does 95% of the first's frames/s
+PLANTED = 0.95  # the second device does so much of the first's frames/s
 RAMP_S, PAIRS = 0.03, 5
 
 
@@ -49,19 +46,26 @@ def main() -> int:
     parser.add_argument("--comparisons", type=int, default=100)
     parser.add_argument("--planted", action="store_true", help="with a second device that is 5% slower")
     parser.add_argument("--first", type=int, default=0, help="the number of the first comparison")
-    parser.add_argument("--leg-seconds", type=float, default=0.19)
+    parser.add_argument("--leg-seconds", type=float, default=0.14)
+    parser.add_argument("--ms", type=float, default=4.0, help="what a frame takes on the first device")
+    parser.add_argument("--jitter", type=float, default=0.1, help="part by which that varies")
     arguments = parser.parse_args()
+    jitter, ms = arguments.jitter, arguments.ms
+    pipeline = null_pipeline(
+        f"sim:a?ms={ms:g}&jitter={jitter:g}", f"sim:b?ms={ms / PLANTED:.4f}&jitter={jitter:g}"
+    )
     print(f"# {machine()}; SIMULATED devices")
-    devices = make_benchmark_pool(null_pipeline(FAST, SLOW)).together
+    devices = make_benchmark_pool(pipeline).together
     options = RunOptions(devices=devices, hold=True, traces=True, loop=True, calibration="never")
     other = devices[1] if arguments.planted else devices[0]
     ratios, widths, told = [], [], 0
-    with Engine(null_pipeline(FAST, SLOW), options) as run:
+    with Engine(pipeline, options) as run:
         for number in range(arguments.first, arguments.first + arguments.comparisons):
             ratio, low, high = compared(run, devices[0], other, number, arguments.leg_seconds)
             ratios.append(ratio)
             widths.append(high - low)
             told += high < 1.0 if arguments.planted else not low <= 1.0 <= high
+            print(f"# comparison {number}: {ratio:.4f}, {low:.4f} to {high:.4f}; {told} told", flush=True)
     share, mean = told / arguments.comparisons, sum(ratios) / len(ratios)
     more = {
         "comparisons": arguments.comparisons,

@@ -15,6 +15,7 @@ from cluster4npu.core.store.engines import literal
 from cluster4npu.core.store.importing.tables import damaged_imports
 
 _OWN = ("schema_version",)
+OF_IMPORTS = ("training_results", "browser_results", "compatibility")  # what files say of just that
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,10 @@ def counts(opened: duckdb.DuckDBPyConnection, database: str = "") -> dict[str, i
 def check(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Compare every run's and import's rows with the counts and checksums saved with them.
 
-    Returns runs, samples, imports (how many were checked) and wrong (one object for each that is not as it was saved).
+    Returns runs, samples, imports (how many were checked) and wrong (one object for each that is not as it was saved,
+    and for each table that cannot be read whole).
     """
-    wrong: list[dict[str, Any]] = []
+    wrong = _unreadable(opened)
     samples = 0
     runs = opened.execute("SELECT id, result_rows, sample_rows FROM runs ORDER BY created_at, id").fetchall()
     for run_id, result_rows, sample_rows in runs:
@@ -65,15 +67,31 @@ def check(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
         except StoreError as error:
             told = error.problems[0]
             wrong.append({"run": run_id, "what": "samples", "found": told.found, "saved": sample_rows})
-    for table in of_runs(opened):
+    owners = [(table, "run_id", "runs", "id") for table in of_runs(opened)]
+    owners += [(table, "import_sha256", "imports", "sha256") for table in OF_IMPORTS]
+    for table, field, owner, key in owners:
         strays = opened.execute(
-            f"SELECT count(*) FROM {quoted(table)} WHERE run_id NOT IN (SELECT id FROM runs)"
+            f"SELECT count(*) FROM {quoted(table)} WHERE {field} IS NOT NULL"
+            f" AND {field} NOT IN (SELECT {key} FROM {owner})"
         ).fetchone()
         if strays and strays[0]:
-            wrong.append({"table": table, "what": "rows of no run", "found": int(strays[0]), "saved": 0})
+            what = f"rows of no {owner.removesuffix('s')}"
+            wrong.append({"table": table, "what": what, "found": int(strays[0]), "saved": 0})
     imports, damaged = damaged_imports(opened)
     wrong += [{"what": "imported rows", **item} for item in damaged]
     return {"runs": len(runs), "samples": samples, "imports": imports, "wrong": wrong}
+
+
+def _unreadable(opened: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Read every value of every table: a damaged block shows only when somebody reads it."""
+    found = []
+    for table in tables(opened):
+        try:
+            opened.execute(f"SELECT bit_xor(hash(t)) FROM {quoted(table)} t").fetchone()
+        except duckdb.Error as error:
+            told = str(error).splitlines()[0][:200]
+            found.append({"table": table, "what": "damaged", "found": told, "saved": "readable"})
+    return found
 
 
 def of_runs(opened: duckdb.DuckDBPyConnection) -> list[str]:
@@ -117,6 +135,8 @@ def delete(opened: duckdb.DuckDBPyConnection, runs: list[str], imports: list[str
     for table in of_runs(opened):
         opened.execute(f"DELETE FROM {quoted(table)} WHERE run_id IN (SELECT unnest(?::VARCHAR[]))", [runs])
     opened.execute("DELETE FROM runs WHERE id IN (SELECT unnest(?::VARCHAR[]))", [runs])
+    for table in OF_IMPORTS:
+        opened.execute(f"DELETE FROM {table} WHERE import_sha256 IN (SELECT unnest(?::VARCHAR[]))", [imports])
     for table in ("imported_measurements", "imports"):
         opened.execute(f"DELETE FROM {table} WHERE sha256 IN (SELECT unnest(?::VARCHAR[]))", [imports])
     for table, key, used in (("pipelines", "digest", "pipeline_digest"), ("models", "sha256", "model_sha256"),

@@ -18,10 +18,10 @@ from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import schema
 from cluster4npu.core.store.database import DamagedError, connection
 from cluster4npu.core.store.engines import literal
-from cluster4npu.core.store.rows import ROWS, CompatibilityRow, PredictionRow, RunsRow, SampleRow
+from cluster4npu.core.store.rows import ROWS, PredictionRow, RunsRow, SampleRow
 
 _NAME = "copy_for_readers"
-_SMALL = ("hosts", "models", "pipelines", "baselines")
+_SMALL = ("hosts", "models", "pipelines", "baselines", "compatibility")
 _log = logging.getLogger(__name__)
 
 
@@ -106,18 +106,20 @@ def _attached(opened: duckdb.DuckDBPyConnection, target: Path) -> Iterator[None]
 
 def _take_over(opened: duckdb.DuckDBPyConnection, changed: Collection[str]) -> None:
     """Add what came and remove what went, of runs and imports; small tables, and changed ones, are written whole."""
-    steps = {"run_id": _difference(opened, "runs", "id"), "sha256": _difference(opened, "imports", "sha256")}
+    runs, imports = _difference(opened, "runs", "id"), _difference(opened, "imports", "sha256")
+    steps = {"run_id": runs, "sha256": imports, "import_sha256": imports}
     for kind in ROWS:
         if kind is SampleRow:
             continue
-        field = next((name for name in steps if name in kind.model_fields), "")
+        fields = [name for name in steps if name in kind.model_fields]
         if kind is RunsRow:
             _keep_in_step(opened, kind.table, "id", *steps["run_id"])
         elif kind.table in changed or kind.table in _SMALL:
             opened.execute(f"DELETE FROM {_NAME}.{kind.table}")
             opened.execute(f"INSERT INTO {_NAME}.{kind.table} SELECT * FROM {kind.table}")
-        elif field and kind not in (PredictionRow, CompatibilityRow):
-            _keep_in_step(opened, kind.table, field, *steps[field])
+        elif kind is not PredictionRow:
+            for field in fields:
+                _keep_in_step(opened, kind.table, field, *steps[field])
 
 
 def _difference(opened: duckdb.DuckDBPyConnection, table: str, key: str) -> tuple[list[str], list[str]]:

@@ -84,6 +84,7 @@ def device_records(devices: tuple[DeviceSummary, ...]) -> tuple[DeviceRecord, ..
             unit=d.unit,
             simulated=d.simulated,
             batch_size=d.batch_size,
+            failed=d.failed,
         )
         for d in devices
     )

@@ -65,6 +65,7 @@ class DeviceRecord:
     unit: str = "unknown"
     simulated: bool = False
     batch_size: int | None = None
+    failed: str = ""  # why it was given up, in words; kept as what the model does on it
 
     @property
     def provenance(self) -> str:

@@ -213,15 +213,27 @@ class BaselineRow(OfRun):
     marked_at: datetime
 
 
-class TrainingRow(OfRun):
-    """What a training step takes."""
+class OfRunOrImport(Row):
+    """A row that belongs to a run, or to an imported file, which knows the model by its name only."""
+
+    key: ClassVar[tuple[str, ...]] = ("run_id", "import_sha256", "position")
+    refers: ClassVar[dict[str, tuple[str, str]]] = {
+        "run_id": ("runs", "id"),
+        "import_sha256": ("imports", "sha256"),
+    }
+    run_id: str | None = None
+    position: Count
+    import_sha256: str | None = None
+    model: str | None = ""
+
+
+class TrainingRow(OfRunOrImport):
+    """What a training step takes; of several, `loss_first` and `loss_last` are those of the first and the last."""
 
     table: ClassVar[str] = "training_results"
-    key: ClassVar[tuple[str, ...]] = ("run_id", "position")
-    position: Count
     device: str
     precision: str
-    batch_size: Count
+    batch_size: Count | None = None
     steps: Count
     forward_ms: float | None = None
     backward_ms: float | None = None
@@ -235,17 +247,15 @@ class TrainingRow(OfRun):
     provenance: Provenance
 
 
-class BrowserRow(OfRun):
+class BrowserRow(OfRunOrImport):
     """What a browser did; `backend` is what ran, not what was asked for."""
 
     table: ClassVar[str] = "browser_results"
-    key: ClassVar[tuple[str, ...]] = ("run_id", "position")
-    position: Count
     browser: str
     browser_version: str
     backend: str
     adapter: str
-    batch_size: Count
+    batch_size: Count | None = None
     latency_samples: Count
     latency_mean_ms: float | None = None
     latency_p50_ms: float | None = None
@@ -281,17 +291,23 @@ class PredictionRow(Row):
 
 
 class CompatibilityRow(Row):
-    """Whether a model runs on a device of a machine, and by which run or for which reason that is known."""
+    """Whether a model runs on a device of a machine, and by which run, file or reason that is known.
+
+    What a run shows is of a model's hash and a machine; what an imported file says, of the names that it has.
+    """
 
     table: ClassVar[str] = "compatibility"
-    key: ClassVar[tuple[str, ...]] = ("model_sha256", "host_id", "device", "precision")
+    key: ClassVar[tuple[str, ...]] = (
+        "model_sha256", "host_id", "device", "precision", "import_sha256", "model",
+    )  # fmt: skip
     refers: ClassVar[dict[str, tuple[str, str]]] = {
         "model_sha256": ("models", "sha256"),
         "host_id": ("hosts", "id"),
         "run_id": ("runs", "id"),
+        "import_sha256": ("imports", "sha256"),
     }
-    model_sha256: str
-    host_id: str
+    model_sha256: str | None = None
+    host_id: str | None = None
     device: str
     precision: str
     status: Literal["runs", "falls back", "fails", "unavailable"]
@@ -299,6 +315,8 @@ class CompatibilityRow(Row):
     run_id: str | None = None
     checked_at: datetime
     provenance: Provenance
+    import_sha256: str | None = None
+    model: str | None = ""
 
 
 class ImportRow(Row):

@@ -120,7 +120,9 @@ class TableAccess(Generic[R]):
             opened.execute("BEGIN")
             _refuse_referred(opened, self.kind, equal)
             before = _count(opened, self.kind.table, rule)
-            marks = " AND ".join(f"{name} = ?" for name in self.kind.key)  # names are this package's own
+            marks = " AND ".join(
+                f"{name} IS NOT DISTINCT FROM ?" for name in self.kind.key
+            )  # names are this package's own
             opened.execute(f"DELETE FROM {self.kind.table} WHERE {marks}", list(key))
             opened.execute("COMMIT")
             return before > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.store.records import (
     SAMPLE,
     ModelRecord,
@@ -19,6 +21,9 @@ from cluster4npu.core.store.records import (
     SegmentRecord,
 )
 from cluster4npu.core.store.rows import DeviceRow, ModelRow, ResultRow, Row, SegmentRow, StageRow
+
+_PRECISION = re.compile(r"[?&]precision=([a-z0-9]+)")
+_LONGEST_REASON = 300  # characters
 
 
 def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
@@ -55,6 +60,7 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
         },
     )
     _write_parts(opened, run_id, record)
+    _write_compatibility(opened, run_id, host_id, record)
     _write_samples(opened, run_id, samples)
     opened.execute("COMMIT")
     return run_id
@@ -80,6 +86,41 @@ def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunReco
     for number, segment in enumerate(record.segments):
         lists = {"devices": list(segment.devices), "workers": list(segment.workers)}
         _insert(opened, "segments", _columns(SegmentRow, segment, run_id=run_id, segment=number, **lists))
+
+
+def _write_compatibility(
+    opened: duckdb.DuckDBPyConnection, run_id: str, host_id: str, record: RunRecord
+) -> None:
+    """Keep what this run shows of its model on its devices; it replaces what an earlier run on this machine showed."""
+    if record.model is None:
+        return
+    at = record.created_at.astimezone(UTC).replace(tzinfo=None)
+    for device in record.devices:
+        precision = match[1] if (match := _PRECISION.search(device.settled_id)) else ""
+        key = [record.model.sha256, host_id, device.id.partition("#")[0], precision]
+        status, reason = "runs", device.unit
+        if device.failed:
+            status, reason = "fails", " ".join(device.failed.split())[:_LONGEST_REASON]
+        elif fell_back(device.id, device.unit):
+            status, reason = "falls back", f"ran on {device.unit}"
+        opened.execute(
+            "DELETE FROM compatibility WHERE model_sha256 = ? AND host_id = ? AND device = ? AND precision = ?",
+            key,
+        )
+        names = (
+            "model_sha256",
+            "host_id",
+            "device",
+            "precision",
+            "status",
+            "reason",
+            "run_id",
+            "checked_at",
+            "provenance",
+            "model",
+        )
+        values = [*key, status, reason, run_id, at, device.provenance, record.model.name]
+        _insert(opened, "compatibility", dict(zip(names, values, strict=True)))
 
 
 def _columns(kind: type[Row], source: object, **own: Any) -> dict[str, Any]:

@@ -97,6 +97,10 @@ _STATES = {
     "oom": FAILED, "exception": FAILED, "aborted": FAILED, "skipped": SKIPPED, "skip": SKIPPED, "not_run": SKIPPED,
     "unavailable": SKIPPED, "not_supported": INCOMPATIBLE, "unsupported": INCOMPATIBLE, "incompatible": INCOMPATIBLE,
 }  # fmt: skip
+_BROWSER_FIELDS = {
+    "browser": ("browser", "browser_name"), "browser_version": ("browser_version",),
+    "adapter": ("adapter", "gpu_adapter", "adapter_name"),
+}  # fmt: skip
 _MAYBE_MODELS = ("benchmark", "workload", "network", "weights", "pretrained_model_name_or_path", "task_name")
 _OPTION = re.compile(r"(?:^|\s)--?([A-Za-z][\w-]*)[=\s]+(\"[^\"]*\"|'[^']*'|[^\s-][^\s]*)")
 _SHORT = {"m": "model", "d": "device", "b": "batch_size", "bs": "batch_size"}
@@ -289,6 +293,9 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
             changes |= {"model": masked(called), "model_rank": 60}
         elif called.lower() not in (changes.get("model", outer.model).lower(), outer.label[-1:]):
             changes["label"] = (*outer.label, masked(called)[:80])
+    for field, known_as in _BROWSER_FIELDS.items():
+        if text := _first(lowered, known_as):
+            changes[field] = masked(text)[:80]
     changes |= {"batches": batches} if (batches := _batches(lowered)) else {}
     changes |= _made_up(outer, lowered)
     return outer.but(**changes | ({} if lent else _state(outer, lowered)))

@@ -17,7 +17,7 @@ from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import UNKNOWN_NAME, Recognised
 from cluster4npu.core.store.importing.proof import unproven
 from cluster4npu.core.store.importing.reading import Source, Unreadable, files_of, read
-from cluster4npu.core.store.importing.recognise import recognise
+from cluster4npu.core.store.importing.recognise import digest_of, recognise
 from cluster4npu.core.store.importing.walking import IMPOSSIBLE, NOT_FINITE
 
 IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
@@ -103,6 +103,7 @@ def _store(
             row.value is not None for row in left
         )
         found.rows, found.numbers = left, before
+        found.records = [record for record in found.records if digest_of(record) not in copies]
         names = ", ".join(sorted(set(copies.values()))[:5])
         found.notes.append(f"{len(copies)} records stand in files imported before: {names}")
     tables.write_file(opened, source.sha256, masked(report.path.name), source.size, found)

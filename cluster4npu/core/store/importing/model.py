@@ -34,6 +34,9 @@ class Context:
     model_rank: int = 99
     device_rank: int = 99
     simulated_devices: tuple[str, ...] = ()
+    browser: str = ""
+    browser_version: str = ""
+    adapter: str = ""  # of a browser, as it tells it
 
     def but(self, **changes: object) -> Context:
         """Return a copy with these fields changed."""
@@ -114,3 +117,4 @@ class Recognised:
     skipped: dict[str, int] = field(default_factory=dict)
     unknown_fields: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)  # of which the rows are made

@@ -45,6 +45,7 @@ def recognise(data: Any) -> Recognised:
     )
     if repeated:
         found.skipped[REPEATED] = repeated
+    found.records = records
     for record in records:
         found.rows += _rows(record)
     assumed = Counter(row.unit_rule for row in found.rows if row.unit_rule.startswith("assumed"))
@@ -63,8 +64,8 @@ def _leave_zeros(walker: Walker) -> None:
 
 def _rows(record: Record) -> list[Row]:
     if not record.figures:
-        return [_row(record, None, None, 0.0, _digest(record))]
-    digest = _digest(record)
+        return [_row(record, None, None, 0.0, digest_of(record))]
+    digest = digest_of(record)
     return [
         _row(record, figure, position, value, digest)
         for figure in record.figures
@@ -105,7 +106,7 @@ def _row(record: Record, figure: Figure | None, position: int | None, value: flo
     )  # fmt: skip
 
 
-def _digest(record: Record) -> str:
+def digest_of(record: Record) -> str:
     """Return a hash of what a record says, wherever it stands: a copy in another file has the same."""
     c = record.context
     figures = sorted(

@@ -10,9 +10,10 @@ from typing import Any
 
 import duckdb
 
+from cluster4npu.core.store.importing.kinds import rows_of_kinds
 from cluster4npu.core.store.importing.model import Recognised
 
-IMPORTER_VERSION = 2
+IMPORTER_VERSION = 3
 COLUMNS = (
     "path", "model", "device", "batch_size", "sequence_length", "precision", "variant", "recorded_at", "metric",
     "statistic", "sample", "value", "unit", "source_value", "source_unit", "unit_rule", "provenance", "status", "error",
@@ -44,11 +45,12 @@ def write_file(
     """Write one file's import in one transaction."""
     rows = [astuple(row) for row in found.rows]
     failures = sum(row.metric == "failure" for row in found.rows)
+    now = datetime.now(UTC).replace(tzinfo=None)
     opened.execute("BEGIN")
     opened.execute(
         "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            sha256, file_name, size, datetime.now(UTC).replace(tzinfo=None), IMPORTER_VERSION, found.shape,
+            sha256, file_name, size, now, IMPORTER_VERSION, found.shape,
             found.numbers, len(rows) - failures, failures, json.dumps(found.skipped),
             json.dumps(found.unknown_fields), json.dumps(found.notes), checksum(rows),
         ],
@@ -61,6 +63,11 @@ def write_file(
             f" SELECT ?, unnest(range(?, ?)), {casts}",
             [sha256, start, start + len(part[0]), *part],
         )
+    for extra in rows_of_kinds(found.records, sha256, now):
+        values = extra.model_dump()
+        marks = ", ".join("?" for _ in values)
+        names = ", ".join(values)  # of a record of this package
+        opened.execute(f"INSERT INTO {extra.table} ({names}) VALUES ({marks})", list(values.values()))
     opened.execute("COMMIT")
 
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import DeviceRecord, Store
 from cluster4npu.core.store.importing.proof import unproven
 from cluster4npu.core.store.importing.recognise import recognise
 from cluster4npu.core.store.keeper import Keeper
-from tests.core.store.records import child
+from cluster4npu.core.store.maintenance import Prune
+from cluster4npu.core.store.readers import copy_path
+from cluster4npu.core.store.rows import BrowserRow, CompatibilityRow, TrainingRow
+from tests.core.store.records import child, record
 
 RESULT: dict[str, Any] = {
     "model": "tiny", "hardware": "cpu", "timestamp": "2025-03-06T17:45:26",
@@ -25,7 +28,7 @@ RESULT: dict[str, Any] = {
 KILLED = """
 import sys
 from pathlib import Path
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import DeviceRecord, Store
 from cluster4npu.core.store.keeper import Keeper
 keeper = Keeper(Store(sys.argv[1]))
 print("ready", flush=True)
@@ -182,3 +185,54 @@ def test_names_that_stand_twice_are_told_and_the_file_is_kept(keeper: Keeper, tm
     assert "latency_ms" in report.notes[0]
     assert "stand twice" in keeper.remove_imported([report])[str(path)]
     assert path.exists()
+
+
+def test_training_browsers_and_what_runs_where_have_tables_of_their_own(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    training = {"model": "gpt2", "device": "cuda", "train_batch_size": 16, "forward_ms": 43.5, "backward_ms": 82.25,
+                "optimizer_step_ms": 11.5, "iter_time_ms": 138.0, "samples_per_sec": 115.9, "loss": 6.5}  # fmt: skip
+    figures = {"inference_time_ms": 80.5, "load_time_ms": 480.5, "throughput_items_per_second": 12.4}
+    web = {"model": "vit", "browser": "firefox", "adapter": "A GPU", "platform": "webgpu", "is_simulation": True,
+           "metrics": figures}  # fmt: skip
+    failed = {"model": "t5", "hardware": "openvino", "success": False, "error": "no such operator"}
+    files = {"training.json": training, "web.json": web, "failed.json": failed}
+    keeper.import_paths([write(tmp_path / name, data) for name, data in files.items()])
+    store = keeper.store
+    (step,) = store.table(TrainingRow).find()
+    assert (step.model, step.device, step.batch_size, step.steps) == ("gpt2", "cuda", 16, 1)
+    assert (step.forward_ms, step.backward_ms, step.optimizer_ms, step.step_ms) == (43.5, 82.25, 11.5, 138.0)
+    assert (step.samples_per_s, step.loss_first, step.loss_last) == (115.9, 6.5, 6.5)
+    (page,) = store.table(BrowserRow).find(browser="firefox")
+    assert (page.model, page.backend, page.adapter, page.provenance) == (
+        "vit",
+        "webgpu",
+        "A GPU",
+        "simulated",
+    )
+    assert (page.latency_mean_ms, page.startup_ms, page.throughput_per_s) == (80.5, 480.5, 12.4)
+    told = {(row.model, row.device): (row.status, row.reason) for row in store.table(CompatibilityRow).find()}
+    assert told == {
+        ("gpt2", "cuda"): ("runs", ""), ("vit", "webgpu"): ("runs", ""),
+        ("t5", "openvino"): ("fails", "no such operator"),
+    }  # fmt: skip
+    copy = Store(copy_path(store.path))
+    assert copy.table(TrainingRow).count() == copy.table(BrowserRow).count() == 1
+    keeper.prune(Prune(imports=tuple(files)), really=True)
+    for kind in (TrainingRow, BrowserRow, CompatibilityRow):
+        assert store.table(kind).count() == 0
+
+
+def test_a_run_shows_what_its_model_does_on_its_devices(keeper: Keeper) -> None:
+    device = DeviceRecord("onnx:cpu#2", "onnx:cpu?precision=int8#2", unit="cpu")
+    lost = DeviceRecord("onnx:cuda:0", "onnx:cuda:0", unit="cpu")
+    given_up = DeviceRecord("sim:bad", "sim:bad", simulated=True, failed="five restarts\nwithin 60 s")
+    keeper.store.save(record(0, devices=(device, lost, given_up)))
+    newest = keeper.store.save(record(0, devices=(device,)))
+    rows = keeper.store.table(CompatibilityRow).find(order="device")
+    assert [(r.device, r.precision, r.status, r.reason, r.provenance) for r in rows] == [
+        ("onnx:cpu", "int8", "runs", "cpu", "measured"),
+        ("onnx:cuda:0", "", "falls back", "ran on cpu", "measured"),
+        ("sim:bad", "", "fails", "five restarts within 60 s", "simulated"),
+    ]
+    assert rows[0].run_id == newest
