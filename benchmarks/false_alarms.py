@@ -1,6 +1,6 @@
 """How often a comparison of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
 
-python -m benchmarks.false_alarms [--comparisons 100] [--first 0] [--planted] [--leg-seconds 0.14] [--ms 4] [--jitter 0.1]
+python -m benchmarks.false_alarms [--planted] [--comparisons 100] [--leg-seconds 0.14]
 
 Run it in pieces with `--first`: each comparison has a number, by which its interval is drawn. Each is five pairs of
 legs on one held engine, A B B A, with the interval that a benchmark prints; those of a benchmark are 3 s long and more.
