@@ -67,7 +67,7 @@ def test_nothing_notices_a_clock_that_jumps_by_an_hour(
         told = run.json
         assert run.code == 0, run.err
         assert told["restarts"] == 0 == told["frames_failed"] and told["out_of_order"] == 0
-        assert 60 <= told["frames_out"] <= 80
+        assert 40 <= told["frames_out"] <= 80  # 75, and room for a loaded machine
         assert 0 <= told["latency_ms"]["p50"] < 1000
     assert len(list(tmp_path.glob("jumping_*"))) >= 4  # the command, the manager and both workers
     note("the clock jumps by an hour: no restart, no failed frame, no negative latency", times)
