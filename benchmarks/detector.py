@@ -1,4 +1,4 @@
-"""A detector of the cost of a small YOLO, with random weights: 2.6 million parameters at 640 x 640, YOLOv8's outputs.
+"""A detector of the cost of a small YOLO, with random weights: 2.5 million parameters at 640 x 640, YOLOv8's outputs.
 
 Speed does not depend on what weights a network has, so nothing is downloaded. Scores are low, as
 they are of a real picture, so that non-maximum suppression has little to sort.

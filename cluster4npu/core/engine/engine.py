@@ -32,7 +32,7 @@ from cluster4npu.core.engine.messages import (
     Stop,
     WantPreview,
 )
-from cluster4npu.core.engine.options import check_options, check_pipeline
+from cluster4npu.core.engine.options import check_options, check_pipeline, check_segment
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.resources import exhausted
 from cluster4npu.core.engine.signals import signals_held
@@ -235,8 +235,9 @@ class Run:
         """Run one segment on a held engine and wait for it.
 
         `cancelled` is asked ten times a second; when it says yes the run is stopped and Cancelled is raised. Raises
-        the run's error.
+        the run's error, InputError for a segment that would measure nothing.
         """
+        check_segment(segment)
         self._send(segment)
         while self._end is None:
             for event in self._take(_CANCEL_CHECK_S if cancelled else None):

@@ -14,6 +14,7 @@ from typing import Any
 from cluster4npu.core.engine.channel import Channel, Handed, Record
 from cluster4npu.core.engine.worker import WorkerSpec, standby_main, worker_main
 
+_FROM_OUTSIDE = (-9, -15)  # SIGKILL and SIGTERM; on Windows it cannot be told
 _MOST_SPEC = 32_000  # bytes
 KILL_TIMEOUT_S = 5.0  # a process that a driver holds for longer is given up
 
@@ -80,6 +81,11 @@ class Generation:
             self.ending = reason
             self.due_s = time.monotonic() + KILL_TIMEOUT_S
             self.process.kill()
+
+    @property
+    def was_killed(self) -> bool:
+        """Tell whether somebody else has ended the process; what crashes does not end by these signals."""
+        return not self.ending and self.process.exitcode in _FROM_OUTSIDE
 
     @property
     def exit_reason(self) -> str:

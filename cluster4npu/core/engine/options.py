@@ -6,7 +6,7 @@ from dataclasses import fields
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from cluster4npu.core.engine.messages import RunOptions
+from cluster4npu.core.engine.messages import RunOptions, Segment
 from cluster4npu.core.engine.overload import OVERLOADS
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -52,6 +52,14 @@ def check_options(options: RunOptions) -> None:
             problems.append(problem)
     if problems:
         raise InputError(*problems)
+
+
+def check_segment(segment: Segment) -> None:
+    """Raise InputError for a segment that would measure nothing."""
+    problems = [_in_bounds(name, getattr(segment, name)) for name in ("frames", "seconds", "window")]
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise InputError(*found)
 
 
 def _of_kind(name: str, value: Any, hint: Any) -> Problem | None:

@@ -30,6 +30,7 @@ MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
 )
 STANDBY_PAUSE_S, STANDBY_AGAIN_S = 1.0, 0.2  # from the begin of the run, and from the use of one, to the next
+MOST_KILLS = 30  # from outside, otherwise the same: by a user, or where the system has no memory left
 LEAST_FREE_BYTES = 512 << 20  # of memory: with less, no process stands by (it takes 40 MB, torch's more)
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
@@ -96,6 +97,7 @@ class Worker:
     costs: dict[str, Any] = field(default_factory=dict)  # of its nodes, as its process told last
     notices: list[str] = field(default_factory=list)  # what its processes told that the user should know
     deaths: deque[float] = field(default_factory=deque)
+    kills: deque[float] = field(default_factory=deque)  # those deaths that came from outside
     batch: int = 1  # frames that go into its model at once
     restarts: int = 0
     due_s: float | None = None  # when it is to be started again
@@ -390,8 +392,9 @@ class WorkerPool:
 
     @staticmethod
     def _forgive(worker: Worker, now: float) -> None:
-        while worker.deaths and now - worker.deaths[0] > RESTART_WINDOW_S:
-            worker.deaths.popleft()
+        for times in (worker.deaths, worker.kills):
+            while times and now - times[0] > RESTART_WINDOW_S:
+                times.popleft()
 
     def _lose(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> None:
         """Clean up after a process, and let the worker's spare or another process follow it."""
@@ -431,15 +434,20 @@ class WorkerPool:
 
     @staticmethod
     def _dies_too_often(worker: Worker, generation: Generation) -> bool:
-        """Note a death and tell whether it is one too many; a process that did some work was in no crash loop."""
+        """Note a death and tell whether it is one too many; a process that did some work was in no crash loop.
+
+        Who is killed from outside is not at fault, so that much more of it is borne.
+        """
         if generation.finished >= PROGRESS_FRAMES:
             worker.deaths.clear()
-        worker.deaths.append(time.monotonic())
-        return len(worker.deaths) > MOST_RESTARTS
+            worker.kills.clear()
+        (worker.kills if generation.was_killed else worker.deaths).append(time.monotonic())
+        return len(worker.deaths) > MOST_RESTARTS or len(worker.kills) > MOST_KILLS
 
     @staticmethod
     def _backoff_s(worker: Worker) -> float:
-        return float(FIRST_BACKOFF_S * 2 ** (len(worker.deaths) - 1))
+        times = len(worker.deaths) + min(len(worker.kills), MOST_RESTARTS)
+        return float(FIRST_BACKOFF_S * 2 ** (times - 1))
 
     def _discard(self, generation: Generation, timeout_s: float) -> None:
         """Forget a process and its pipe for good."""

@@ -155,6 +155,15 @@ def test_after_a_death_each_frame_of_the_batch_is_computed_alone(lane):
     assert pool.given == [[0], [1], [2], [3], [4, 5]]
 
 
+def test_an_answer_to_an_earlier_use_of_a_slot_is_refused(lane):
+    lane.put([Visit(0, 5, 2, 0)])  # frame 5, in the slot's second use
+    lane.work()
+    late = Done(0, 1, 4, 10, 20, 30, 99)  # what a worker that was replaced has made of frame 4
+    assert lane.finish(0, [late]) == [] and lane.ended == 0
+    (visit,) = lane.finish(0, [Done(0, 2, 5, 10, 20, 30, 7)])
+    assert (visit.frame_id, visit.result_bytes, lane.ended) == (5, 7, 1)
+
+
 def test_the_time_of_a_batch_is_shared_by_its_frames(lane):
     lane.put([Visit(slot, slot, 1, 0) for slot in range(4)])
     lane.work()

@@ -184,6 +184,14 @@ def test_held_engine_measures_segments_on_chosen_devices(make_pipeline):
     assert most_at_once(alone.summary) > 1 and most_at_once(again.summary) == 1
 
 
+def test_a_segment_that_would_measure_nothing_is_refused(make_pipeline):
+    devices = ("sim:a?ms=1",)
+    with Engine(make_pipeline(*devices), RunOptions(hold=True)) as run:
+        for segment in (Segment(devices, seconds=-1), Segment(devices, frames=0), Segment(devices, window=0)):
+            with pytest.raises(InputError, match="out of bounds"):
+                run.measure(segment)
+
+
 def test_a_segment_can_be_cancelled(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=20"), RunOptions(hold=True)) as run, pytest.raises(Cancelled):
         run.measure(Segment(devices=("sim:a?ms=20",), seconds=60), cancelled=lambda: True)

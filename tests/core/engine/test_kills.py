@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -125,6 +126,29 @@ class Disturbed:
         truth = reference(self._config)[:, 1:]
         np.testing.assert_allclose(got[:, 1:], truth[np.arange(frames) % PERIOD], rtol=0, atol=1e-5)
         note(f"  {frames} frames: none lost, doubled, out of order or with another's answer")
+
+
+@pytest.mark.parametrize("harm", ["none", "lost", "doubled", "swapped", "with another's answer"])
+def test_the_check_sees_what_may_go_wrong(computing, monkeypatch, harm: str):
+    truth = np.random.default_rng(1).random((PERIOD, 13))
+    truth[:, 0] = np.arange(PERIOD)
+    monkeypatch.setattr(sys.modules[__name__], "reference", lambda config: truth)
+    rows = truth[:50].copy()
+    if harm == "lost":
+        rows = np.delete(rows, 20, axis=0)
+    elif harm == "doubled":
+        rows[20] = rows[19]
+    elif harm == "swapped":
+        rows[[20, 21]] = rows[[21, 20]]
+    elif harm != "none":
+        rows[20, 1:] = rows[21, 1:]
+    disturbed = Disturbed(computing, STEADY)
+    disturbed.rows = [rows]
+    disturbed.summary = SimpleNamespace(
+        frames_in=50, frames_out=50, out_of_order=0, frames_failed=0, frames_dropped=0
+    )
+    with contextlib.nullcontext() if harm == "none" else pytest.raises(AssertionError):
+        disturbed.check()
 
 
 def all_of(devices: list[str]) -> list[str]:

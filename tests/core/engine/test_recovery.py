@@ -24,7 +24,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.engine.pool import PROGRESS_FRAMES, Completed, Lost, Ready, WorkerPool
+from cluster4npu.core.engine.pool import MOST_RESTARTS, PROGRESS_FRAMES, Completed, Lost, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.engine.worker import WorkerSpec
 from cluster4npu.core.nodes.base import FrameSpec
@@ -98,6 +98,26 @@ def test_a_worker_killed_while_it_loads_is_started_again(make_pipeline):
         summary = run.wait()
     assert killed and [e.final for e in told if isinstance(e, WorkerFailed)] == [False]
     assert summary.frames_out == 50 and summary.restarts == 1
+
+
+def killed_from_outside(spec: WorkerSpec, connection: Connection) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows it cannot be told who ended a process")
+def test_who_is_killed_from_outside_while_it_loads_is_started_again_more_often(make_pipeline, monkeypatch):
+    monkeypatch.setattr(generation, "worker_main", killed_from_outside)
+    waiter = Waiter()
+    pool = WorkerPool(make_plan(make_pipeline("sim:a?ms=1")), [FrameSpec(48, 64)], waiter, frame_timeout_s=1)
+    pool.start()
+    lost = []
+    while len(lost) <= MOST_RESTARTS + 1:
+        keys = waiter.wait(max(0.0, min(0.2, pool.quiet_until_s - time.monotonic())))
+        lost += [*(e for key in keys for e in pool.handle(key)), *pool.tick()]
+    pool.stop()
+    waiter.close()
+    assert all(isinstance(event, Lost) and "signal 9" in event.reason for event in lost)
+    assert not any(event.final for event in lost)
 
 
 REST_S = 2.0  # between two kills, where something shall stand by: it has to import everything first
