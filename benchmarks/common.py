@@ -27,8 +27,8 @@ def machine() -> str:
 
 
 def tell(figure: str, value: float, reach: float, **more: object) -> bool:
-    """Print one figure and whether it is reached; return that."""
-    return _tell(figure, value, value >= reach, {"reach": reach, **more})
+    """Print one figure and whether it is reached, which one with `valid=False` never is; return that."""
+    return _tell(figure, value, more.get("valid", True) is True and value >= reach, {"reach": reach, **more})
 
 
 def tell_at_most(figure: str, value: float, limit: float, **more: object) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from cluster4npu.core.engine.messages import (
     Calibrated,
@@ -18,7 +18,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.errors import Cluster4NPUError, Problem
+from cluster4npu.core.errors import Cluster4NPUError, Problem, StoreError
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -32,6 +32,9 @@ from cluster4npu.ui.text import tr
 
 if TYPE_CHECKING:
     from cluster4npu.ui.workspace import Workspace
+
+TRY_AGAIN_MS = 10_000
+_MOST_TRIES = 60
 
 
 class RunControl(QObject):
@@ -98,6 +101,7 @@ class RunControl(QObject):
         self._files = written_files(run)
         self.bridge.start(run, replace(options, live_traces=options.traces))
         self.busy_changed.emit(True)
+        self._look_at_the_store()
         return True
 
     def stop(self) -> None:
@@ -209,11 +213,41 @@ class RunControl(QObject):
                     record_of_run(config, summary, command="cluster4npu app", model_sha256=sha256)
                 )
 
+        self._store_in_background(save)
+
+    def _store_in_background(self, save: Callable[[object], object], tried: int = 0) -> None:
         self._saving = Background(save, "store-run")
         self._saving.succeeded.connect(lambda run_id: self.stored.emit(str(run_id)))
-        self._saving.failed.connect(self._not_stored)
+        self._saving.failed.connect(lambda error: self._not_stored(error, save, tried + 1))
         self._saving.start()
 
-    def _not_stored(self, error: Exception) -> None:
+    def _not_stored(self, error: Exception, save: Callable[[object], object], tried: int) -> None:
+        if isinstance(error, StoreError) and tried < _MOST_TRIES:
+            # Another program has the file, or the disk is full: that may pass.
+            if tried == 1:
+                self._show_store_problem(tr("This run is not kept yet"), error)
+            QTimer.singleShot(TRY_AGAIN_MS, self, lambda: self._store_in_background(save, tried))
+            return
         why = error.problems[0].text() if isinstance(error, Cluster4NPUError) else str(error)
         self._messages.show_text(tr("This run was not kept: {0}").format(why), "warn")
+
+    def _look_at_the_store(self) -> None:
+        """Say at the beginning of a run, and not after it, when it could not be kept."""
+
+        def look(_report: object) -> None:
+            from cluster4npu.core.store import Store
+
+            Store(self._store).require_writable()
+
+        looking = Background(look, "look-at-store")
+        looking.failed.connect(self._tell_of_the_store)
+        looking.start()
+
+    def _tell_of_the_store(self, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            self._show_store_problem(tr("This run could not be kept now"), error)
+
+    def _show_store_problem(self, what: str, error: StoreError) -> None:
+        problem = error.problems[0]
+        text = tr("{0}: {1} ({2}). It is kept as soon as that has passed, while this window is open.")
+        self._messages.show_text(text.format(what, problem.message, problem.found), "warn")

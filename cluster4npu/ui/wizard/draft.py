@@ -42,14 +42,15 @@ PREFERENCES = (
     Preference(
         "balanced",
         "Balanced",
-        "Whoever is idle takes the next frame: short queues, and no need to measure first.",
-        "pull",
+        "Each frame goes to the worker that will finish it first; the template says whether frames may be left out.",
+        "adaptive",
     ),
     Preference(
         "throughput",
         "Throughput",
-        "As many frames a second as possible: each frame goes to the worker that will finish it first.",
+        "As many frames a second as possible: the same, and no frame is left out, however long it waits.",
         "adaptive",
+        overload="block",
     ),
     Preference(
         "latency",

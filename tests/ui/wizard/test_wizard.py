@@ -291,7 +291,7 @@ def test_preference_sets_policy_and_workers(qtbot: QtBot, make_wizard: MakeWizar
         params = wizard.result_config().node(INFERENCE_NODE).params
         found[key] = (params["policy"], params["devices"])
     assert found == {
-        "balanced": ("pull", ["onnx:cpu", "onnx:cpu#2"]),
+        "balanced": ("adaptive", ["onnx:cpu", "onnx:cpu#2"]),
         "throughput": ("adaptive", ["onnx:cpu", "onnx:cpu#2"]),
         "latency": ("adaptive", ["onnx:cpu"]),
     }
