@@ -75,7 +75,7 @@ def pip(*arguments: str) -> None:
         raise SetupError(
             "pip failed; its reason stands above.\n"
             "  No network: connect and run this again; behind a proxy, set HTTPS_PROXY.\n"
-            "  No matching distribution: use Python 3.11 to 3.13 on Linux, Windows (x86-64) or macOS (arm64)."
+            "  No matching distribution: use Python 3.11 to 3.14 on Linux, Windows (x86-64) or macOS (arm64)."
         )
 
 

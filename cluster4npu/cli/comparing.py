@@ -106,4 +106,4 @@ def trend_report(trend: Trend) -> list[str]:
             change = changed[point.run_id]
             line += f"   CHANGED: {change.before:.2f} -> {change.after:.2f} ({change.ratio:.3f}x)"
         lines.append(line)
-    return lines
+    return [*lines, f"  ({trend.note})"] if trend.note else lines

@@ -107,13 +107,13 @@ class Document(QObject):
         config = moved_to(self._config, target.parent)
         config.save(target)
         self._on_disk = digest_of(target)
+        moved, self._path = target != self._path, target
         if config.text() != self._config.text():
             self.apply(config, "Keep paths valid in the new folder")
         if config != self._config:
             self._show(config)  # the same text, but its relative paths now belong to another folder
         self.undo_stack.setClean()
-        if target != self._path:
-            self._path = target
+        if moved:
             self.path_changed.emit()
 
     def add_node(self, type: str, position: Position, params: Mapping[str, JsonValue] | None = None) -> str:
@@ -338,6 +338,9 @@ class Document(QObject):
         self.problems_changed.emit(found)
 
     def _show(self, config: PipelineConfig) -> None:
+        if self._path is not None and config.base != self._path.parent:
+            # A step of undo from before the file had this place: its relative paths belong to the file now.
+            config = config.model_copy(update={"base": self._path.parent})
         if _meaning(config) != _meaning(self._config):
             self._check_timer.start()
         self._config = config

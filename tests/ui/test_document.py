@@ -193,6 +193,18 @@ def test_save_and_open_give_the_same_pipeline(document: Document, tmp_path: Path
     assert not other.undo_stack.canUndo()
 
 
+def test_after_a_save_every_step_of_undo_belongs_to_the_file_s_folder(
+    document: Document, tmp_path: Path
+) -> None:
+    document.rename("source", "mine")
+    document.save(tmp_path / "p.json")
+    saved = document.config
+    document.undo_stack.undo()
+    assert document.config.base == tmp_path.resolve()
+    document.undo_stack.redo()
+    assert document.config == saved and not document.is_modified()
+
+
 def test_a_failed_save_keeps_the_document_modified_and_the_old_file(
     document: Document, tmp_path: Path
 ) -> None:

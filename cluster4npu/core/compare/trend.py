@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from cluster4npu.core.store.records import RunRow
 _LEAST = 3  # runs on either side of a change
 _PERMUTATIONS = 199
 _SIGNIFICANT = 0.05
+_NO_LIBRARY = "change points are not reported: ruptures, which finds them, is not there for this Python"
 _LONGEST = 300  # of the newest runs: the test compares each with each
 
 
@@ -52,12 +54,14 @@ class Trend:
     points: tuple[TrendPoint, ...]
     changes: tuple[ChangePoint, ...]
     simulated: bool
+    note: str = ""  # why there are no change points, where none could be looked for
 
     def as_dict(self) -> dict[str, Any]:
         """Return the trend as JSON holds it."""
         points = [{**asdict(point), "at": point.at.isoformat()} for point in self.points]
         changes = [{**asdict(change), "ratio": change.ratio} for change in self.changes]
-        return {"name": self.name, "simulated": self.simulated, "points": points, "changes": changes}
+        told = {"name": self.name, "simulated": self.simulated, "points": points, "changes": changes}
+        return {**told, "note": self.note} if self.note else told
 
 
 def trends(rows: Sequence[RunRow], seed: int = 0) -> list[Trend]:
@@ -117,7 +121,8 @@ def _split(part: np.ndarray) -> tuple[int, float]:
 def _trend(rows: list[RunRow], seed: int) -> Trend:
     rows = sorted(rows, key=lambda row: (row.created_at, row.id))[-_LONGEST:]
     values = np.array([row.fps for row in rows], dtype=np.float64)
-    cuts = change_points(values, seed)
+    note = "" if find_spec("ruptures") else _NO_LIBRARY
+    cuts = [] if note else change_points(values, seed)
     edges = [0, *cuts, len(values)]
     means = [float(values[a:b].mean()) for a, b in pairwise(edges)]
     changes = tuple(
@@ -126,7 +131,7 @@ def _trend(rows: list[RunRow], seed: int) -> Trend:
     points = tuple(TrendPoint(row.id, row.created_at, row.fps or 0.0) for row in rows)
     first = rows[0]
     parts = (first.pipeline_name, first.scenario or first.kind, ", ".join(first.devices), first.host)
-    return Trend(" · ".join(part for part in parts if part), points, changes, first.simulated)
+    return Trend(" · ".join(part for part in parts if part), points, changes, first.simulated, note)
 
 
 def _counts(row: RunRow) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cluster4npu.cli.comparing import trend_report
 from cluster4npu.core.compare import change_points, trends
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import RunRow, Store
 from tests.core.compare.runs import benchmark
 
 
@@ -44,3 +46,26 @@ def test_runs_of_one_question_make_a_trend(tmp_path: Path) -> None:
     assert first.points[8].run_id == change.run_id
     assert first.simulated and "offline" in first.name
     assert first.as_dict()["changes"][0]["ratio"] == pytest.approx(0.9)
+
+
+def test_without_the_library_change_points_are_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster4npu.core.compare.trend.find_spec", lambda name: None)
+    rows = [
+        RunRow(
+            f"r{day}",
+            "run",
+            datetime(2026, 1, 1 + day, tzinfo=UTC),
+            "p",
+            ("sim:a",),
+            fps,
+            None,
+            "",
+            True,
+            "",
+            True,
+        )
+        for day, fps in enumerate([100.0] * 10 + [50.0] * 10)
+    ]
+    (trend,) = trends(rows)
+    assert trend.changes == () and len(trend.points) == 20
+    assert "not reported" in trend_report(trend)[-1] and "not reported" in trend.as_dict()["note"]
