@@ -189,8 +189,8 @@ def placement(ct: Any, model: Any, units: Any) -> tuple[str, str]:
     try:
         plan = ct.models.compute_plan.MLComputePlan.load_from_path(model.get_compiled_model_path(), units)
         usages = list(_usages(plan))
-    except Exception:  # coremltools raises plain Exception where it has no compiled model
-        return UNKNOWN, ""
+    except Exception as error:  # coremltools raises plain Exception where it has no compiled model
+        return UNKNOWN, f"Core ML tells no plan: {one_line(error)}"
     told = (type(usage.preferred_compute_device).__name__ for usage in usages if usage is not None)
     counts = Counter(_DEVICES.get(name, name) for name in told)
     if not counts:

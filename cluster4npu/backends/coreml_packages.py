@@ -64,6 +64,8 @@ def read_package(path: Path) -> Package:
     """Read what the model says about itself; raises InputError, and ImportError without coremltools."""
     sha256 = read_model_file(path)
     proto = tools().proto
+    from google.protobuf.message import Error as ProtobufError
+
     try:
         spec_file = _spec_file(path) if is_package(path) else path
         spec = proto.Model_pb2.Model()
@@ -73,7 +75,15 @@ def read_package(path: Path) -> Package:
         return _describe(path, spec, sha256, operations)
     except Cluster4NPUError:
         raise
-    except Exception as error:  # a damaged file makes the parser and the lookups raise nearly anything
+    except (
+        ProtobufError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise corrupt(path, f"{type(error).__name__}: {error}", _WHOLE) from error
 
 

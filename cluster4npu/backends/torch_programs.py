@@ -66,8 +66,9 @@ def load_program(path: Path, torch: Any, device: str) -> Program:
                 run, shapes, dtype, extra = _load_script(path, torch, device)
     except Cluster4NPUError:
         raise
-    except Exception as error:  # a damaged archive makes them raise nearly anything
-        raise corrupt(path, str(error).split("\n")[0], _WHOLE) from error
+    except Exception as error:  # PyTorch's readers and unpickler raise nearly anything for a damaged archive
+        first = str(error).partition("\n")[0]
+        raise corrupt(path, f"{type(error).__name__}: {first}", _WHOLE) from error
     check_input(path, shapes)
     ((name, shape),) = shapes.items()
     outputs = _shapes_of_outputs(path, run, shape, dtype, torch, device)

@@ -25,8 +25,8 @@ def onnx_flops(path: Path) -> int | None:
             weight.ClearField("raw_data")
     try:
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except Exception:  # onnx raises many kinds; without shapes the figure is not known
-        return None
+    except (RuntimeError, ValueError, TypeError, onnx.checker.ValidationError):  # what onnx raises here
+        return None  # without shapes the figure is not known
     graph = model.graph
     shapes = {item.name: _shape(item) for item in (*graph.input, *graph.value_info, *graph.output)}
     shapes |= {item.name: tuple(item.dims) for item in graph.initializer}
