@@ -93,7 +93,7 @@ class Rating:
                 continue
             rates[worker.member.settled] = guesses[device]
             guessed.add(worker.member.settled)
-            how = "was still loading" if worker.now and worker.lost_s is None else "was lost"
+            how = "was lost" if worker.restarts else "was still loading"
             words.append(
                 f"{device} {how} while it was measured: once it is back it gets frames as for "
                 f"{guesses[device]:.1f} frames/s, a guess, until its own frames show what it can do"
