@@ -62,13 +62,21 @@ def test_a_fixed_batch_gives_the_same_records_in_order(make_pipeline, model):
 def test_calibration_finds_a_batch_that_pays_and_keeps_it_within_what_the_user_allows(make_pipeline, model):
     pipeline = make_pipeline("onnx:cpu?threads=1", model=model)
     hasty = pipeline.replace(targets=Targets(latency_p95_ms=0.01))
-    found = []
-    for config, cached in ((pipeline, False), (pipeline, True), (hasty, False)):
-        with Engine(config, RunOptions(frames=40)) as run:
+
+    def calibrated(config, calibration="auto"):
+        with Engine(config, RunOptions(frames=40, calibration=calibration)) as run:
             (told,) = [event for event in run.events() if isinstance(event, Calibrated)]
-            assert told.cached is cached and run.wait().frames_out == 40
-        found.append(told.devices[0])
-    assert found[0] == found[1] and found[0].batch > 1 and found[2].batch == 1
+            assert run.wait().frames_out == 40
+        return told
+
+    for _ in range(3):  # another program may have had the machine just when the batch was measured
+        measured = calibrated(pipeline, "always")
+        if measured.devices[0].batch > 1:
+            break
+    kept = calibrated(pipeline)
+    assert kept.cached and kept.devices == measured.devices and kept.devices[0].batch > 1
+    within = calibrated(hasty)
+    assert not within.cached and within.devices[0].batch == 1
 
 
 def test_a_batch_is_refused_where_the_model_takes_one_input(make_pipeline, tmp_path):
