@@ -20,6 +20,7 @@ from cluster4npu.core.engine.frames import Frame, Visit
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.intake import Inlet, Intake
 from cluster4npu.core.engine.lane import Lane
+from cluster4npu.core.engine.messages import StateChanged
 from cluster4npu.core.engine.overload import LATEST
 from cluster4npu.core.engine.pool import PAUSED_S, Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
@@ -177,7 +178,9 @@ class Stream:
         A device whose share was a guess gets the one that its frames have shown.
         """
         for lane in self.lanes:
-            self.warnings += lane.settle()
+            for words in lane.settle():
+                self.warnings.append(words)
+                self._hub.tell(StateChanged("running", words, notice=True))
         windows = [lane.window(self._ring.layout.slots) for lane in self.lanes]
         known = [window for window in windows if window is not None]
         if self._options.window is None and len(known) == len(windows):
