@@ -30,17 +30,16 @@ def test_a_moment_the_first_frames_and_old_news_are_no_drift():
 
 
 def test_a_device_that_has_become_slower_is_told_and_measured_anew(make_pipeline):
-    slower = "sim:a?drift=3&drift_after=150&ms=8"
+    slower = "sim:a?drift=3&drift_after=250&ms=8"
     pipeline = make_pipeline(slower, "sim:b?ms=8")
     live = []
     with Engine(pipeline, RunOptions()) as run:
         for event in run.events():
-            if isinstance(event, StateChanged) and event.notice:
+            if isinstance(event, StateChanged) and event.notice and event.detail.startswith(slower):
                 live.append(event.detail)
-            if isinstance(event, MetricsUpdated) and event.snapshot.elapsed_s > 20:
-                break  # it must have been noticed long before
-            if isinstance(event, MetricsUpdated) and event.snapshot.devices[0].frames > 200:
                 run.stop(now=False)
+            if isinstance(event, MetricsUpdated) and event.snapshot.elapsed_s > 40:
+                run.stop()  # it must have been noticed long before
         summary = run.wait(60)
     (told,) = [text for text in summary.warnings if text.startswith(slower)]
     assert live == [told]
