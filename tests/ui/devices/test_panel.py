@@ -216,6 +216,8 @@ def test_the_badge_has_the_devices_colour(qtbot: QtBot, document: Document) -> N
     painter.end()
     colours = {picture.pixelColor(x, y).name() for x in range(3, 9) for y in range(picture.height())}
     assert device_color("sim:ane") in colours
+    likely = ("onnx:cpu", "openvino:cpu", "torch:cpu", "onnx:cuda:0", "openvino:gpu", "openvino:npu")
+    assert len({device_color(device) for device in likely}) == len(likely)
     assert device_color("sim:ane#2") == device_color("sim:ane?ms=3") == device_color("sim:ane")
 
 
