@@ -114,7 +114,7 @@ def measure(folder: Path) -> dict[str, float]:
         time_of(f"undo delete {label}", undo)
     window.show_history()
     window.show_database()
-    window.show_designer()
+    blocked_ms(window.show_designer, app.processEvents)
     time_of("change light and dark", window.toggle_theme)
     document.undo_stack.setClean()
     window.close()

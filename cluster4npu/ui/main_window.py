@@ -183,7 +183,13 @@ class MainWindow(QMainWindow):
         self._open_dialog(wizard)
 
     def _take_from_wizard(self, config: PipelineConfig, run: bool) -> None:
-        if self.files.new(config, modified=True) and run and not self.runs.busy:
+        if not self.files.new(config, modified=True) or not run:
+            return
+        if self.runs.busy:
+            self.messages.show_text(
+                tr("Another pipeline still runs, so this one was not started. Press Stop, then Run."), "warn"
+            )
+        else:
             self.run()
 
     def show_benchmark(self, profile: Profile | None = None) -> BenchmarkDialog | None:
@@ -397,6 +403,14 @@ class MainWindow(QMainWindow):
         if not self.runs.busy:
             self.workspace.forget_run()
             self._show_run_state("Ready", "")
+        else:
+            self.workspace.live_overlay.clear()
+            self.messages.show_text(
+                tr(
+                    "“{0}” still runs: dashboard, preview and timeline show that run, not this pipeline."
+                ).format(self.runs.name),
+                "warn",
+            )
         self.last_benchmark.look(self.document.config)
         self.show_designer()
 

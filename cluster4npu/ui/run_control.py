@@ -83,6 +83,11 @@ class RunControl(QObject):
     def busy(self) -> bool:
         return self.bridge.busy
 
+    @property
+    def name(self) -> str:
+        """Return the name of the pipeline that runs, or ran last."""
+        return self._config.name if self._config is not None else ""
+
     def run(self, options: RunOptions | None = None) -> bool:
         """Start the document's pipeline, or say what is wrong with it."""
         if self.busy:

@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QTreeWidget
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.engine.messages import RunOptions
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig, Targets
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.templates import PipelineTemplates
@@ -489,3 +490,17 @@ def test_hidden_pages_take_over_the_colours_when_they_are_shown(window: MainWind
     window.show_start_page()
     assert window.start_page.styleSheet() != before
     assert theme.colors().surface in window.start_page.styleSheet()
+
+
+def test_another_pipeline_than_the_one_that_runs_is_told_apart(window: MainWindow, qtbot: QtBot) -> None:
+    window.files.new(PipelineTemplates.get("simulated", devices=["sim:a?ms=5"]))
+    window.runs.run(RunOptions(calibration="never"))
+    overlay = window.workspace.live_overlay
+    qtbot.waitUntil(lambda: bool(window.workspace.dashboard.fps_chart.points()), timeout=60_000)
+    window.files.open_example()
+    assert "still runs" in window.messages.text() and "Simulated devices" in window.messages.text()
+    overlay.update_snapshot(SNAPSHOT, 1.0)
+    assert not overlay._overlay.figures.nodes
+    window._take_from_wizard(PipelineTemplates.get("simulated"), True)
+    assert "was not started" in window.messages.text()
+    window.runs.shutdown()

@@ -43,6 +43,10 @@ class _SecondsAxis(pg.AxisItem):
         return [(1e7, 0.0)]
 
 
+_STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
+_PIECES = ("──", "- -", "···")  # of the same lines, in words
+
+
 class LiveChart(QWidget):
     """Lines over time, newest at the right. None is a gap in the line, and "not reported" in the header.
 
@@ -71,6 +75,11 @@ class LiveChart(QWidget):
         self._newest.setTextFormat(Qt.TextFormat.RichText)
         self._newest.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._newest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._names = QLabel()  # of the lines, where the header has no room for them
+        self._names.setTextFormat(Qt.TextFormat.RichText)
+        self._names.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._names.setVisible(len(self.series) > 1)
         self.menu_button = ExportButton(self, title, self.table)
         self.plot = pg.PlotWidget(self, axisItems={"bottom": _SecondsAxis("bottom")})
         self._make_plot()
@@ -198,6 +207,7 @@ class LiveChart(QWidget):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(head)
+        layout.addWidget(self._names)
         layout.addWidget(self.plot, 1)
         self.plot.setToolTip(tr(KEYS))
 
@@ -276,6 +286,7 @@ class LiveChart(QWidget):
     def _show_newest(self) -> None:
         if not self.store.count:
             self._newest.setText("")
+            self._names.setText("")
             return
         values = self._ended or self.newest()
         if all(value is None for value in values):
@@ -289,6 +300,7 @@ class LiveChart(QWidget):
             self._newest.setText(text)
             if self._newest.sizeHint().width() <= self._room():
                 break
+        self._names.setText("" if text.startswith(whole) else self._legend())
 
     def _parts(self, values: Sequence[float | None], *, named: bool) -> str:
         parts = []
@@ -298,6 +310,15 @@ class LiveChart(QWidget):
             label = f"{name}&nbsp;" if named else ""
             parts.append(f'<span style="color:{theme.colors().line(index)}">{label}<b>{text}</b></span>')
         return " &nbsp;".join(parts)
+
+    def _legend(self) -> str:
+        """Return the names of the lines, each in its colour and behind a piece of its line."""
+        color = theme.colors().line
+        names = [
+            f'<span style="color:{color(i)}">{_PIECES[i % len(_PIECES)]}&nbsp;{n}</span>'
+            for i, n in enumerate(self.series)
+        ]
+        return " &nbsp;".join(names)
 
     def _room(self) -> int:
         return (
@@ -319,7 +340,7 @@ class LiveChart(QWidget):
             item.setPen(pg.mkPen(c.border))
             item.setTextPen(pg.mkPen(c.muted))
         for index, curve in enumerate(self._curves):
-            curve.setPen(pg.mkPen(c.line(index), width=2))
+            curve.setPen(pg.mkPen(c.line(index), width=2, style=_STYLES[index % len(_STYLES)]))
             curve.setSymbolPen(None)
             curve.setSymbolBrush(c.line(index))
         if self._band is not None:

@@ -51,10 +51,5 @@ class BoxLayer:
         """Return where the boxes lie in the scene."""
         return (item.area() for item in self.items.values())
 
-    def restyle(self) -> None:
-        """Paint all boxes again."""
-        for item in self.items.values():
-            item.update()
-
     def _settle(self, item: BoxItem) -> None:
         self._moved({item.id: (item.place, item.size)}, {node.id: node.place for node in item.members})

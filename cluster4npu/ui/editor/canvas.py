@@ -86,6 +86,7 @@ class Canvas(Wiring):
         for node_id in dropped:
             self._drop_node(node_id)
         self._show_nodes(config.nodes, signatures)
+        self._number_devices()
         if config.edges != self._edges or dropped:
             self._show_wires(config.edges)
         self.boxes.show(config.boxes)
@@ -131,6 +132,15 @@ class Canvas(Wiring):
         for wire in led.values():
             wire.follow()
 
+    def _number_devices(self) -> None:
+        """Number the devices as a run does, one stage after the other: so each has one colour everywhere."""
+        number = 0
+        for entry in self._config.nodes:
+            devices = entry.params.get("devices")
+            if isinstance(devices, list | tuple):
+                self.items_by_id[entry.id].first_device = number
+                number += len(devices)
+
     def show_problems(self, problems: Iterable[Problem]) -> None:
         """Mark the nodes that have problems, and only those."""
         found: dict[str, list[Problem]] = {}
@@ -154,11 +164,6 @@ class Canvas(Wiring):
     def restyle(self) -> None:
         """Take over the colours of the theme."""
         self._LIVE_PIPE.color = theme.rgb(theme.colors().accent)
-        for wire in self.wires.values():
-            wire.update()
-        for item in self.items_by_id.values():
-            item.update()
-        self.boxes.restyle()
         self.far.forget()
         self.minimap.forget()
         self.viewport().update()

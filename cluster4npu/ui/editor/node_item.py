@@ -27,7 +27,7 @@ from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import NodeConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
-from cluster4npu.ui.devices.badges import device_color, is_device
+from cluster4npu.ui.devices.badges import is_device
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import Z_VAL_NODE, AbstractNodeItem
 from cluster4npu.ui.text import tr
@@ -73,6 +73,7 @@ class NodeItem(AbstractNodeItem):
         self.setAcceptHoverEvents(True)
         self._properties = dict(_PROPERTIES)
         self.id = entry.id
+        self.first_device = 0  # the number of its first device in a run, which gives the colour
         self.moves_in_batch = False  # the canvas leads the wires when all nodes are at their places
         self._entry: NodeConfig | None = None
         self._place = (0.0, 0.0)
@@ -221,9 +222,12 @@ class NodeItem(AbstractNodeItem):
         state = {"fail": c.fail, "warn": c.warn}.get(status, c.muted)
         lines = [(line, c.muted) for line in self._lines]
         lines += [(t, color) for t, color in ((self._figure, c.accent), (word, state)) if t]
+        number = 0
         for index, (text, color) in enumerate(lines):
             if index < len(self._lines) and text in self._devices:
-                painter.fillRect(QRectF(_PAD - 9.0, y + 5.0, 6.0, _LINE - 10.0), QColor(device_color(text)))
+                mark = QColor(c.line(self.first_device + number))
+                painter.fillRect(QRectF(_PAD - 9.0, y + 5.0, 6.0, _LINE - 10.0), mark)
+                number += 1
             self._text(painter, plain, color, text, y, _LINE)
             y += _LINE
         chosen = self.isSelected()

@@ -31,6 +31,7 @@ class LiveOverlay(QObject):
         self._config = PipelineConfig()
         self._recent: deque[MetricsSnapshot] = deque()
         self._replay_ns: int | None = None
+        self._detached = False
         self.tokens_shown = True
         self._timer = QTimer(self, interval=TOKEN_MS)
         self._timer.timeout.connect(self._move_tokens)
@@ -39,6 +40,7 @@ class LiveOverlay(QObject):
     def begin(self, config: PipelineConfig) -> None:
         """A run of this pipeline starts."""
         self._config = config
+        self._detached = False
         self._recent.clear()
         self._replay_ns = None
         self._overlay.clear()
@@ -46,7 +48,7 @@ class LiveOverlay(QObject):
 
     def update_snapshot(self, snapshot: MetricsSnapshot, fps: float) -> None:
         """Show the newest figures; `fps` is the rate over the last second."""
-        if snapshot.state != "running":
+        if snapshot.state != "running" or self._detached:
             return
         self._recent.append(snapshot)
         while snapshot.elapsed_s - self._recent[0].elapsed_s > _SMOOTHED_S:
@@ -68,11 +70,12 @@ class LiveOverlay(QObject):
         """The run is over: its totals stay on the nodes."""
         self._timer.stop()
         self._overlay.show_tokens(())
-        if summary is not None and summary.frames_out:
+        if summary is not None and summary.frames_out and not self._detached:
             self._overlay.show_figures(figures_at_end(self._visualizer.flow, self._config, summary))
 
     def clear(self) -> None:
-        """Show nothing: another pipeline was opened."""
+        """Show nothing until the next run: another pipeline was opened, whose nodes these figures are not of."""
+        self._detached = True
         self._timer.stop()
         self._overlay.clear()
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import figure
+from cluster4npu.ui.editor.node_item import HEADER
 from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
 from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, inside, lay_out, words
 from cluster4npu.ui.text import tr
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _TOKEN_PX = 5.0
 _WIRE_PX = 32.0  # so much of a wire stays in sight beside its rate, or the rate is left out
+_ALONG = (0.5, 0.4, 0.6, 0.3, 0.7)  # of a wire, where its rate may stand
+_CLEAR_PX = 4.0  # of a node: its frame when it is the bottleneck
+_BESIDE = 3.0  # pixels of the canvas between frames that follow each other through a node
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
 
 
@@ -80,6 +84,7 @@ class PerformanceOverlayWidget(QWidget):
         places = self._places()
         pills = self._pills(painter, places)
         taken = [pill.place for pill in pills.values()]
+        taken += [place.adjusted(-_CLEAR_PX, -_CLEAR_PX, _CLEAR_PX, _CLEAR_PX) for place in places.values()]
         for edge, rate in self.figures.wires.items():
             self._draw_rate(painter, edge, rate, taken)
         for node, place in places.items():
@@ -163,8 +168,11 @@ class PerformanceOverlayWidget(QWidget):
         if path.length() * zoom < width + _WIRE_PX:
             return
         pill = QRectF(0, 0, width, PILL_PX - 4)
-        pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(0.5))))
-        if not QRectF(self.rect()).contains(pill) or any(pill.intersects(place) for place in taken):
+        for along in _ALONG:
+            pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(along))))
+            if QRectF(self.rect()).contains(pill) and not any(pill.intersects(place) for place in taken):
+                break
+        else:
             return
         c = theme.colors()
         painter.setPen(QPen(QColor(c.port(wire.kind)), 1.0))
@@ -182,8 +190,10 @@ class PerformanceOverlayWidget(QWidget):
             if item is None:
                 return None
             box = item.sceneBoundingRect()
-            middle = box.top() + box.height() * 0.25 + (token.frame_id % 5) * box.height() * 0.12
-            return self._point(QPointF(box.left() + box.width() * token.progress, middle))
+            seam = (
+                box.top() + HEADER + (token.frame_id % 3 - 1) * _BESIDE
+            )  # between title and ports: no words there
+            return self._point(QPointF(box.left() + box.width() * token.progress, seam))
         wires = [self._canvas.wires[edge] for edge in token.wires if edge in self._canvas.wires]
         if not wires:
             return None

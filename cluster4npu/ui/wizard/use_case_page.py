@@ -115,9 +115,11 @@ class UseCaseSelectionPage(Page):
     def _make_model_box(self) -> QGroupBox:
         box = QGroupBox(tr("Model"))
         self.own_model = QRadioButton(tr("My own model"))
-        self.own_model.setChecked(True)
         self.model = ModelField()
         self.try_out = QRadioButton()
+        self.try_out.setChecked(
+            True
+        )  # the shortest way to a pipeline that runs, with what it finds told below
         self.try_note = plain_label(name="TryNote")
         theme.give_role(self.try_note, "muted")
         self.try_note.setContentsMargins(text_indent(self.try_out), 0, 0, 0)

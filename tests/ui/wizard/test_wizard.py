@@ -89,6 +89,8 @@ def test_a_model_of_ones_own_is_asked_for(qtbot: QtBot, make_wizard: MakeWizard,
     wizard = make_wizard(CPU)
     page = wizard.use_case_page
     page.cards.choose("object_detection")
+    assert page.isComplete()  # it can be tried without one
+    page.own_model.setChecked(True)
     button = wizard.button(QWizard.WizardButton.NextButton)
     assert not button.isEnabled()
     assert "model file" in page.reason.text()
@@ -110,6 +112,7 @@ def test_a_model_of_ones_own_is_asked_for(qtbot: QtBot, make_wizard: MakeWizard,
 def test_a_file_that_is_no_model_is_not_taken(qtbot: QtBot, make_wizard: MakeWizard, tmp_path: Path) -> None:
     page = make_wizard(CPU).use_case_page
     page.cards.choose("object_detection")
+    page.own_model.setChecked(True)
     letter = tmp_path / "letter.onnx"
     letter.write_text("Dear model, ...", encoding="utf-8")
     page.model.set_text(str(letter))
@@ -305,6 +308,7 @@ def test_a_model_that_vanished_meanwhile_is_told_on_the_last_page(
     model.write_bytes((assets_dir() / "digits_detector.onnx").read_bytes())
     wizard = make_wizard(CPU)
     wizard.use_case_page.cards.choose("object_detection")
+    wizard.use_case_page.own_model.setChecked(True)
     wizard.use_case_page.model.set_text(str(model))
     qtbot.waitUntil(wizard.use_case_page.isComplete, timeout=30_000)
     to_devices(qtbot, wizard)
