@@ -19,14 +19,14 @@ import numpy as np
 
 from benchmarks.common import machine, median, tell_at_most
 from benchmarks.storage import DEVICES, PER_RUN, fill, records
-from cluster4npu.core.store import Store
+from cluster4npu.core.store import PipelineRecord, ResultRecord, RunRecord, Store
 
 OPEN_S, BLOCK_MS = 1.0, 100.0
 
 
 def filled(path: Path, count: int) -> Store:
     """Make a store of so many runs, with three devices each."""
-    store, runs = Store(path), records(count * PER_RUN)
+    store, runs = Store(path), records((count - 1) * PER_RUN)
 
     def write(opened: object) -> None:
         fill(opened, runs)
@@ -46,6 +46,8 @@ def filled(path: Path, count: int) -> Store:
         opened.unregister("new_devices")  # type: ignore[attr-defined]
 
     store.writing(write)
+    figures = (ResultRecord("run", fps=78.9), ResultRecord("run", DEVICES[0], fps=78.9))
+    store.save(RunRecord("run", PipelineRecord("newest", "Newest", "{}"), figures))
     return store
 
 
@@ -65,7 +67,9 @@ def opened(path: Path, count: int) -> tuple[float, float]:
         app.processEvents()
         longest = max(longest, time.perf_counter() - before)
         if time.perf_counter() - begin > 60:
-            raise SystemExit(f"the list does not come: {page.model.rowCount()} rows")
+            raise SystemExit(
+                f"it does not come: {page.model.rowCount()} rows, {page.run_problems.isVisible()}"
+            )
         time.sleep(0.001)
     page.repaint()
     spent = time.perf_counter() - begin

@@ -88,7 +88,8 @@ def fill(opened: Any, runs: list[RunRecord]) -> None:
             "headline": [run.headline for run in runs],
             **{name: [text] * len(runs) for name, text in _SAME.items()},
             "valid": [True] * len(runs),
-            **{name: [0] * len(runs) for name in ("result_rows", "sample_rows")},
+            "result_rows": [len(run.results) for run in runs],
+            "sample_rows": [0] * len(runs),
         },
         "results": {
             "run_id": [run_id for run_id, _, _ in results],

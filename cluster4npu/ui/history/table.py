@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cluster4npu.ui.dialogs.looks import dress
@@ -11,6 +12,8 @@ from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _WIDTHS = (128, 146, 92, 74, 72, 66, 92, 48)  # px; the last takes what is left
+_WIDEST = {5: "INVALID", 6: "SIMULATED"}  # what must never be cut
+_ROOM = 24  # px beside a text
 
 
 class RunsTable(QTableView):
@@ -34,8 +37,13 @@ class RunsTable(QTableView):
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        bold = QFont(self.font())
+        bold.setBold(True)
+        metrics = QFontMetrics(bold)
         for column, width in enumerate(_WIDTHS):
-            self.setColumnWidth(column, width)
+            self.setColumnWidth(
+                column, max(width, metrics.horizontalAdvance(_WIDEST.get(column, "")) + _ROOM)
+            )
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.DescendingOrder)
         dress(self, _sheet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ from cluster4npu.ui.visualizer.frame_log import FrameLog
 
 SOURCE_LANE = "source"
 LIVE_S = 2.0  # what is seen of a run that goes on
+_OPTIONS = re.compile(r"\?[^#]*")
 _LABEL_PX, _RULER_PX, _LANE_PX = 92, 20, 34
 _LEAST_S, _MOST_S = 0.002, 86_400.0
 _TICKS = (
@@ -221,13 +223,19 @@ class TimelineView(QWidget):
             painter.drawLine(QPointF(0, top), QPointF(self.width(), top))
             self._draw_lane(painter, lane, QRectF(_LABEL_PX, top + 3, self._room(), height - 6), number - 1)
             painter.setPen(QColor(c.fail if lane in self.red else c.text))
-            label = f"▲ {lane}" if lane in self.red else lane
+            name = self._name(lane)
+            label = f"▲ {name}" if lane in self.red else name
             shown = painter.fontMetrics().elidedText(label, Qt.TextElideMode.ElideMiddle, _LABEL_PX - 8)
             painter.drawText(QRectF(4, top, _LABEL_PX - 6, height), int(Qt.AlignmentFlag.AlignVCenter), shown)
         if self.cursor_s is not None and self.start_s <= self.cursor_s <= self.end_s:
             painter.setPen(QPen(QColor(c.accent), 2))
             x = self._x(self.cursor_s)
             painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+
+    def _name(self, lane: str) -> str:
+        """Return a device without its options, which would leave no room for its name, where that tells it apart."""
+        short = _OPTIONS.sub("", lane)
+        return short if sum(_OPTIONS.sub("", other) == short for other in self.workers) == 1 else lane
 
     def _draw_ruler(self, painter: QPainter) -> None:
         c = theme.colors()

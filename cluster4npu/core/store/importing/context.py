@@ -382,7 +382,7 @@ def _state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     if not said and (error or code):
         said = FAILED
     if said == FAILED and not error:
-        told = ("stderr", "reason", "message", "validity", "result_validity")
+        told = ("stderr", "reason", "message", "detail", "validity", "result_validity")
         error = next((str(node[n]) for n in told if isinstance(node.get(n), str)), "")
         error = error or (f"exit code {code}" if code else "")
     if not said:

@@ -44,8 +44,17 @@ def rows_below_names(node: list[Any]) -> list[dict[str, Any]] | None:
 def series_of(node: dict[str, Any]) -> dict[str, Any]:
     """Return one series of a metrics server as an object of its labels and values; any other object as it is.
 
-    `{"metric": {"__name__": "latency_seconds", "device": "cpu"}, "value": [1741261512.3, "0.0213"]}`
+    `{"metric": {"__name__": "latency_seconds", "device": "cpu"}, "value": [1741261512.3, "0.0213"]}`, or
+    `{"target": "npu0.fps", "datapoints": [[29.8, 1741261500]]}`
     """
+    target, points = node.get("target"), node.get("datapoints")
+    if (
+        isinstance(target, str)
+        and isinstance(points, list)
+        and all(isinstance(p, list) and len(p) == 2 for p in points)
+    ):
+        rest = {name: value for name, value in node.items() if name not in ("target", "datapoints")}
+        return {**rest, "metric": target, "value": [value for value, _ in points if value is not None]}
     labels, single, several = node.get("metric"), node.get("value"), node.get("values")
     if not isinstance(labels, dict) or not isinstance(labels.get("__name__"), str):
         return node

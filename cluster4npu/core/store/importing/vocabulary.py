@@ -75,7 +75,7 @@ UTILISATION = {
 }  # fmt: skip
 OTHERS = {
     "power": ("power", "W"), "watts": ("power", "W"), "energy": ("energy", "J"), "joules": ("energy", "J"),
-    "temperature": ("temperature", "°C"), "celsius": ("temperature", "°C"),
+    "temperature": ("temperature", "°C"), "temp": ("temperature", "°C"), "celsius": ("temperature", "°C"),
     "accuracy": ("accuracy", "ratio"), "f1": ("f1", "ratio"), "wer": ("wer", "ratio"),
     "perplexity": ("perplexity", ""), "loss": ("loss", ""), "bleu": ("bleu", ""), "map": ("map", "ratio"),
     "map50": ("map50", "ratio"), "map75": ("map75", "ratio"), "map50to95": ("map50_95", "ratio"),

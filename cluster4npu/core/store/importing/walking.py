@@ -58,21 +58,9 @@ _QUANTITY = re.compile(
 _FAILED_TEXT = re.compile(r"\W*(fail|error|crash|oom\b|out of memory|timed? ?out)", re.IGNORECASE)
 _BROWSER = re.compile(r"user.?agent|mozilla/|webgpu|webnn|webgl|\bwasm\b", re.IGNORECASE)
 _UNNAMED = {"score", "value", "values", "result", "estimate", "point_estimate", "measured", "measurement", "reading",
-            "data",            "raw", "raw_data", "samples", "times", "all"}  # what a unit beside it names  # fmt: skip
-_ORDINALS = {
-    "step",
-    "epoch",
-    "index",
-    "rank",
-    "trial",
-    "fold",
-    "order",
-    "position",
-    "iteration",
-    "round",
-    "run",
-    "line",
-}
+            "data", "raw", "raw_data", "samples", "times", "all"}  # what a unit beside it names  # fmt: skip
+_ORDINALS = {"step", "epoch", "index", "rank", "trial", "fold", "order", "position", "iteration", "round", "run",
+             "line", "rme", "moe", "sum", "le"}  # beside figures, and none of them  # fmt: skip
 _RANKED = {"percentiles", "percentile", "quantiles", "ranks"}
 _STATISTIC_FIELDS = ("stat", "statistic", "aggregation", "aggregate", "agg", "percentile", "quantile")
 _BATCH_NAMES = {"batch_size", "batch", "batch_sizes", "bs", "sequence_length", "seq_length", "seq_len", "batchsize",
