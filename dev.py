@@ -13,7 +13,7 @@ from pathlib import Path
 
 from devtools import packages, system
 from devtools.environment import MIN_PYTHON, find_python, program
-from devtools.shell import OFFSCREEN, ROOT, SetupError, call, hand_over, say
+from devtools.shell import COMPILED, OFFSCREEN, ROOT, SetupError, call, hand_over, say
 
 EXAMPLE = ROOT / "assets" / "example.json"
 PICTURES = ROOT / "out"
@@ -115,13 +115,15 @@ def all_tests() -> int:
 
 
 def pytest(*arguments: str) -> int:
-    return call([program("python"), "-m", "pytest", *arguments], env={**OFFSCREEN, **os.environ})
+    return call([program("python"), "-m", "pytest", *arguments], env={**OFFSCREEN, **os.environ, **COMPILED})
 
 
 def bench(arguments: list[str]) -> int:
     """Measure the speeds that the README tells, one after the other (minutes): [NAME ...]."""
     prepare()
-    return call([program("python"), "-m", "benchmarks", *arguments], env={**OFFSCREEN, **os.environ})
+    return call(
+        [program("python"), "-m", "benchmarks", *arguments], env={**OFFSCREEN, **os.environ, **COMPILED}
+    )
 
 
 def soak(arguments: list[str]) -> int:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen"}
+# Some build machines forbid Python to keep what it has compiled: each of the thousands of processes that the tests
+# start would compile all modules anew, as on no user's machine.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 class SetupError(Exception):
