@@ -287,7 +287,7 @@ def test_a_wrong_wire_is_refused_once_on_the_canvas(window: MainWindow, qtbot: Q
     with qtbot.waitSignal(window.workspace.editor.refused) as refused:
         drag(canvas, at(canvas, "source", "frame"), at(canvas, "inference", "tensor"))
     assert "A frame output cannot go into this input" in refused.args[0]
-    assert "Put a" in refused.args[0]
+    assert "Preprocess" in refused.args[0]
     assert window.messages.text() == ""
     assert window.document.config == chain()
 
