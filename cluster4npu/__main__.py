@@ -18,6 +18,10 @@ def main() -> int:
         # Where Ctrl-C came within an exec() of a text, as dataclasses do when they are made, CPython remembers it as
         # not handled and ends by that signal after all. Another exec() makes it forget.
         exec("")
+    if "PySide6.QtWidgets" in sys.modules:
+        from cluster4npu.core.leaving import end_process
+
+        end_process(code)
     return code
 
 

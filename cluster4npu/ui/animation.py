@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QDialog
 
 from cluster4npu.core.bench import BenchmarkResult
 from cluster4npu.core.errors import Cluster4NPUError, RunFailed
+from cluster4npu.core.leaving import end_process
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.ui import theme
@@ -179,4 +180,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

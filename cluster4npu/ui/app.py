@@ -38,7 +38,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
         from cluster4npu.ui.render import hush_offscreen, render_pictures
 
         hush_offscreen()
-        return render_pictures(pipeline, store, render)
+        return _leave(render_pictures(pipeline, store, render))
     from cluster4npu.ui.preferences import Preferences
     from cluster4npu.ui.windows import Windows
 

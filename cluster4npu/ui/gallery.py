@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from cluster4npu.core.errors import Cluster4NPUError, RunFailed
+from cluster4npu.core.leaving import end_process
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
@@ -152,4 +153,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from cluster4npu.core.bench import BenchmarkResult
 from cluster4npu.core.errors import Cluster4NPUError, RunFailed
+from cluster4npu.core.leaving import end_process
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
@@ -172,4 +173,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())
