@@ -312,3 +312,16 @@ def test_a_value_that_no_file_can_hold_is_refused(document: Document) -> None:
     assert [(p.node, p.field) for p in find_problems(broken) if "not a text" in p.message] == [
         ("inference", "model")
     ]
+
+
+def test_a_title_that_no_file_can_hold_is_refused(document: Document) -> None:
+    before = document.config
+    box = document.add_box("note", (0, 0), (200, 100))
+    for problem in (
+        document.rename("source", "\0"),
+        document.describe(name="a\0"),
+        document.write_box(box, "\0"),
+    ):
+        assert problem is not None and "number 0" in problem.message
+    document.undo_stack.undo()
+    assert document.config == before

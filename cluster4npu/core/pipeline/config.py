@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -42,6 +43,15 @@ _Side = Annotated[float, Field(ge=SIDES[0], le=SIDES[1])]
 _Far = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
+def _without_zero(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("this text holds a character of the number 0, which no file can hold")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_zero)]
+
+
 class Record(BaseModel):
     """Base of everything in a pipeline file: immutable, and strict about unknown fields."""
 
@@ -56,7 +66,7 @@ class NodeConfig(Record):
     )
     type: str = Field(min_length=1, max_length=64)
     params: dict[str, JsonValue] = Field(default_factory=dict)
-    title: str = Field(
+    title: Text = Field(
         default="", max_length=200, description="Shown on the canvas; empty: the type's own title."
     )
     position: tuple[_Far, _Far] = Field(default=(0.0, 0.0), description="Place on the canvas, in pixels.")
@@ -100,7 +110,7 @@ class BoxConfig(Record):
     """A titled box behind the nodes of the canvas: a comment, and a group of the nodes that stand in it."""
 
     id: str = Field(pattern=NODE_ID_PATTERN)
-    text: str = Field(default="", max_length=4000, description="The first line is the title.")
+    text: Text = Field(default="", max_length=4000, description="The first line is the title.")
     position: tuple[_Far, _Far] = Field(default=(0.0, 0.0), description="Upper left corner, in pixels.")
     size: tuple[_Side, _Side] = Field(default=(320.0, 200.0), description="Width and height, in pixels.")
 
@@ -127,13 +137,13 @@ class PipelineConfig(Record):
     """
 
     version: Literal[1] = CURRENT_VERSION
-    name: str = Field(default="Untitled", max_length=200)
-    description: str = Field(default="", max_length=4000)
+    name: Text = Field(default="Untitled", max_length=200)
+    description: Text = Field(default="", max_length=4000)
     execution: Literal["push", "on_demand"] = Field(
         default="push",
         description="push: every frame is computed; on_demand: only what is asked for, by nodes with a rate.",
     )
-    mode: str = Field(
+    mode: Text = Field(
         default="", max_length=64, description="The mode in which a run begins, where rates depend on modes."
     )
     nodes: tuple[NodeConfig, ...] = ()
