@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dialogs.background import Background
@@ -58,6 +59,8 @@ class Autosave(QObject):
         self._slot.release()
 
     def _note(self) -> None:
+        if not isValid(self._document.undo_stack):
+            return  # it tells of its own end, too
         if not self._document.is_modified():
             self._timer.stop()
             self._held = None

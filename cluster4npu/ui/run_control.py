@@ -194,7 +194,7 @@ class RunControl(QObject):
             reasons = "; ".join(summary.failures)
             notes.append(f"{summary.frames_failed} of {summary.frames_in} frames failed: {reasons}")
         if notes:
-            self._messages.show_text(" ".join(notes), "warn")
+            self._messages.show_text(" ".join(f"{note.rstrip('.')}." for note in notes), "warn")
 
     def _complain(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
         self._messages.show_problems(problems)

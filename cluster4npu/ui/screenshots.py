@@ -95,6 +95,7 @@ def _overview(app: QApplication, window: MainWindow, folder: Path) -> list[Path]
 
 
 def _benchmark(window: MainWindow, folder: Path) -> Path:
+    window.messages.hide()  # what the run before it left there was read
     dialog = window.run_benchmark_test()
     assert dialog is not None
     wait_for(lambda: not dialog.setup_step.missing(), 30.0)
