@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
@@ -57,7 +57,9 @@ class DeviceRow(QWidget):
     def __init__(self, device_id: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.name = ElidedLabel(device_id)
-        self.name.setStyleSheet("font-weight: 600;")
+        font = self.name.font()  # no style sheet: a label with one keeps the colours that it began with
+        font.setWeight(QFont.Weight.DemiBold)
+        self.name.setFont(font)
         self.state = Chip()
         self.simulated = simulated_chip()
         self.left_out = ""

@@ -40,13 +40,17 @@ class RunDetails(QScrollArea):
         self.figures = FigureTable(
             "Figures", ("Device", "Frames/s", "p50, ms", "p95, ms", "p99, ms", "Share")
         )
+        self.about_latency = QLabel(tr("Latencies: all together end to end, each device's in that device."))
+        self.about_latency.setWordWrap(True)
+        theme.give_role(self.about_latency, "muted")
         self.facts = _selectable()
         inner = QWidget()
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(4, 0, 8, 8)
         layout.setSpacing(8)
         shown: tuple[QWidget, ...] = (self.title, self.subtitle, self.simulated, self.invalid)
-        for widget in (*shown, self.comparison, self.figures, _heading("Conditions"), self.facts):
+        figures = (self.comparison, self.figures, self.about_latency)
+        for widget in (*shown, *figures, _heading("Conditions"), self.facts):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.setWidget(inner)
@@ -60,6 +64,7 @@ class RunDetails(QScrollArea):
         compared = record.kind == "benchmark" and bool(comparison.sides)
         self.comparison.setVisible(compared)
         self.figures.setVisible(not compared)
+        self.about_latency.setVisible(not compared)
         self.simulated.setVisible(record.simulated and not compared)
         invalid = "" if record.valid or compared else f"INVALID: {record.invalid_reason}"
         self.invalid.show_word(invalid, "fail")
