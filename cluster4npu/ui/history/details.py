@@ -40,7 +40,9 @@ class RunDetails(QScrollArea):
         self.figures = FigureTable(
             "Figures", ("Device", "Frames/s", "p50, ms", "p95, ms", "p99, ms", "Share")
         )
-        self.about_latency = QLabel(tr("Latencies: all together end to end, each device's in that device."))
+        self.about_latency = plain_label(
+            tr("Latencies: all together end to end, each device's in that device.")
+        )
         self.about_latency.setWordWrap(True)
         theme.give_role(self.about_latency, "muted")
         self.facts = _selectable()

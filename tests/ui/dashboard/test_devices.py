@@ -18,7 +18,7 @@ def test_the_name_follows_the_theme(qtbot: QtBot, qapp: QApplication) -> None:
     try:
         for mode in ("light", "dark", "light"):
             theme.apply_theme(qapp, mode)
-            shown = row.name.palette().color(row.name.foregroundRole())
-            assert shown == QColor(theme.colors().text)
+            wanted = QColor(theme.colors().text)
+            qtbot.waitUntil(lambda: row.name.palette().color(row.name.foregroundRole()) == wanted)  # noqa: B023
     finally:
         theme.apply_theme(qapp, before)
