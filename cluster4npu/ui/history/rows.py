@@ -59,9 +59,15 @@ def cells(rows: Sequence[RunRow]) -> Cells:
 
 
 def together(devices: Sequence[str]) -> str:
-    """Return devices in few words: `onnx:cpu, onnx:cpu#2` is `2 x onnx:cpu`."""
+    """Return devices in few words: `2 x onnx:cpu` for two workers, `sim:ane, gpu` for two of one backend."""
     counts = Counter(device.partition("#")[0] for device in devices)
-    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
+    words, last = [], ""
+    for name, count in counts.items():
+        backend, _, unit = name.partition(":")
+        said = unit if unit and backend == last and count == 1 else name
+        words.append(f"{count} x {name}" if count > 1 else said)
+        last = backend if count == 1 else ""
+    return ", ".join(words)
 
 
 class RunsModel(QAbstractTableModel):

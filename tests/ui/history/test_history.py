@@ -324,6 +324,7 @@ def test_the_list_of_batches_narrows_the_runs(qtbot: QtBot, store_path: Path) ->
 
 def test_workers_of_one_device_are_told_in_few_words() -> None:
     assert together(("onnx:cpu", "onnx:cpu#2", "sim:gpu")) == "2 x onnx:cpu, sim:gpu"
+    assert together(("sim:ane", "sim:gpu", "sim:cpu")) == "sim:ane, gpu, cpu"
 
 
 def test_chosen_runs_are_compared_with_the_oldest(qtbot: QtBot, store_path: Path) -> None:
