@@ -41,7 +41,9 @@ class EngineBridge(QObject):
     worker_back = Signal(object)  # WorkerBack
     source_changed = Signal(object)  # SourceChanged
     finished = Signal(object)  # RunSummary
-    failed = Signal(object)  # Failed: its error, and the summary or None
+    failed = Signal(
+        object
+    )  # Failed: its error (Cancelled: stopped with nothing to tell), and the summary or None
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -67,7 +69,7 @@ class EngineBridge(QObject):
         self.state_changed.emit("starting", "")
 
     def stop(self) -> None:
-        """Ask the run to end; returns at once. What does not leave within 3 s is killed."""
+        """Ask the run to end; returns at once. What does not leave within 3 s, or 1 s at its start, is killed."""
         if self._watch is not None:
             self._watch.stop()
             self.state_changed.emit("stopping", "")
@@ -84,7 +86,8 @@ class EngineBridge(QObject):
             return
         self._timer.stop()
         self._watch.stop()
-        self._watch.join(timeout_s)
+        if self._watch.begun:
+            self._watch.join(timeout_s)
         self._drain()
         self._watch = None
 

@@ -18,7 +18,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.errors import Cluster4NPUError, Problem, StoreError
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, StoreError
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -183,9 +183,15 @@ class RunControl(QObject):
 
     def _failed(self, event: Failed) -> None:
         self.summary = event.summary
-        self._workspace().end_run(event.summary, "failed", event.error.problems)
-        self.told.emit("Failed", "")
-        self._complain(event.error.problems)
+        if isinstance(event.error, Cancelled):  # stopped, and there is nothing that it could have told
+            self._workspace().end_run(event.summary, "stopped")
+            self.told.emit("Stopped", "")
+            if self._started is not None:
+                self._messages.show_problems(event.error.problems)
+        else:
+            self._workspace().end_run(event.summary, "failed", event.error.problems)
+            self.told.emit("Failed", "")
+            self._complain(event.error.problems)
         self.busy_changed.emit(False)
 
     def _warn(self, summary: RunSummary) -> None:

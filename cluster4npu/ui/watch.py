@@ -8,8 +8,16 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cluster4npu.core.engine.messages import Event, Failed, Finished, PreviewFrame, PreviewReady, RunOptions
-from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.engine.messages import (
+    Event,
+    Failed,
+    Finished,
+    PreviewFrame,
+    PreviewReady,
+    RunOptions,
+    Started,
+)
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.pipeline.config import PipelineConfig
 
 if TYPE_CHECKING:
@@ -17,8 +25,8 @@ if TYPE_CHECKING:
 
 PERIOD_S = 0.01
 PREVIEW_PERIOD_S = 1 / 30
-STOP_PATIENCE_S = 3.0
-CLOSE_PATIENCE_S = 2.0
+STOP_PATIENCE_S = 3.0  # for the figures of what was computed
+START_PATIENCE_S = 1.0  # while there is nothing yet that could be kept
 _ASK_AGAIN_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -28,7 +36,8 @@ class RunWatch(threading.Thread):
     """Runs one pipeline to its end. No method waits; `Run` itself is touched by this thread only.
 
     `news` fills with events and preview frames; the last of them is Finished or Failed, and when it is there
-    nothing of the run is left. `preview_size` (width, height; None: nobody looks) may be set at any time.
+    nothing of the run is left. One that is stopped before it could tell its figures ends as Failed with Cancelled.
+    `preview_size` (width, height; None: nobody looks) may be set at any time.
     """
 
     def __init__(self, config: PipelineConfig, options: RunOptions) -> None:
@@ -38,12 +47,24 @@ class RunWatch(threading.Thread):
         self._config, self._options = config, options
         self._wake = threading.Event()
         self._stop_asked = False
+        self._begun = False  # there are processes, or will be in a moment
+        self._order = threading.Lock()  # of stopping and beginning
         self._asked_at: float | None = None
         self._due_at = 0.0
 
+    @property
+    def begun(self) -> bool:
+        """Tell whether there is something that has to come to its end."""
+        return self._begun
+
     def stop(self) -> None:
-        """Ask the run to end; returns at once. What does not leave within 3 s is killed."""
-        self._stop_asked = True
+        """Ask the run to end; returns at once. What does not leave in time is killed."""
+        with self._order:
+            if (
+                not self._begun and not self._stop_asked
+            ):  # what is looked up meanwhile is waited for by nobody
+                self.news.append(Failed(Cancelled("the run was stopped before it began")))
+            self._stop_asked = True
         self._wake.set()
 
     def run(self) -> None:
@@ -51,30 +72,43 @@ class RunWatch(threading.Thread):
         try:
             from cluster4npu.core.engine.engine import Engine  # with its runtimes, not before it is needed
 
-            with Engine(self._config, self._options) as run:
+            engine = Engine(self._config, self._options)
+            if not self._may_begin():
+                return
+            with engine as run:
                 end = self._watch(run)
         except Exception as error:  # the border of the thread: every error goes to the window
+            if not self._may_begin():
+                return
             end = Failed(_as_error(error))
         self.news.append(end)
 
+    def _may_begin(self) -> bool:
+        """Begin, unless the end has been told already."""
+        with self._order:
+            self._begun |= not self._stop_asked
+            return self._begun
+
     def _watch(self, run: Run) -> Finished | Failed:
         stopped_at: float | None = None
+        patience_s = START_PATIENCE_S
         while True:
             for event in run.poll():
                 if isinstance(event, Finished | Failed):
                     return event
+                if isinstance(event, Started):
+                    patience_s = STOP_PATIENCE_S
                 self._gather(run, event)
             now = time.monotonic()
             if self._stop_asked and stopped_at is None:
                 stopped_at = now
                 run.stop(now=True)
-            if stopped_at is not None and now - stopped_at > STOP_PATIENCE_S:
-                run.close(CLOSE_PATIENCE_S)
-                return Failed(RunFailed("the run did not stop in time, so its processes were ended"))
+            if stopped_at is not None and now - stopped_at > patience_s:
+                run.close(0.0)
+                return Failed(Cancelled(_killed(run.started)))
             self._ask_for_preview(run, now)
             self._wake.wait(PERIOD_S)
-            if stopped_at is None:
-                self._wake.clear()
+            self._wake.clear()
 
     def _gather(self, run: Run, event: Event) -> None:
         if not isinstance(event, PreviewReady):
@@ -92,6 +126,13 @@ class RunWatch(threading.Thread):
         if size is not None and now >= self._due_at and not self._stop_asked:
             self._asked_at, self._due_at = now, now + PREVIEW_PERIOD_S
             run.want_preview(*size)
+
+
+def _killed(started: Started | None) -> Problem:
+    """Say what is lost with a run whose processes had to be ended; before it has started that is nothing."""
+    if started is None:
+        return Problem("the run was stopped while it was starting")
+    return Problem("the run did not stop in time, so its processes were ended; its figures are lost")
 
 
 def _as_error(error: Exception) -> Cluster4NPUError:

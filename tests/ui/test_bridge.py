@@ -17,14 +17,18 @@ from cluster4npu.core.engine.messages import (
     PreviewFrame,
     PreviewReady,
     RunOptions,
+    Started,
     StateChanged,
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.errors import Cancelled, InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import watch
 from cluster4npu.ui.bridge import EngineBridge
+
+
+START_S = 1.0
 
 
 class FakeRun:
@@ -34,6 +38,7 @@ class FakeRun:
         self.obeys, self.open_s, self.broken = obeys, open_s, broken
         self.events: list[Event] = [StateChanged("running")]
         self.frames = 0
+        self.started: Started | None = None
         self.closed = False
         self.threads: set[int] = set()
 
@@ -106,26 +111,40 @@ def test_the_run_is_touched_by_one_thread_which_is_not_the_windows(
 def test_a_slow_start_does_not_hold_up_the_window_and_can_be_stopped(
     bridge: EngineBridge, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, FakeRun(open_s=0.3))
+    run = use(monkeypatch, FakeRun(open_s=START_S))
+    ends = Ends(bridge)
     begun = time.monotonic()
     bridge.start(PipelineConfig())
     bridge.stop()
     assert time.monotonic() - begun < 0.2
-    with qtbot.waitSignal(bridge.finished):
-        pass
+    qtbot.waitUntil(lambda: not bridge.busy)
+    assert time.monotonic() - begun < START_S
+    assert [type(end.error) for end in ends.failed] == [Cancelled]
+    qtbot.waitUntil(lambda: "engine-watch" not in {thread.name for thread in threading.enumerate()})
+    assert len(ends.failed) == 1
+    assert run.threads == set()
 
 
+@pytest.mark.parametrize(
+    ("begun", "told"), [(False, "while it was starting"), (True, "its figures are lost")]
+)
 def test_a_run_that_ignores_stop_is_closed(
-    bridge: EngineBridge, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    bridge: EngineBridge, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, begun: bool, told: str
 ) -> None:
-    monkeypatch.setattr(watch, "STOP_PATIENCE_S", 0.2)
+    monkeypatch.setattr(watch, "START_PATIENCE_S", 0.2)
+    monkeypatch.setattr(watch, "STOP_PATIENCE_S", 0.4)
     run = use(monkeypatch, FakeRun(obeys=False))
+    if begun:
+        run.started = Started((), (), {}, {}, "", 4, 4, "", ())
+        run.events.append(run.started)
     ends = Ends(bridge)
-    bridge.start(PipelineConfig())
+    with qtbot.waitSignal(bridge.state_changed, check_params_cb=lambda state, _: state == "running"):
+        bridge.start(PipelineConfig())
     bridge.stop()
     qtbot.waitUntil(lambda: not bridge.busy)
     assert run.closed
-    assert "did not stop in time" in str(ends.failed[0].error)
+    assert isinstance(ends.failed[0].error, Cancelled)
+    assert told in str(ends.failed[0].error)
     assert ends.finished == []
 
 
@@ -178,12 +197,15 @@ def test_a_second_start_is_ignored_while_one_goes_on(
     bridge.start(PipelineConfig())
     bridge.stop()
     qtbot.waitUntil(lambda: not bridge.busy)
-    assert len(ends.finished) == 1
+    assert len(ends.finished) + len(ends.failed) == 1
 
 
-def test_shutdown_waits_for_the_end(bridge: EngineBridge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shutdown_waits_for_the_end(
+    bridge: EngineBridge, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = use(monkeypatch, FakeRun())
-    bridge.start(PipelineConfig())
+    with qtbot.waitSignal(bridge.state_changed, check_params_cb=lambda state, _: state == "running"):
+        bridge.start(PipelineConfig())
     bridge.shutdown()
     assert run.closed
     assert not bridge.busy

@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 from pydantic import JsonValue
 
 from cluster4npu.core.engine import shm
@@ -263,9 +264,19 @@ class Run:
             with contextlib.suppress(TimeoutError, Cluster4NPUError):
                 self.wait(timeout_s)
         if not self.finished:
-            self._process.kill()
+            self._kill()
             self._end = self._died()
         self._release()
+
+    def _kill(self) -> None:
+        """Kill the manager and all that it has started: those leave by themselves, but not while they still load."""
+        family: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):
+            family = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        for child in family:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
 
     def _release(self) -> None:
         """Make sure that the manager is gone, and that it has left nothing in shared memory."""
