@@ -27,7 +27,6 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import watch
 from cluster4npu.ui.bridge import EngineBridge
 
-
 START_S = 1.0
 
 
