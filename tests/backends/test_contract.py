@@ -314,7 +314,7 @@ def test_a_runtime_that_is_missing_is_told_and_breaks_nothing(
         "from cluster4npu.core.devices import registry\n"
         "from cluster4npu.core.devices.ids import DeviceId\n"
         "from cluster4npu.core.errors import DeviceUnavailable\n"
-        f"found = [d for d in registry.detect() if d.backend == {key!r}]\n"
+        f"found = registry.devices_of(registry.backend({key!r}))\n"
         "assert found and not any(d.available for d in found) and all(d.reason for d in found), found\n"
         f"assert {{d.id for d in found}} >= set({units!r}), found\n"
         "device = DeviceId.parse(found[0].id)\n"

@@ -48,7 +48,7 @@ class Convert(Command):
             raise _not_from(device, model, registry.backend(device.backend))
         read_model_file(model)
         backend = registry.backend(device.backend)
-        for info in registry.devices_of(backend):
+        for info in registry.listed(backend.key):
             if info.id == device.device:
                 precision.require(backend, device, info)
         what = backend.preparation(device, model)

@@ -15,10 +15,9 @@ from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.pipeline.config import PipelineConfig
-from cluster4npu.core.store.recording import backend_of, mask_passwords, model_record, pipeline_record
+from cluster4npu.core.store.recording import device_records, mask_passwords, model_record, pipeline_record
 from cluster4npu.core.store.records import (
     BENCHMARK,
-    DeviceRecord,
     ModelRecord,
     ResultRecord,
     RunRecord,
@@ -39,7 +38,7 @@ def benchmark_record(
         kind=BENCHMARK,
         pipeline=pipeline_record(pipeline),
         results=_results(result, session.host_peak_bytes),
-        devices=_devices(result),
+        devices=device_records(result.workers),
         model=_model(pipeline, pool),
         command=mask_passwords(options.command),
         conditions=result.conditions,
@@ -91,20 +90,6 @@ def _side(side: str, device: str, figures: SideFigures, simulated: bool) -> Resu
         frames=figures.frames,
         wall_s=figures.measured_s,
         simulated=simulated,
-    )
-
-
-def _devices(result: BenchmarkResult) -> tuple[DeviceRecord, ...]:
-    return tuple(
-        DeviceRecord(
-            w.id,
-            w.settled_id,
-            backend=backend_of(w.id),
-            unit=w.unit,
-            simulated=w.simulated,
-            batch_size=w.batch_size,
-        )
-        for w in result.workers
     )
 
 

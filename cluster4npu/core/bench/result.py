@@ -50,6 +50,9 @@ class WorkerFigures:
     startup_ms: float | None = None
     first_inference_ms: float | None = None
     batch_size: int | None = None
+    name: str = ""
+    kind: str = ""
+    failed: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as the command line prints them."""
@@ -64,6 +67,9 @@ class WorkerFigures:
             "startup_ms",
             "first_inference_ms",
             "batch_size",
+            "name",
+            "kind",
+            "failed",
         )
         figures = {name: getattr(self, name) for name in names}
         return {

@@ -42,6 +42,9 @@ def worker_figures(
                 startup_ms=first.startup_ms if first else None,
                 first_inference_ms=first.first_inference_ms if first else None,
                 batch_size=first.batch_size if first else None,
+                name=member.name,
+                kind=member.kind,
+                failed=next((s.failed for s in summaries if s.failed), ""),
             )
         )
     return tuple(found)

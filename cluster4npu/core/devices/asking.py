@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -22,6 +23,8 @@ CHILD = "cluster4npu.core.devices.asked"
 _START_S = 60.0  # for the process itself
 _KNOWN = "CLUSTER4NPU_BACKENDS_ASKED"  # in the environment, so that each process of a run need not ask again
 
+_log = logging.getLogger(__name__)
+
 Answer = list[DeviceInfo] | str  # str: why there is none
 Told = Callable[[str], None]
 
@@ -34,15 +37,15 @@ def ask(names: Sequence[str], limit_s: float = LIMIT_S, told: Told | None = None
     """Return what each backend lists ("own:KEY" or "entry:NAME"), or why it did not answer within `limit_s`.
 
     One process asks them in turn; where it hangs or ends, that backend has no answer, and another asks the rest.
-    `told` gets a line when one takes long.
+    `told` gets a line when one takes long; without it the line is logged.
     """
     answers: dict[str, Answer] = {}
     while left := [name for name in names if name not in answers]:
-        _ask_in_turn(left, limit_s, told, answers)
+        _ask_in_turn(left, limit_s, told or _log.warning, answers)
     return answers
 
 
-def _ask_in_turn(names: Sequence[str], limit_s: float, told: Told | None, answers: dict[str, Answer]) -> None:
+def _ask_in_turn(names: Sequence[str], limit_s: float, told: Told, answers: dict[str, Answer]) -> None:
     """Ask until all have answered, or one has not; adds at least one answer."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", CHILD, *names]
@@ -63,7 +66,7 @@ def _ask_in_turn(names: Sequence[str], limit_s: float, told: Told | None, answer
         _next(lines, child, _START_S, None)  # that it is there
         for name in names:
             waiting = f"waiting for '{name.partition(':')[2]}' to list its devices, {limit_s:g} s at most"
-            answers[name] = _next(lines, child, limit_s, partial(told, waiting) if told else None)
+            answers[name] = _next(lines, child, limit_s, partial(told, waiting))
     except _NoAnswerError as error:
         answers[name] = str(error)
     finally:

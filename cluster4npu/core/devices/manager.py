@@ -63,7 +63,9 @@ class AdvancedDeviceManager:
         Backends are asked in another process, so that a driver that hangs or crashes is one unavailable device.
         `told` gets a line when one takes long.
         """
-        return [replace(device, health=health_of(device)) for device in registry.detect_apart(told)]
+        return [
+            replace(device, health=health_of(device)) for device in registry.detect(fresh=True, told=told)
+        ]
 
     def get_device_health(self, device: str) -> DeviceHealth:
         """Return how a device is now; raises DeviceUnavailable for one that no backend lists."""
@@ -169,22 +171,21 @@ class AdvancedDeviceManager:
 
     def _find(self, device: str) -> DeviceInfo:
         asked = DeviceId.parse(device)
-        wanted = asked.device
-        known = {info.id: info for info in registry.detect()}
-        if wanted not in known and registry.backend(asked.backend).simulated:  # any name will do
-            unknown = DeviceHealth(reason="simulated")
-            return DeviceInfo(wanted, wanted, "unknown", asked.backend, simulated=True, health=unknown)
-        if wanted not in known:
-            raise DeviceUnavailable(
-                Problem(
-                    f"there is no device '{wanted}' here",
-                    field="devices",
-                    found=device,
-                    allowed=", ".join(known),
-                    hint=nearest(wanted, known) or "`cluster4npu devices` lists what is here.",
-                )
+        backend = registry.backend(asked.backend)
+        known = {info.id: info for info in registry.listed(asked.backend)}
+        if asked.device in known:
+            return known[asked.device]
+        if backend.simulated:
+            return registry.require_available(asked)
+        raise DeviceUnavailable(
+            Problem(
+                f"there is no device '{asked.device}' here",
+                field="devices",
+                found=device,
+                allowed=", ".join(known),
+                hint=nearest(asked.device, known) or "`cluster4npu devices` lists what is here.",
             )
-        return known[wanted]
+        )
 
 
 def _over_stages(pipeline: PipelineConfig, plan: ExecutionPlan) -> DeviceAllocation | None:

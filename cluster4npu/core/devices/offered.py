@@ -10,8 +10,10 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import DeviceUnavailable, Problem, nearest
 
 
-def require_offered(owner: Backend, device: DeviceId, listed: Iterable[DeviceInfo] | None = None) -> None:
-    """Raise DeviceUnavailable where `owner` lists this device as unavailable, or not at all, or without its precision.
+def require_offered(
+    owner: Backend, device: DeviceId, listed: Iterable[DeviceInfo] | None = None
+) -> DeviceInfo:
+    """Return this device as `owner` lists it; raises DeviceUnavailable where it does not, or without the precision.
 
     `listed` is what `owner.devices()` has returned, where the caller knows that already.
     """
@@ -22,6 +24,7 @@ def require_offered(owner: Backend, device: DeviceId, listed: Iterable[DeviceInf
     if info is None or not info.available:
         raise _unavailable(owner, device, info, known)
     precision.require(owner, device, info)
+    return info
 
 
 def _unavailable(

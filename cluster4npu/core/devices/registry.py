@@ -9,7 +9,8 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,13 +18,20 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cluster4npu.core.devices.asking import ask, why_broken
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Preparation
+from cluster4npu.core.devices.backend import (
+    Backend,
+    DeviceHealth,
+    DeviceInfo,
+    DeviceOptions,
+    Preparation,
+)
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
 
 GROUP = "cluster4npu.backends"
 _KEY = re.compile("[a-z][a-z0-9_]*")
+KEPT_S = 60.0  # so long a backend is believed what it has listed
 _BROKEN_UNIT = "unknown"  # of the one device that stands for a backend that is broken
 
 
@@ -175,44 +183,72 @@ def require_reader(device: DeviceId, model: Path | None) -> None:
         )
 
 
-def require_available(device: DeviceId) -> None:
-    """Raise DeviceUnavailable when the backend lists this device as unavailable, or not at all."""
+def require_available(device: DeviceId) -> DeviceInfo:
+    """Return a device as its backend lists it.
+
+    Raises DeviceUnavailable when that is as unavailable, or not at all, or without the precision that is asked for.
+    """
     owner = backend(device.backend)
     if owner.simulated:
-        return  # any name will do; its options are checked when it is loaded
-    require_offered(owner, device, devices_of(owner))
+        return _simulated(owner, device)  # any name will do; its options are checked when it is loaded
+    known = listed(owner.key)
+    if not any(info.id == device.device and info.available for info in known):
+        known = listed(owner.key, fresh=True)  # it may have come meanwhile
+    return require_offered(owner, device, known)
 
 
-def detect(model: Path | None = None) -> list[DeviceInfo]:
+def _simulated(owner: Backend, device: DeviceId) -> DeviceInfo:
+    known = {info.id: info.kind for info in owner.devices()}
+    name, kind = f"Simulated {device.unit}", known.get(device.device, "unknown")
+    health = DeviceHealth(reason="simulated")
+    return DeviceInfo(device.device, name, kind, owner.key, simulated=True, health=health)
+
+
+def detect(
+    model: Path | None = None, *, fresh: bool = False, told: Callable[[str], None] | None = None
+) -> list[DeviceInfo]:
     """Return every device that any backend sees, available or not, real ones first.
 
-    With `model`, only those of backends that read such a file; the others are not even asked.
-    A third party's backend that is broken is one unavailable device; its reason says what it raised.
+    With `model`, only those of backends that read such a file; the others are not even asked. Backends are asked in
+    another process: a driver that hangs or crashes is one unavailable device, whose reason says so, as is a backend
+    that raises. Answers are kept for a minute; `fresh` asks anew. `told` gets a line when a backend takes long.
     """
-    found = [info for key, item in backends().items() if reads(key, model) for info in devices_of(item)]
-    return _sorted(found)
-
-
-def detect_apart(told: Callable[[str], None] | None = None) -> list[DeviceInfo]:
-    """Return what `detect` does, but ask in another process: a driver that hangs or crashes is one unavailable device.
-
-    `told` gets a line when a backend takes long.
-    """
-    entries = _discover()[2]
-    names = {f"entry:{entries[key]}" if key in entries else f"own:{key}": key for key in backends()}
-    found: list[DeviceInfo] = []
-    for name, answer in ask(list(names), told=told).items():
-        found += [_broken_device(names[name], answer)] if isinstance(answer, str) else answer
-    return _sorted(found)
-
-
-def _sorted(found: list[DeviceInfo]) -> list[DeviceInfo]:
-    found = [*found, *(_broken_device(name, reason) for name, reason in broken().items())]
+    keys = [key for key in backends() if reads(key, model)]
+    answers = _ask(keys, told, 0.0 if fresh else KEPT_S)
+    found = [info for key in keys for info in answers[key]]
+    found += [_broken_device(name, reason) for name, reason in broken().items()]
     return sorted(found, key=lambda d: (d.simulated, not d.available))
 
 
+def listed(key: str, *, fresh: bool = False) -> list[DeviceInfo]:
+    """Return what one backend lists, asked as `detect` does."""
+    return _ask([key], None, 0.0 if fresh else KEPT_S)[key]
+
+
+_kept: dict[
+    str, tuple[float, list[DeviceInfo]]
+] = {}  # by the backend's key: when it was asked, and the answer
+
+
+def _ask(
+    keys: Sequence[str], told: Callable[[str], None] | None, age_s: float
+) -> dict[str, list[DeviceInfo]]:
+    """Return what these backends list, asked at most `age_s` ago; those that only simulate are asked right here."""
+    known, entries = backends(), _discover()[2]
+    now = time.monotonic()
+    old = [key for key in keys if key not in _kept or now - _kept[key][0] >= age_s]
+    apart = {f"entry:{entries[key]}" if key in entries else f"own:{key}": key for key in old}
+    for name in [name for name, key in apart.items() if known[key].simulated and key not in entries]:
+        key = apart.pop(name)
+        _kept[key] = (now, known[key].devices())
+    for name, answer in ask(list(apart), told=told).items():
+        key = apart[name]
+        _kept[key] = (time.monotonic(), [_broken_device(key, answer)] if isinstance(answer, str) else answer)
+    return {key: _kept[key][1] for key in keys}
+
+
 def devices_of(backend: Backend) -> list[DeviceInfo]:
-    """Return what a backend lists; where that raises, one device that says why."""
+    """Return what a backend lists, asked in this very process; where that raises, one device that says why."""
     try:
         return backend.devices()
     except Exception as error:  # a third party's; our own never raise here

@@ -145,6 +145,8 @@ def summarize(
                 fell_back=truth.fell_back(worker.member.id, unit_of(worker)),
                 stage=worker.stage.node_id,
                 batch_size=worker.batch,
+                name=worker.member.name,
+                kind=worker.member.kind,
             )
         )
     return RunSummary(

@@ -38,6 +38,8 @@ class DeviceSummary:
     fell_back: bool = False  # an accelerator was asked for, and the processor ran it all
     stage: str = ""
     batch_size: int = 1  # frames that went into its model at once, at most
+    name: str = ""  # of the device, as its backend lists it
+    kind: str = ""  # cpu, gpu, npu, ane
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class RunSummary:
                     "failed": d.failed,
                     "stage": d.stage,
                     "batch_size": d.batch_size,
+                    "name": d.name,
+                    "kind": d.kind,
                 }
                 for d in self.devices
             ],

@@ -25,13 +25,16 @@ from cluster4npu.core.settings import resolve_path
 class PoolMember:
     """One worker of a pool: `id` as the user wrote it, `settled` with every option written out.
 
-    `model` is the file that it loads in place of the stage's, where its precision needs another one.
+    `model` is the file that it loads in place of the stage's, where its precision needs another one. `name` and `kind`
+    are the device's own, as its backend lists it.
     """
 
     id: str
     settled: str
     simulated: bool
     model: Path | None = None
+    name: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +200,11 @@ def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = Non
             raise _no_reader(model)
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
-            registry.require_available(device)
+            info = registry.require_available(device)
             registry.require_reader(device, model)
-            members.append(PoolMember(str(device), str(settled), registry.backend(device.backend).simulated))
+            members.append(
+                PoolMember(str(device), str(settled), info.simulated, name=info.name, kind=info.kind)
+            )
     except InputError as error:
         raise type(error)(
             *(

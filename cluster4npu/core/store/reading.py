@@ -122,7 +122,7 @@ def run(opened: duckdb.DuckDBPyConnection, run_id: str) -> RunRecord:
             row["pipeline_digest"], row["pipeline_name"], pipeline[0]["text"] if pipeline else ""
         ),
         results=tuple(_result(r) for r in results),
-        devices=tuple(_made(DeviceRecord, d) for d in devices),
+        devices=tuple(_made(DeviceRecord, d, failed=d["failed"] or "") for d in devices),
         model=_made(ModelRecord, models[0], family=models[0]["family"] or "") if models else None,
         command=row["command"],
         conditions=json.loads(row["conditions"]),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from typing import Protocol
 
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.errors import InputError
-from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
+from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.store.conditions import conditions
@@ -74,12 +76,35 @@ def model_record(pipeline: PipelineConfig, sha256: str) -> ModelRecord | None:
     return ModelRecord(sha256, "")
 
 
-def device_records(devices: tuple[DeviceSummary, ...]) -> tuple[DeviceRecord, ...]:
+class Ran(Protocol):
+    """A worker's device as it ran: in a run's summary, or among a benchmark's figures."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def settled_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def simulated(self) -> bool: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def failed(self) -> str: ...
+
+
+def device_records(devices: Iterable[Ran]) -> tuple[DeviceRecord, ...]:
     """Return the workers' devices as they are kept."""
     return tuple(
         DeviceRecord(
             d.id,
             d.settled_id,
+            name=d.name,
+            kind=d.kind,
             backend=backend_of(d.id),
             unit=d.unit,
             simulated=d.simulated,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster4npu.core.devices import truth
 from cluster4npu.core.metrics.statistics import LatencyStats
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.metrics.traces import FRAME_TRACE
@@ -54,7 +55,8 @@ class ModelRecord:
 class DeviceRecord:
     """One worker's device as it ran: `settled_id` has every option, `unit` is what the runtime says it is.
 
-    `batch_size`: how many frames went into its model at once, at most; None: not known.
+    `batch_size`: how many frames went into its model at once, at most; None: not known. `failed`: why it was given
+    up in the run, in words; "" where it was not.
     """
 
     id: str
@@ -65,7 +67,12 @@ class DeviceRecord:
     unit: str = "unknown"
     simulated: bool = False
     batch_size: int | None = None
-    failed: str = ""  # why it was given up, in words; kept as what the model does on it
+    failed: str = ""
+
+    @property
+    def fell_back(self) -> bool | None:
+        """Tell whether it was to be an accelerator and left all to the processor; None where nobody knows what ran."""
+        return None if self.unit in ("", truth.UNKNOWN) else truth.fell_back(self.id, self.unit)
 
     @property
     def provenance(self) -> str:

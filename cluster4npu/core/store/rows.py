@@ -122,6 +122,8 @@ class DeviceRow(OfRun):
     unit: str
     provenance: Provenance
     batch_size: Count | None = None
+    fell_back: bool | None = None
+    failed: str | None = None
 
 
 class StageRow(OfRun):

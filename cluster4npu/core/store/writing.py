@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cluster4npu.core.devices.truth import fell_back
 from cluster4npu.core.store.records import (
     SAMPLE,
     ModelRecord,
@@ -101,7 +100,7 @@ def _write_compatibility(
         status, reason = "runs", device.unit
         if device.failed:
             status, reason = "fails", " ".join(device.failed.split())[:_LONGEST_REASON]
-        elif fell_back(device.id, device.unit):
+        elif device.fell_back:
             status, reason = "falls back", f"ran on {device.unit}"
         opened.execute(
             "DELETE FROM compatibility WHERE model_sha256 = ? AND host_id = ? AND device = ? AND precision = ?",

@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.registry import detect_apart as detect
-from cluster4npu.core.devices.registry import device_options
+from cluster4npu.core.devices.registry import detect, device_options
 from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
@@ -33,7 +32,7 @@ class DeviceFinder(QObject):
     def search(self) -> None:
         """Start looking, unless that is going on; `found` tells that `devices` or `error` is new."""
         if self._work is None:
-            self._work = Background(lambda _report: detect(), "look-for-devices")
+            self._work = Background(lambda _report: detect(fresh=True), "look-for-devices")
             self._work.succeeded.connect(self._keep)
             self._work.failed.connect(self._fail)
             self._work.start()

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from cluster4npu.core.errors import InputError, StoreError
-from cluster4npu.core.store import Store, database, schema
+from cluster4npu.core.store import DeviceRecord, Store, database, schema
 from cluster4npu.core.store.database import LockedError
 from cluster4npu.core.store.keeper import Keeper
 from cluster4npu.core.store.maintenance import Prune
@@ -165,6 +165,21 @@ def test_every_earlier_version_opens_with_all_its_runs(path: Path, version: int)
     (backup,) = [p for p in path.parent.iterdir() if f".version{version}-" in p.name]
     assert backup.name in notice
     assert duckdb.connect(str(backup), read_only=True).execute("SELECT * FROM results").fetchall() == before
+
+
+def test_a_fallback_that_an_earlier_version_kept_as_a_unit_is_flagged(path: Path) -> None:
+    ran = {
+        ("onnx:cuda:0", "cpu"): True,
+        ("onnx:cuda:0", "cuda"): False,
+        ("onnx:cpu#2", "cpu"): False,
+        ("sim:gpu?ms=5", "simulated cpu"): True,
+        ("onnx:coreml", "unknown"): None,
+    }
+    older(path, 6, record(5, devices=tuple(DeviceRecord(id=id_, unit=unit) for id_, unit in ran)))
+    told = Store(path).query("SELECT id, unit, fell_back FROM devices").rows
+    assert {(id_, unit): flag for id_, unit, flag in told} == ran
+    run = Store(path).runs()[0].id
+    assert [device.fell_back for device in Store(path).run(run).devices] == list(ran.values())
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,8 +181,10 @@ def test_conditions_name_the_machine() -> None:
 def test_an_ordinary_run_is_kept_with_its_traces(store: Store) -> None:
     latency = LatencyStats.of([1.0, 2.0])
     device = DeviceSummary("sim:a", "sim:a?ms=1", "simulated", True, 10, 1.0, 0.5, 9.5, latency)
+    gone = {"name": "A card", "kind": "gpu", "failed": "it was unplugged", "unit": "cpu", "simulated": False}
+    card = replace(device, id="onnx:cuda:0", settled_id="onnx:cuda:0", **gone)
     summary = RunSummary(
-        10, 9, 1, 0, 9.5, 1.0, latency, (device,), 0, 0, 0, "smooth", True, traces=traces(10)
+        10, 9, 1, 0, 9.5, 1.0, latency, (device, card), 0, 0, 0, "smooth", True, traces=traces(10)
     )
     pipeline = PipelineConfig(name="cameras")
     run_id = store.save(record_of_run(pipeline, summary, command="cluster4npu run rtsp://me:secret@cam/1"))
@@ -193,6 +195,12 @@ def test_an_ordinary_run_is_kept_with_its_traces(store: Store) -> None:
     assert found.detail["frames_dropped"] == 1
     assert "secret" not in found.command
     assert np.array_equal(store.segments(run_id)[0].samples, traces(10))
+    kept = store.query("SELECT id, name, kind, unit, fell_back, failed FROM devices ORDER BY position").rows
+    assert kept == (
+        ("sim:a", "", "", "simulated", False, ""),
+        ("onnx:cuda:0", "A card", "gpu", "cpu", True, "it was unplugged"),
+    )
+    assert [device.failed for device in found.devices] == ["", "it was unplugged"]
 
 
 @pytest.mark.parametrize(

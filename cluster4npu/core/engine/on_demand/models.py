@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster4npu.core.devices import registry
+from cluster4npu.core.devices import registry, truth
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.statistics import LatencyStats
@@ -76,6 +76,11 @@ class LoadedModel:
             latency_ms=LatencyStats.of(self._times_ms),
             startup_ms=self._startup_ms,
             first_inference_ms=self._times_ms[0] if self._times_ms else None,
+            unit_detail=self.session.unit_detail,
+            fell_back=truth.fell_back(self.plan.member.id, self.session.unit),
+            stage=self.plan.node_id,
+            name=self.plan.member.name,
+            kind=self.plan.member.kind,
         )
 
     @property
