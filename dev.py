@@ -136,13 +136,13 @@ def soak(arguments: list[str]) -> int:
 
 
 def screenshots(arguments: list[str]) -> int:
-    """Draw the pictures and the film of the documentation anew; --all [FOLDER]: every panel, to look at."""
+    """Draw every panel and dialog into build/gallery, to look at: [FOLDER]; --docs: the documentation's, anew."""
     prepare()
-    if arguments[:1] == ["--all"]:
-        folder = arguments[1] if len(arguments) > 1 else str(Path(ROOT, "build", "gallery"))
-        return call([program("python"), "-m", "cluster4npu.ui.gallery", folder], env=OFFSCREEN)
-    code = call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
-    return code or call([program("python"), "-m", "cluster4npu.ui.animation"], env=OFFSCREEN)
+    if arguments[:1] == ["--docs"]:
+        code = call([program("python"), "-m", "cluster4npu.ui.screenshots"], env=OFFSCREEN)
+        return code or call([program("python"), "-m", "cluster4npu.ui.animation"], env=OFFSCREEN)
+    folder = arguments[0] if arguments else str(Path(ROOT, "build", "gallery"))
+    return call([program("python"), "-m", "cluster4npu.ui.gallery", folder], env=OFFSCREEN)
 
 
 def docs(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """Records a short film of the window for the README: a pipeline is designed, run and benchmarked, for real.
 
-Use: `python dev.py screenshots`, or `python -m cluster4npu.ui.animation [FILE.webp]`.
+Use: `python dev.py screenshots --docs`, or `python -m cluster4npu.ui.animation [FILE.webp]`.
 """
 
 from __future__ import annotations

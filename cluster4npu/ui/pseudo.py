@@ -8,12 +8,11 @@ import re
 
 from PySide6.QtCore import QTranslator
 
-from cluster4npu.ui.text import CONTEXT
-
 GROWTH = 0.4
 _WORD_LENGTH = 6  # of what is added: lines break between words
 _ACCENTS = str.maketrans("aeiouyAEIOUYcnsz", "åéîöüýÅÉÎÖÜÝçñšž")
 _LEFT_ALONE = re.compile(r"<[^>]*>|&\w+;|\{[^}]*\}")  # markup, entities, gaps to be filled
+_KEYS = {"QShortcut", "QKeySequence"}
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 
@@ -38,4 +37,5 @@ class PseudoTranslator(QTranslator):
         return False
 
     def translate(self, context: str, text: str, disambiguation: str | None = None, n: int = -1) -> str:
-        return pseudo(text) if context == CONTEXT else None  # type: ignore[return-value]  # Qt's own
+        # Qt's own texts, too ("Cancel", "Next"); the names of keys are those on the keyboard.
+        return pseudo(text) if context not in _KEYS else None  # type: ignore[return-value]  # None: not translated

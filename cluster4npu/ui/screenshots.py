@@ -1,6 +1,6 @@
 """Draws the pictures of the documentation: really runs the program, without a display.
 
-Use: `python dev.py screenshots`, or `python -m cluster4npu.ui.screenshots [FOLDER]`.
+Use: `python dev.py screenshots --docs`, or `python -m cluster4npu.ui.screenshots [FOLDER]`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from cluster4npu.ui.main_window import MainWindow
 from cluster4npu.ui.pseudo import PseudoTranslator, pseudo
+from cluster4npu.ui.text import drop_translator, use_translator
 
 
 @pytest.mark.parametrize("text", ["Open file", "Frames per second are counted at the end of each period."])
@@ -30,8 +31,8 @@ def test_a_window_in_a_longer_language_fits(
     qapp: QApplication, make_window: Callable[[], MainWindow]
 ) -> None:
     translator = PseudoTranslator(qapp)
-    qapp.installTranslator(translator)
+    use_translator(qapp, translator)
     window = make_window()
-    qapp.removeTranslator(translator)
+    drop_translator(qapp, translator)
     assert window.start_page.wizard.text().startswith("[")
     assert window.minimumSizeHint().width() <= 1280

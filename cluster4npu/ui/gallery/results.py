@@ -1,0 +1,81 @@
+"""Scenes: the benchmark, and what is kept: history, comparison, trend, parity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from cluster4npu.core.bench import BenchmarkResult
+from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.settings import assets_dir
+from cluster4npu.core.store import RunRecord, Store
+from cluster4npu.templates import PipelineTemplates
+from cluster4npu.ui.devices.parity import ParityDialog
+from cluster4npu.ui.gallery.stage import BRIEF, Stage
+from cluster4npu.ui.render import settle
+
+DEVICES = ["sim:a?ms=4", "sim:b?ms=8"]
+
+
+def benchmark(stage: Stage) -> None:
+    """Its steps, on two quick simulated devices, twice, so that there is something to compare."""
+    stage.open(PipelineTemplates.get("simulated", devices=DEVICES))
+    dialog = stage.window.run_benchmark_test(BRIEF)
+    assert dialog is not None
+    stage.wait(lambda: not dialog.setup_step.missing(), "the benchmark's devices")
+    stage.show("benchmark-setup", dialog)
+    dialog.resize(dialog.minimumSize())
+    stage.show("benchmark-setup-small", dialog)
+    results: list[BenchmarkResult] = []
+    dialog.benchmark_finished.connect(results.append)
+    dialog.start()
+    stage.wait(lambda: dialog.progress_step.bar.value() > 0, "the benchmark's first step")
+    stage.show("benchmark-running", dialog)
+    stage.wait(lambda: not dialog.running, "the benchmark's end", 120.0)
+    dialog.resize(900, 730)
+    stage.show("benchmark-result", dialog)
+    dialog.leave()
+    if results:
+        stage.result = results[-1]
+    stage.window.show_designer()
+    stage.window.workspace.dashboard.show_compare()
+    stage.show("run-compare-measured")
+    stage.window.workspace.dashboard.tabs.setCurrentIndex(0)
+
+
+def history(stage: Stage) -> None:
+    """Every stored run, one in full, its charts, and runs side by side."""
+    window = stage.window
+    with Store(window.store) as store:  # the same once more, so that there is a comparison and a trend
+        record = store.run(store.runs()[0].id)
+        for _ in range(2):
+            store.save(_anew(record))
+    window.show_history()
+    page = window._history
+    assert page is not None
+    stage.wait(lambda: not page.loading and page.details.isVisible(), "the history")
+    settle(200)
+    for index in range(page.charts.count()):
+        page.charts.setCurrentIndex(index)
+        stage.show(f"history-{index + 1}")
+    page.table.selectAll()
+    page.compare()
+    stage.wait(lambda: page._comparing is None and hasattr(page, "comparison"), "the comparison")
+    stage.show("history-compare", page.comparison)
+    page.comparison.reject()
+
+
+def parity(stage: Stage) -> None:
+    """The parity card of the example on two workers of the processor."""
+    dialog = ParityDialog(PipelineConfig.open(assets_dir() / "example.json"), stage.window)
+    dialog.show()
+    stage.show("parity-running", dialog)
+    stage.wait(lambda: dialog.table.rowCount() > 0, "the parity card")
+    stage.show("parity", dialog)
+    dialog.close()
+
+
+def _anew(record: RunRecord) -> RunRecord:
+    """Return the record as if it had been measured again, a little faster."""
+    results = tuple(replace(r, fps=None if r.fps is None else r.fps * 1.02) for r in record.results)
+    return replace(record, id="", results=results, created_at=record.created_at + timedelta(minutes=5))
