@@ -16,6 +16,7 @@ from cluster4npu.backends.coreml_convert import package_of
 from cluster4npu.backends.coreml_packages import Package, read_package, tools
 from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import (
+    Absence,
     Backend,
     Calibration,
     DeviceInfo,
@@ -65,14 +66,17 @@ class CoreMlBackend(Backend):
     Options: ClassVar[type[DeviceOptions]] = CoreMlOptions
 
     def devices(self) -> list[DeviceInfo]:
-        why = _why_not_here()
+        why = _why_not_here(self.extra)
         if why:
-            return [self._info(unit, why.format(extra=self.extra)) for unit in _UNITS]
+            return [self._info(unit, why) for unit in _UNITS]
         here = _compute_devices()
-        if isinstance(here, str):
+        if isinstance(here, Absence):
             return [self._info(unit, here) for unit in _UNITS]
         lacking = {unit: needed for unit, (*_, needed) in _UNITS.items() if needed and needed not in here}
-        return [self._info(u, f"this Mac lists no {_UNITS[u][1]}" if u in lacking else "") for u in _UNITS]
+        return [
+            self._info(u, Absence(f"this Mac lists no {_UNITS[u][1]}") if u in lacking else None)
+            for u in _UNITS
+        ]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         """Write out that the Neural Engine computes in fp16, so that everybody who sees the id knows."""
@@ -104,39 +108,42 @@ class CoreMlBackend(Backend):
             model = self.prepare(model, device, None)
         return CoreMlSession(model, device)
 
-    def _info(self, unit: str, reason: str) -> DeviceInfo:
+    def _info(self, unit: str, why: Absence | None) -> DeviceInfo:
         _, title, kind, precisions, _ = _UNITS[unit]
-        return DeviceInfo(
+        info = DeviceInfo(
             f"coreml:{unit}",
-            cpu_name() if unit == "cpu" and not reason else title,
+            cpu_name() if unit == "cpu" and why is None else title,
             kind,
             self.key,
-            available=not reason,
-            reason=reason,
-            memory_bytes=None if reason else memory_bytes(),  # one memory for all units of a Mac
+            memory_bytes=None if why is not None else memory_bytes(),  # one memory for all units of a Mac
             precisions=precisions,
             # A pool that is made without being asked takes only the first, which lets Core ML choose among them all.
             hardware_id="" if unit == "cpu" else "apple-core-ml",
         )
+        return info if why is None else why.of(info)
 
 
-def _why_not_here() -> str:
-    """Return why Core ML cannot run here, "" where it can; {extra} stands for what to install."""
+def _why_not_here(extra: str) -> Absence | None:
+    """Return why Core ML cannot run here, None where it can; `extra` is what to install."""
     system: str = sys.platform  # a plain text for the type checker, which takes the rest for unreachable
     installed = importlib.util.find_spec(_MODULE) is not None
     if system == "darwin":
-        return "" if installed else "not installed; install {extra}"
-    made = "packages are made and checked here" + ("" if installed else " with {extra}")
-    return "runs on macOS only" + (f" ({made})" if system == "linux" else "")
+        return None if installed else Absence("not installed", f"install {extra}")
+    made = "packages are made and checked here"
+    if system != "linux":
+        return Absence("runs on macOS only")
+    if installed:
+        return Absence(f"runs on macOS only ({made})")
+    return Absence("runs on macOS only", f"install {extra} to make and check packages here")
 
 
 @cache
-def _compute_devices() -> frozenset[str] | str:
+def _compute_devices() -> frozenset[str] | Absence:
     """Return the class names of the compute devices that Core ML lists, or why it does not."""
     try:
         found = tools().models.compute_device.MLComputeDevice.get_all_compute_devices()
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        return f"coremltools does not start: {one_line(error)}"
+        return Absence(f"coremltools does not start: {one_line(error)}", "install cluster4npu[coreml] again")
     return frozenset(type(device).__name__ for device in found)
 
 

@@ -8,7 +8,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from cluster4npu.core.devices.backend import Absence
+
 _TEXT = 256
+_LOOK = "see whether nvidia-smi works"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +24,19 @@ class Card:
     uuid: str
 
 
-def cards(library: Any = None) -> tuple[Card, ...] | str:
-    """Return the cards, or in words why there is none. `library` is the loaded driver, for tests."""
+def cards(library: Any = None) -> tuple[Card, ...] | Absence:
+    """Return the cards, or why there is none. `library` is the loaded driver, for tests."""
     try:
         driver = library or ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return "there is no NVIDIA driver here; install it from NVIDIA or your system's packages"
+        return Absence("there is no NVIDIA driver here", "install it from NVIDIA or your system's packages")
     if code := driver.cuInit(0):
-        return f"the NVIDIA driver does not start (CUDA error {code}); see whether nvidia-smi works"
+        return Absence(f"the NVIDIA driver does not start (CUDA error {code})", _LOOK)
     count = ctypes.c_int()
     if code := driver.cuDeviceGetCount(ctypes.byref(count)):
-        return f"the NVIDIA driver does not tell its cards (CUDA error {code})"
+        return Absence(f"the NVIDIA driver does not tell its cards (CUDA error {code})", _LOOK)
     found = tuple(_card(driver, index) for index in range(count.value))
-    return found or "the NVIDIA driver lists no card; see whether CUDA_VISIBLE_DEVICES hides it"
+    return found or Absence("the NVIDIA driver lists no card", "see whether CUDA_VISIBLE_DEVICES hides it")
 
 
 def _card(driver: Any, index: int) -> Card:

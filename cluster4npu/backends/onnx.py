@@ -14,6 +14,7 @@ from cluster4npu.backends import onnx_precision, onnx_providers
 from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, provider_of
 from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import (
+    Absence,
     Backend,
     Calibration,
     DeviceInfo,
@@ -74,8 +75,8 @@ class OnnxBackend(Backend):
             runtime = _runtime()
             runtime.get_available_providers()
         except (ImportError, OSError) as error:
-            reason = f"ONNX Runtime cannot be loaded: {error}"
-            return [DeviceInfo("onnx:cpu", cpu_name(), "cpu", self.key, available=False, reason=reason)]
+            why = Absence(f"ONNX Runtime cannot be loaded: {one_line(error)}", "install onnxruntime again")
+            return [why.of(DeviceInfo("onnx:cpu", cpu_name(), "cpu", self.key))]
         return [info for provider in PROVIDERS for info in onnx_providers.describe(provider, runtime)]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:

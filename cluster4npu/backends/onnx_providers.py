@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster4npu.backends import cuda_driver
-from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.devices.backend import Absence, DeviceInfo
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.truth import UNKNOWN
@@ -150,15 +150,14 @@ def describe(provider: Provider, runtime: Any) -> list[DeviceInfo]:
             )
         ]
     if sys.platform not in provider.systems:
-        return [_missing(provider, f"only on {' and '.join(_NAMES[s] for s in provider.systems)}")]
+        return [_missing(provider, Absence(f"only on {' and '.join(_NAMES[s] for s in provider.systems)}"))]
     if provider.name not in runtime.get_available_providers():
         swap = "" if provider.wheel.startswith("AMD") else " in place of onnxruntime"
-        return [
-            _missing(provider, f"the installed ONNX Runtime does not have it; install {provider.wheel}{swap}")
-        ]
+        why = Absence("the installed ONNX Runtime does not have it", f"install {provider.wheel}{swap}")
+        return [_missing(provider, why)]
     if provider.nvidia:
         cards = cuda_driver.cards()
-        if isinstance(cards, str):
+        if isinstance(cards, Absence):
             return [_missing(provider, cards)]
         return [
             DeviceInfo(
@@ -178,11 +177,10 @@ def describe(provider: Provider, runtime: Any) -> list[DeviceInfo]:
     ]
 
 
-def _missing(provider: Provider, reason: str) -> DeviceInfo:
-    return DeviceInfo(
-        _id(provider, 0), provider.title, provider.kind, KEY, available=False, reason=reason,
-        precisions=provider.precisions,
-    )  # fmt: skip
+def _missing(provider: Provider, why: Absence) -> DeviceInfo:
+    return why.of(
+        DeviceInfo(_id(provider, 0), provider.title, provider.kind, KEY, precisions=provider.precisions)
+    )
 
 
 def _id(provider: Provider, index: int) -> str:

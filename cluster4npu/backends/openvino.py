@@ -14,6 +14,7 @@ from pydantic import Field
 from cluster4npu.backends import onnx_precision
 from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import (
+    Absence,
     Backend,
     Calibration,
     DeviceInfo,
@@ -39,7 +40,7 @@ from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
-_NOT_ON_MACS = "only on Linux and Windows"
+_NOT_ON_MACS = Absence("only on Linux and Windows")
 _DRIVERS = {
     "gpu": "the driver of Intel's graphics with its compute runtime (OpenCL)",
     "npu": "the driver of Intel's NPU",
@@ -73,9 +74,10 @@ class OpenVinoBackend(Backend):
             core = _core()
             names = list(core.available_devices)
         except ModuleNotFoundError:
-            return self._missing(f"not installed; install {self.extra}")
+            return self._missing(Absence("not installed", f"install {self.extra}"))
         except (ImportError, OSError, RuntimeError) as error:
-            return self._missing(f"OpenVINO does not start: {one_line(error)}")
+            why = Absence(f"OpenVINO does not start: {one_line(error)}", f"install {self.extra} again")
+            return self._missing(why)
         found = [self._describe(core, name) for name in names]
         kinds = {info.kind for info in found}
         return found + [self._absent(kind) for kind in _DRIVERS if kind not in kinds]
@@ -103,22 +105,17 @@ class OpenVinoBackend(Backend):
 
     def _absent(self, kind: str) -> DeviceInfo:
         system: str = sys.platform
-        why = _NOT_ON_MACS if system == "darwin" else f"OpenVINO sees none; install {_DRIVERS[kind]}"
-        title = f"Intel {kind.upper()}"
-        return DeviceInfo(f"openvino:{kind}", title, kind, self.key, available=False, reason=why)
+        elsewhere = system == "darwin"
+        why = _NOT_ON_MACS if elsewhere else Absence("OpenVINO sees none", f"install {_DRIVERS[kind]}")
+        return why.of(DeviceInfo(f"openvino:{kind}", f"Intel {kind.upper()}", kind, self.key))
 
-    def _missing(self, reason: str) -> list[DeviceInfo]:
+    def _missing(self, why: Absence) -> list[DeviceInfo]:
         """Return every device that there could be, with the one reason why there is none."""
         titles = {"cpu": "processor (OpenVINO)", **{kind: f"Intel {kind.upper()}" for kind in _DRIVERS}}
         mac: bool = sys.platform == "darwin"
         return [
-            DeviceInfo(
-                f"openvino:{kind}",
-                title,
-                kind,
-                self.key,
-                available=False,
-                reason=_NOT_ON_MACS if mac and kind != "cpu" else reason,
+            (_NOT_ON_MACS if mac and kind != "cpu" else why).of(
+                DeviceInfo(f"openvino:{kind}", title, kind, self.key)
             )
             for kind, title in titles.items()
         ]
@@ -131,9 +128,8 @@ class OpenVinoBackend(Backend):
             offered = core.get_property(name, "OPTIMIZATION_CAPABILITIES")
             title = str(core.get_property(name, "FULL_DEVICE_NAME"))
         except RuntimeError as error:  # a driver that is there and broken
-            return DeviceInfo(
-                f"openvino:{unit}", name, kind, self.key, available=False, reason=f"driver: {one_line(error)}"
-            )
+            why = Absence(f"its driver does not answer: {one_line(error)}", "install its driver again")
+            return why.of(DeviceInfo(f"openvino:{unit}", name, kind, self.key))
         return DeviceInfo(
             id=f"openvino:{unit}",
             name=title,

@@ -22,7 +22,7 @@ from cluster4npu.backends.torch_programs import (
     tensors_in,
 )
 from cluster4npu.core.devices import sysfs_gpu
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.backend import Absence, Backend, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.batches import described, fits, not_computed
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
@@ -62,12 +62,12 @@ class TorchBackend(Backend):
             torch = _torch()
             return [self._cpu(torch), *self._cuda(torch), *self._xpu(torch), self._mps(torch)]
         except ModuleNotFoundError:
-            reason = f"not installed; install {self.extra}"
+            why = Absence("not installed", f"install {self.extra}")
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
-            reason = f"PyTorch does not start: {one_line(error)}"
+            why = Absence(f"PyTorch does not start: {one_line(error)}", f"install {self.extra} again")
         return [
-            self._absent("cpu", "processor (PyTorch)", reason, "cpu"),
-            *(self._absent(unit, title, _elsewhere(unit) or reason) for unit, title in _CARDS.items()),
+            self._absent("cpu", "processor (PyTorch)", why, "cpu"),
+            *(self._absent(unit, title, _elsewhere(unit) or why) for unit, title in _CARDS.items()),
         ]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
@@ -132,19 +132,16 @@ class TorchBackend(Backend):
                 precisions=("fp32", *_optional(facts, has_fp16="fp16", has_bfloat16_conversions="bf16")),
             )
         if not count:
-            built = "this PyTorch finds no card: see its driver" if torch.xpu._is_compiled() else ""
-            yield self._absent(
-                "xpu:0", _CARDS["xpu:0"], built or "the installed PyTorch is built without XPU"
-            )
+            yield self._absent("xpu:0", _CARDS["xpu:0"], _why_no_xpu(torch))
 
     def _mps(self, torch: Any) -> DeviceInfo:
         if torch.backends.mps.is_available():
             return DeviceInfo("torch:mps", "Apple GPU", "gpu", self.key, precisions=("fp32", "fp16"))
-        reason = _elsewhere("mps") or "needs macOS 14 or later and a GPU"
-        return self._absent("mps", _CARDS["mps"], reason)
+        why = _elsewhere("mps") or Absence("needs macOS 14 or later and a GPU")
+        return self._absent("mps", _CARDS["mps"], why)
 
-    def _absent(self, unit: str, name: str, reason: str, kind: str = "gpu") -> DeviceInfo:
-        return DeviceInfo(f"torch:{unit}", name, kind, self.key, available=False, reason=reason)
+    def _absent(self, unit: str, name: str, why: Absence, kind: str = "gpu") -> DeviceInfo:
+        return why.of(DeviceInfo(f"torch:{unit}", name, kind, self.key))
 
 
 def _torch() -> Any:
@@ -174,22 +171,33 @@ def _optional(facts: Any, **named: str) -> tuple[str, ...]:
     return tuple(precision for fact, precision in named.items() if getattr(facts, fact, False))
 
 
-def _elsewhere(unit: str) -> str:
-    """Return on which systems alone there is such a card, "" where this is one of them."""
+def _elsewhere(unit: str) -> Absence | None:
+    """Return on which systems alone there is such a card, None where this is one of them."""
     system: str = sys.platform  # a plain text for the type checker, which takes the rest for unreachable
     if unit == "mps":
-        return "" if system == "darwin" else "only on macOS"
-    return "only on Linux and Windows" if system == "darwin" else ""
+        return None if system == "darwin" else Absence("only on macOS")
+    return Absence("only on Linux and Windows") if system == "darwin" else None
 
 
-def _why_no_cuda(torch: Any) -> str:
+def _why_no_cuda(torch: Any) -> Absence:
     if elsewhere := _elsewhere("cuda:0"):
         return elsewhere
     if torch.version.hip:
-        return f"this PyTorch is built for ROCm {torch.version.hip} and finds no card: see whether rocminfo lists one"
+        built = f"this PyTorch is built for ROCm {torch.version.hip} and finds no card"
+        return Absence(built, "see whether rocminfo lists one")
     if torch.version.cuda:
-        return f"this PyTorch is built for CUDA {torch.version.cuda} and finds no card: see whether nvidia-smi works"
-    return "the installed PyTorch is built for the processor only; install its build for CUDA or ROCm in its place"
+        built = f"this PyTorch is built for CUDA {torch.version.cuda} and finds no card"
+        return Absence(built, "see whether nvidia-smi works")
+    built = "the installed PyTorch is built for the processor only"
+    return Absence(built, "install its build for CUDA or ROCm in its place")
+
+
+def _why_no_xpu(torch: Any) -> Absence:
+    if elsewhere := _elsewhere("xpu:0"):
+        return elsewhere
+    if torch.xpu._is_compiled():
+        return Absence("this PyTorch finds no card", "see whether its driver is installed")
+    return Absence("the installed PyTorch is built without XPU", "install its build for XPU in its place")
 
 
 def _unit_of(torch: Any, unit: str, program: Program) -> str:

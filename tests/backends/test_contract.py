@@ -69,6 +69,7 @@ def test_devices_are_well_formed(key: str) -> None:
         assert info.kind in {"cpu", "gpu", "npu", "ane"}
         assert info.name
         assert info.available or info.reason
+        assert info.available or (info.cause and info.remedy in info.reason), info
         assert info.simulated is backend.simulated
         assert info.health.utilization is None or 0 <= info.health.utilization <= 1
 

@@ -94,6 +94,7 @@ def test_an_input_size_that_does_not_fit_the_model(cli, tmp_path: Path) -> None:
         ("sim:mine?mss=20", ["mss"]),
         ("sim:ane,sim:ane", ["sim:ane#2"]),
         ("not a device", ["not a device"]),
+        ("onnx:cpu?precision=fp7", ["int8", "leave the option out"]),
     ],
 )
 def test_devices_that_are_not_there(cli_here, devices: str, words: list[str]) -> None:

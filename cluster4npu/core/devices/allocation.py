@@ -59,7 +59,7 @@ def _require_fit(device: DeviceId, model: Path | None) -> None:
     """Raise InputError or DeviceUnavailable where this device cannot run this model."""
     (settled,) = registry.settle((device,))
     registry.device_options(settled)
-    registry.require_available(device)
+    registry.require_available(device, model)
     registry.require_reader(device, model)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,10 @@ class DeviceHealth:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """One device that a backend could use; `available` False says in `reason` why not and what to do."""
+    """One device that a backend could use; `available` False says in `reason` why not and what to do.
+
+    `remedy` is the second part of that alone, "" where nothing helps; `Absence.of` makes both.
+    """
 
     id: str
     name: str
@@ -47,6 +50,25 @@ class DeviceInfo:
     hardware_id: str = (
         ""  # as its driver names it ("GPU-..."): its health is asked for with it, a pool has it once
     )
+    remedy: str = ""
+
+    @property
+    def cause(self) -> str:
+        """Return why it is not here, without what to do."""
+        return self.reason.removesuffix(f"; {self.remedy}")
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why a device is not here, and what to do ("install ..."); "" where nothing helps, as on another system."""
+
+    cause: str
+    remedy: str = ""
+
+    def of(self, info: DeviceInfo) -> DeviceInfo:
+        """Return the device as one that is not here."""
+        reason = f"{self.cause}; {self.remedy}" if self.remedy else self.cause
+        return replace(info, available=False, reason=reason, remedy=self.remedy)
 
 
 class DeviceOptions(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cluster4npu.core.devices import precision
 from cluster4npu.core.devices.backend import Backend, DeviceInfo
@@ -11,39 +11,35 @@ from cluster4npu.core.errors import DeviceUnavailable, Problem, nearest
 
 
 def require_offered(
-    owner: Backend, device: DeviceId, listed: Iterable[DeviceInfo] | None = None
+    owner: Backend,
+    device: DeviceId,
+    listed: Iterable[DeviceInfo] | None = None,
+    instead: Callable[[], Iterable[str]] | None = None,
 ) -> DeviceInfo:
     """Return this device as `owner` lists it; raises DeviceUnavailable where it does not, or without the precision.
 
-    `listed` is what `owner.devices()` has returned, where the caller knows that already.
+    `listed` is what `owner.devices()` has returned, where the caller knows that already; `instead` tells which devices
+    are here (by default those of `owner`).
     """
     known = {info.id: info for info in (owner.devices() if listed is None else listed)}
     info = known.get(device.device)
     if info is None and not any(item.available for item in known.values()):
         info = next(iter(known.values()), None)  # the whole backend is missing: its first device says why
     if info is None or not info.available:
-        raise _unavailable(owner, device, info, known)
+        here = instead() if instead is not None else (item.id for item in known.values() if item.available)
+        raise _unavailable(device, info, known, ", ".join(here))
     precision.require(owner, device, info)
     return info
 
 
 def _unavailable(
-    owner: Backend, device: DeviceId, info: DeviceInfo | None, known: dict[str, DeviceInfo]
+    device: DeviceId, info: DeviceInfo | None, known: Iterable[str], allowed: str
 ) -> DeviceUnavailable:
     if info is None:
+        message, found = f"there is no device '{device}' here", str(device)
         hint = nearest(device.device, known) or "`cluster4npu devices` lists what is here."
-    else:  # its reason says more than the backend's name, where it has one
-        hint = (
-            f"Install {owner.extra}."
-            if owner.extra and owner.extra in info.reason
-            else "Choose another device."
-        )
-    return DeviceUnavailable(
-        Problem(
-            f"the device '{device}' is not available" if info else f"there is no device '{device}' here",
-            field="devices",
-            found=info.reason if info else str(device),
-            allowed=", ".join(item.id for item in known.values() if item.available),
-            hint=hint,
-        )
-    )
+    else:
+        message, found = f"the device '{device}' is not available", info.cause
+        remedy = info.remedy[:1].upper() + info.remedy[1:]
+        hint = f"{remedy}, or choose another device." if remedy else "Choose another device."
+    return DeviceUnavailable(Problem(message, field="devices", found=found, allowed=allowed, hint=hint))

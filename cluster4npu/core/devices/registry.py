@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from cluster4npu.core.devices.asking import ask, why_broken
 from cluster4npu.core.devices.backend import (
+    Absence,
     Backend,
     DeviceHealth,
     DeviceInfo,
@@ -133,13 +134,16 @@ def device_options(device: DeviceId) -> DeviceOptions:
         item = error.errors(include_url=False)[0]
         name = str(item["loc"][0]) if item["loc"] else ""
         unknown = item["type"] == "extra_forbidden"
+        options = ", ".join(model.model_fields) or "no options"
         raise InputError(
             Problem(
-                f"device option '{name}' is unknown" if unknown else f"device option '{name}': {item['msg']}",
+                f"device option '{name}' is unknown" if unknown else f"device option '{name}' cannot be that",
                 field="devices",
                 found=str(device),
-                allowed=", ".join(model.model_fields) or "no options",
-                hint=nearest(name, model.model_fields),
+                allowed=options if unknown else item["msg"].removeprefix("Input should be "),
+                hint=(nearest(name, model.model_fields) or "Leave it out.")
+                if unknown
+                else "Write one that is allowed, or leave the option out.",
             )
         ) from error
 
@@ -183,8 +187,8 @@ def require_reader(device: DeviceId, model: Path | None) -> None:
         )
 
 
-def require_available(device: DeviceId) -> DeviceInfo:
-    """Return a device as its backend lists it.
+def require_available(device: DeviceId, model: Path | None = None) -> DeviceInfo:
+    """Return a device as its backend lists it; `model` is what it is to run, for the error's sake.
 
     Raises DeviceUnavailable when that is as unavailable, or not at all, or without the precision that is asked for.
     """
@@ -194,7 +198,11 @@ def require_available(device: DeviceId) -> DeviceInfo:
     known = listed(owner.key)
     if not any(info.id == device.device and info.available for info in known):
         known = listed(owner.key, fresh=True)  # it may have come meanwhile
-    return require_offered(owner, device, known)
+    return require_offered(owner, device, known, lambda: [d.id for d in detect(model) if _truly_here(d)])
+
+
+def _truly_here(device: DeviceInfo) -> bool:
+    return device.available and not device.simulated
 
 
 def _simulated(owner: Backend, device: DeviceId) -> DeviceInfo:
@@ -257,11 +265,8 @@ def devices_of(backend: Backend) -> list[DeviceInfo]:
 
 def _broken_device(name: str, reason: str) -> DeviceInfo:
     key = re.sub("[^a-z0-9_]+", "_", name.lower())
-    return DeviceInfo(
-        id=f"{key if _KEY.fullmatch(key) else 'x_' + key}:{_BROKEN_UNIT}",
-        name=name,
-        kind="unknown",
-        backend=name,
-        available=False,
-        reason=f"the backend could not be loaded: {reason}",
+    why = Absence(
+        f"the backend could not be loaded: {reason}", "update its driver or its package, or remove it"
     )
+    id_ = f"{key if _KEY.fullmatch(key) else 'x_' + key}:{_BROKEN_UNIT}"
+    return why.of(DeviceInfo(id_, name, "unknown", name))

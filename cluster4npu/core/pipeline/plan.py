@@ -200,7 +200,7 @@ def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = Non
             raise _no_reader(model)
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
-            info = registry.require_available(device)
+            info = registry.require_available(device, model)
             registry.require_reader(device, model)
             members.append(
                 PoolMember(str(device), str(settled), info.simulated, name=info.name, kind=info.kind)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster4npu.core.devices.backend import Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.backend import Absence, Backend, DeviceInfo, DeviceOptions, Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import check_input, corrupt, labels_from, read_model_file
@@ -31,9 +31,10 @@ class StickBackend(Backend):
 
             count = driver.stick_count()
         except Exception as error:  # a driver that is missing or broken is told, never raised
-            return [self._info(0, available=False, reason=f"the stick's driver does not start: {error}")]
+            why = Absence(f"the stick's driver does not start: {error}", "install the driver again")
+            return [why.of(self._info(0))]
         if not count:
-            return [self._info(0, available=False, reason="no stick is plugged in")]
+            return [Absence("no stick is plugged in", "plug one in").of(self._info(0))]
         return [self._info(index) for index in range(count)]
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
@@ -50,10 +51,9 @@ class StickBackend(Backend):
             raise _unavailable(device, found, "Plug the stick in; `cluster4npu devices` lists what is here.")
         return NullSession() if model is None else StickSession(model, device)
 
-    def _info(self, index: int, *, available: bool = True, reason: str = "") -> DeviceInfo:
+    def _info(self, index: int) -> DeviceInfo:
         name = "Imaginary NPU stick (computes on the processor)"
-        precisions = ("fp32",) if available else ()
-        return DeviceInfo(f"stick:{index}", name, "npu", self.key, available, reason, precisions=precisions)
+        return DeviceInfo(f"stick:{index}", name, "npu", self.key, precisions=("fp32",))
 
 
 class StickSession(Session):

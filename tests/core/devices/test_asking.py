@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cluster4npu.core.devices import asking, registry
+from cluster4npu.core.devices.backend import Absence, DeviceInfo
+from cluster4npu.core.devices.detect import cpu_name
+from cluster4npu.core.errors import DeviceUnavailable
+from cluster4npu.core.pipeline.plan import default_devices, make_pool
 
 SOURCE = """
 import os, time
@@ -69,3 +74,36 @@ def test_all_backends_answer_apart_as_they_do_here() -> None:
     here = {key: registry.devices_of(backend) for key, backend in registry.backends().items()}
     assert {key: registry.listed(key, fresh=True) for key in here} == here
     assert {d.id for d in registry.detect()} == {d.id for listed in here.values() for d in listed}
+
+
+@pytest.mark.parametrize(
+    ("does", "told"), [("time.sleep(600)", "within 1 s"), ("os.abort()", "ended the process")]
+)
+def test_a_driver_of_our_own_backends_that_hangs_or_crashes_costs_a_run_only_its_device(
+    does: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openvino.py").write_text(f"import os, time\n{does}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_kept", {})
+    monkeypatch.setattr(registry, "ask", partial(asking.ask, limit_s=1.0))
+    assert default_devices(Path("model.onnx"))[-1] == "onnx:cpu"
+    with pytest.raises(DeviceUnavailable, match="openvino") as caught:
+        make_pool(("onnx:cpu", "openvino:cpu"), "inference")
+    (problem,) = caught.value.problems
+    assert problem.node == "inference" and told in problem.found and problem.hint
+    assert [member.name for member in make_pool(("onnx:cpu",))] == [cpu_name()]
+
+
+def test_a_device_that_is_not_here_is_told_with_the_remedy_and_with_what_runs_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = Absence("no driver", "install the driver").of(DeviceInfo("onnx:cuda:0", "Card", "gpu", "onnx"))
+    cpus = [DeviceInfo(f"{key}:cpu", "CPU", "cpu", key) for key in ("onnx", "openvino", "torch")]
+    kept = {key: [info for info in (card, *cpus) if info.backend == key] for key in registry.backends()}
+    monkeypatch.setattr(registry, "_ask", lambda keys, *_: {key: kept[key] for key in keys})
+    with pytest.raises(DeviceUnavailable) as caught:
+        make_pool(("onnx:cuda:0",), "inference", Path("model.onnx"))
+    (problem,) = caught.value.problems
+    assert (problem.found, problem.allowed) == ("no driver", "onnx:cpu, openvino:cpu")
+    assert problem.hint == "Install the driver, or choose another device."
+    assert card.reason == "no driver; install the driver"
