@@ -7,16 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster4npu.core.store.importing.masking import masked
-from cluster4npu.core.store.importing.model import FAILED, INCOMPATIBLE, OK, SKIPPED, Context
+from cluster4npu.core.store.importing.model import Context
+from cluster4npu.core.store.importing.names import DEVICES, PRECISIONS, base_device, family_of, is_chip
+from cluster4npu.core.store.importing.states import made_up, state
+from cluster4npu.core.store.importing.values import whole
 from cluster4npu.core.store.importing.words import MEASURE, meaning, plain_unit, words
 
-DEVICES = {
-    "cpu", "cuda", "gpu", "rocm", "mps", "openvino", "webgpu", "webnn", "qnn", "qualcomm", "tpu", "npu", "ane",
-    "coreml", "tensorrt", "trt", "directml", "dml", "xpu", "vulkan", "metal", "hailo", "edgetpu", "coral", "igpu",
-    "dgpu", "hexagon", "neuron", "gaudi", "ipu", "wasm", "mlu", "hip", "opencl", "dsp", "samsung", "mediatek",
-    "kl520", "kl720", "nnapi", "xnnpack", "webgl", "hailo8", "hailo8l", "hailo15", "rknn", "ethos", "snpe", "cann",
-    "ascend",
-}  # fmt: skip
 _MODEL_FIELDS = ("model_name", "model", "model_id", "model_path", "test_model", "network", "checkpoint",
                  "model_key", "model_file", "model_filename", "model_repo", "base_model", "served_model_name",
                  "topology", "network_name", "net", "architecture", "arch", "graph", "model_type", "hef")  # fmt: skip
@@ -62,11 +58,6 @@ _DEEPEST_LOAN = 3
 _TITLES = ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario", "function_id", "full_name",
            "run_name", "fullname", "title")  # fmt: skip
 _TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
-_PRECISIONS = {
-    "float32": "fp32", "fp32": "fp32", "f32": "fp32", "float16": "fp16", "fp16": "fp16", "f16": "fp16", "half": "fp16",
-    "bfloat16": "bf16", "bf16": "bf16", "int8": "int8", "i8": "int8", "w8a8": "int8", "int4": "int4", "uint8": "uint8",
-    "fp8": "fp8", "int16": "int16", "fp64": "fp64", "float64": "fp64", "mixed": "mixed",
-}  # fmt: skip
 LENDERS = {
     "metadata", "meta", "config", "configuration", "parameters", "params", "settings", "info",
     "benchmark_config", "test_config", "platform_support", "model_info", "run_info", "benchmark_info",
@@ -83,20 +74,6 @@ NEUTRAL = {
     "model_families", "devices", "platforms", "timings", "completed", "completed_benchmarks",
     "failed_benchmarks", "skipped_benchmarks", "model_benchmarks", "hardware_compatibility", "families",
 }  # fmt: skip
-_FALSE = {"", "false", "no", "none", "off", "0", "null", "n/a", "real", "disabled"}
-_MADE_UP = re.compile(r"simulat|emulat|mock|synthetic|fake|dummy|placeholder|stub", re.IGNORECASE)
-_COMPUTED = re.compile(
-    r"formula|estimat|predict|theoretical|extrapolat|projected|hard.?coded|calculated", re.IGNORECASE
-)
-_TELLS_KIND = {"implementation", "implementation_type", "type", "mode", "source", "handler", "init", "status", "kind",
-               "provenance", "data_source", "method", "backend", "result_type", "data_type", "origin"}  # fmt: skip
-_STATES = {
-    "completed": OK, "complete": OK, "success": OK, "ok": OK, "passed": OK, "pass": OK, "done": OK, "true": OK,
-    "failed": FAILED, "fail": FAILED, "failure": FAILED, "error": FAILED, "timeout": FAILED, "crashed": FAILED,
-    "invalid": FAILED, "valid": OK, "\u2705": OK, "\u274c": FAILED, "\u274e": FAILED,
-    "oom": FAILED, "exception": FAILED, "aborted": FAILED, "skipped": SKIPPED, "skip": SKIPPED, "not_run": SKIPPED,
-    "unavailable": SKIPPED, "not_supported": INCOMPATIBLE, "unsupported": INCOMPATIBLE, "incompatible": INCOMPATIBLE,
-}  # fmt: skip
 _BROWSER_FIELDS = {
     "browser": ("browser", "browser_name"), "browser_version": ("browser_version",),
     "adapter": ("adapter", "gpu_adapter", "adapter_name"),
@@ -108,33 +85,10 @@ _CONFIG_KEY = re.compile(
     r"(?:^|[_\-\s])(batch|bs|b|seq|seq_len|sequence|sequence_length)(?:[_\-\s]?size)?[_\-\s=:]?(\d+)(?=$|[_\-\s])"
 )
 _OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
-_FAMILIES = re.compile(
-    r"(?:distil|ro|al|deit|mobile|tiny)?bert|vit(?![a-z])|deit|resne[tx]t?|yolo|t5(?![a-z])|mt5|gpt|llama|llava|whisper|wav2vec|clip"
-    r"|clap|mobilenet|efficientnet|squeezenet|densenet|inception|vgg|swin|dino|detr|qwen|mistral|mixtral|phi-?\d|gemma"
-    r"|opt-\d|bloom|falcon|bart(?![a-z])|electra|deberta|xlm|segformer|sam(?![a-z])|unet|convnext|alexnet|ssd|fasterrcnn"
-    r"|stable.?diffusion|hubert|bge|minilm|retinanet"
-)
+_VARIANTS = {"after", "async", "baseline", "before", "cold", "compiled", "default", "dynamic", "eager", "inference",
+             "optimized", "original", "parallel", "pruned", "quantized", "single", "static", "sync", "train",
+             "training", "warm", "precision", "precisions", "batch", "batches", "sizes"}  # fmt: skip
 _NUMBERED = re.compile(r"\d{1,5}")
-
-
-def family_of(name: str) -> str:
-    """Return the family of models that a name begins with ("bert" of "bert-base"), "" for none known."""
-    found = _FAMILIES.match(name.lower().rpartition("/")[2])
-    return found[0] if found else ""
-
-
-def base_device(name: str) -> str:
-    """Return the kind of device that a name tells ("cuda" of "cuda:0"), or the name in lower case."""
-    return next((part for part in words(name) if part in DEVICES), name.lower())
-
-
-def whole(value: Any) -> int | None:
-    """Return a number or its text as an int, None where it is no whole number."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) > 1e9:
-        return None
-    return int(value) if int(value) == value and value >= 0 else None
 
 
 def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
@@ -154,14 +108,18 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
         if "batch" in words(parent) or int(lowered) in outer.batches:
             return outer.but(batch=int(lowered))
         return outer.but(label=(*outer.label, lowered)) if not lowered.startswith("[") else outer
-    if lowered in _PRECISIONS:
-        return outer.but(precision=_PRECISIONS[lowered])
-    if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or len(parts) == 1)):
+    if lowered in PRECISIONS:
+        return outer.but(precision=PRECISIONS[lowered])
+    if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or set(parts) <= DEVICES)):
+        return outer.but(device=key, device_rank=50)
+    if is_chip(key) and isinstance(child, dict | list) and not outer.device:
         return outer.but(device=key, device_rank=50)
     if _names_devices(parent) and isinstance(child, dict | list) and lowered not in NEUTRAL:
         return outer.but(device=key, device_rank=50)
     if _names_model(key, parent, child):
         return outer.but(model=key, model_rank=50)
+    if _is_above_variants(key, child) and not (outer.model and outer.device):
+        return outer.but(device=key, device_rank=70) if outer.model else outer.but(model=key, model_rank=70)
     named = {part for part in parts if part in DEVICES}
     device = named.pop() if len(named) == 1 else ""
     label = outer.label if lowered in NEUTRAL or lowered in LENDERS else (*outer.label, lowered)
@@ -225,18 +183,26 @@ def _borrowed(outer: Context, value: Any, depth: int) -> Context:
 
 def _describes_all(value: Any) -> bool:
     """Tell whether an object only says which model or device was used, so that it speaks for what stands beside it."""
-    if (
-        not isinstance(value, dict)
-        or not value
-        or any(isinstance(item, dict | list) for item in value.values())
-    ):
+    if not isinstance(value, dict) or not value:
         return False
-    names = {"_".join(words(str(name))) for name in value}
+    inner = [(str(name), item) for name, item in value.items() if isinstance(item, dict | list)]
+    if any(not lends(name) or _holds_figures(item) for name, item in inner):
+        return False
+    told = [value, *(item for _, item in inner if isinstance(item, dict))]
+    names = {"_".join(words(str(name))) for node in told for name in node}
     is_measured = any(
         meaning(str(name)).kind == MEASURE and isinstance(item, int | float) and not isinstance(item, bool)
         for name, item in value.items()
     )
     return bool(names & {*_MODEL_FIELDS, "device", "device_id", "hardware"}) and not is_measured
+
+
+def _holds_figures(value: Any) -> bool:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return any(
+        _holds_figures(item) or (meaning(str(name)).kind == MEASURE and isinstance(item, int | float))
+        for name, item in items
+    )
 
 
 def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
@@ -269,7 +235,7 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
             changes[field] = count
     precision = _first(lowered, ("precision", "dtype", "data_type", "quantization", "torch_dtype"))
     if precision and len(precision) < 40:
-        changes["precision"] = _PRECISIONS.get(precision.lower().removeprefix("torch."), precision)
+        changes["precision"] = PRECISIONS.get(precision.lower().removeprefix("torch."), precision)
     moment = _first(lowered, _TIMES)
     if moment and not lent:
         changes["recorded_at"] = moment[:40]
@@ -297,8 +263,8 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
         if text := _first(lowered, known_as):
             changes[field] = masked(text)[:80]
     changes |= {"batches": batches} if (batches := _batches(lowered)) else {}
-    changes |= _made_up(outer, lowered)
-    return outer.but(**changes | ({} if lent else _state(outer, lowered)))
+    changes |= made_up(outer, lowered)
+    return outer.but(**changes | ({} if lent else state(outer, lowered)))
 
 
 def options_of(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,77 +290,11 @@ def by_name(name: str) -> dict[str, Any]:
             told.setdefault("batch", config["b"])
         elif part.lower() in DEVICES or (":" in part and base_device(part) in DEVICES):
             told.setdefault("device", part)
-        elif part.lower() in _PRECISIONS:
-            told.setdefault("precision", _PRECISIONS[part.lower()])
+        elif part.lower() in PRECISIONS:
+            told.setdefault("precision", PRECISIONS[part.lower()])
         elif family_of(part) and part != name:
             told.setdefault("model", part)
     return told
-
-
-def _made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    devices = list(outer.simulated_devices)
-    for name, value in node.items():
-        parts = words(name)
-        about = _MADE_UP.search(name) is not None
-        if about and isinstance(value, list):
-            devices += [base_device(item) for item in value if isinstance(item, str)]
-        elif about and isinstance(value, bool | str) and str(value).strip().lower() not in _FALSE:
-            changes["simulated"] = True
-        elif (isinstance(value, str) and len(value) < 100 and parts and set(parts) & _TELLS_KIND) or (
-            isinstance(value, str) and len(value) < 100 and "(MOCK)" in value
-        ):
-            if _MADE_UP.search(value) and not re.search(r"\b(no|not|non)\W", value, re.IGNORECASE):
-                own = parts[0] if parts[0] in DEVICES else ""
-                devices += [own] if own else []
-                changes |= {} if own else {"simulated": True}
-            elif _COMPUTED.search(value):
-                changes["formula"] = True
-        elif _COMPUTED.search(name) and value is True:
-            changes["formula"] = True
-    if len(devices) > len(outer.simulated_devices):
-        changes["simulated_devices"] = tuple(dict.fromkeys(devices))
-    return changes
-
-
-def _state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return status and error that an object tells of itself."""
-    said = ""
-    for name, value in node.items():
-        if name.rpartition("_")[2] in (
-            "status",
-            "state",
-            "result",
-            "outcome",
-            "validity",
-            "verdict",
-        ) and isinstance(value, str):
-            said = said or _STATES.get(value.strip().lower().replace(" ", "_"), "")
-    for name, value in node.items():
-        if isinstance(value, bool) and (
-            words(name)[-1:] in (("success",), ("successful",), ("succeeded",), ("passed",))
-        ):
-            said = FAILED if not value else said or OK
-        if value is False and name in ("compatible", "supported", "is_compatible"):
-            said = said or INCOMPATIBLE
-    error = next((str(value) for name, value in node.items() if _is_error(name, value)), "")
-    code = whole(node.get("return_code", node.get("exit_code")))
-    if not said and (error or code):
-        said = FAILED
-    if said == FAILED and not error:
-        told = ("stderr", "reason", "message", "detail", "validity", "result_validity")
-        error = next((str(node[n]) for n in told if isinstance(node.get(n), str)), "")
-        error = error or (f"exit code {code}" if code else "")
-    if not said:
-        return {}
-    return {"status": said, "error": masked(error.strip())[:1000] if said != OK else ""}
-
-
-def _is_error(name: str, value: Any) -> bool:
-    named = words(name)[-1:] in (("error",), ("exception",), ("traceback",)) or name in (
-        "error_message", "failure_reason", "skip_reason",
-    )  # fmt: skip
-    return named and isinstance(value, str) and value.lower() not in _FALSE
 
 
 def _first(node: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -424,6 +324,23 @@ def _names_devices(parent: str) -> bool:
         "info", "details", "types", "available"}  # fmt: skip
 
 
+def _is_above_variants(key: str, child: Any) -> bool:
+    """Tell whether a name stands above precisions or batch sizes only: it is the model's, then the device's."""
+    return (
+        isinstance(child, dict) and bool(child) and all(_tells_variant(str(k)) for k in child)
+        and key.lower() not in NEUTRAL and key.lower() not in LENDERS and not set(words(key)) & _VARIANTS
+        and meaning(key).kind != MEASURE and not _names_devices(key)
+    )  # fmt: skip
+
+
+def _tells_variant(key: str) -> bool:
+    """Tell whether a key is a precision, or a batch size that says so."""
+    return key.lower().strip() in PRECISIONS or (
+        "b" in {name[0] for name, _ in _CONFIG_KEY.findall(key.lower())}
+        and not _CONFIG_KEY.sub("", key.lower())
+    )
+
+
 def _names_model(key: str, parent: str, child: Any) -> bool:
     """Tell whether a key is a model's name: below `models`, of the form org/name, or above devices only."""
     if not isinstance(child, dict | list) or key.startswith("[") or meaning(key).kind == MEASURE:
@@ -433,7 +350,9 @@ def _names_model(key: str, parent: str, child: Any) -> bool:
     if (
         isinstance(child, dict)
         and child
-        and all(base_device(str(k)) in DEVICES and len(words(str(k))) <= 2 for k in child)
+        and all(
+            (base_device(str(k)) in DEVICES and len(words(str(k))) <= 2) or is_chip(str(k)) for k in child
+        )
     ):
         return key.lower() not in NEUTRAL and key.lower() not in LENDERS and not _names_devices(key)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", key):

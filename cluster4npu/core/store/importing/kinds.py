@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import FAILED, INCOMPATIBLE, OK, SKIPPED, Context, Figure, Record
+from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.rows import BrowserRow, CompatibilityRow, Row, TrainingRow
 
 _WEB = ("webgpu", "webnn", "wasm", "webgl")

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED, Record
+from cluster4npu.core.store.importing.names import base_device
 
 _EXACT = 1e-9
 

@@ -9,21 +9,25 @@ from collections import Counter
 from typing import Any
 
 from cluster4npu.core.store.importing.batches import prove
-from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import (
     FAILED,
+    OK,
     UNKNOWN_NAME,
     Figure,
     Recognised,
     Record,
     Row,
 )
+from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.importing.provenance import mark
 from cluster4npu.core.store.importing.repeats import drop_repeats
-from cluster4npu.core.store.importing.units import settle
+from cluster4npu.core.store.importing.units import COUNTED, settle
 from cluster4npu.core.store.importing.walking import Walker
+from cluster4npu.core.store.importing.words import is_run_length
 
 ZERO = "a failure's zero"
+COUNT, LENGTH = "a count", "how long the whole run took"
+_LONG_MS = 30_000  # what is repeated, so that it has a rate, takes less
 REPEATED = "said twice in this file"
 
 
@@ -39,6 +43,7 @@ def recognise(data: Any) -> Recognised:
     settle(walker.records, browser=walker.browser)
     prove(walker.records)
     mark(walker.records, walker.made_up)
+    _leave_run_lengths(walker)
     records, repeated = drop_repeats(walker.records)
     found = Recognised(
         _shape(records), [], walker.numbers, dict(walker.skipped), dict(walker.unknown.most_common(50))
@@ -48,6 +53,10 @@ def recognise(data: Any) -> Recognised:
     found.records = records
     for record in records:
         found.rows += _rows(record)
+    if counts := sum(
+        len(f.values) for record in records for f in record.figures if f.meaning.family == "count"
+    ):
+        found.skipped[COUNT] = counts
     assumed = Counter(row.unit_rule for row in found.rows if row.unit_rule.startswith("assumed"))
     found.notes = [f"unit of {count} figures {rule}" for rule, count in sorted(assumed.items())]
     return found
@@ -62,6 +71,23 @@ def _leave_zeros(walker: Walker) -> None:
             record.figures.clear()
 
 
+def _leave_run_lengths(walker: Walker) -> None:
+    """Leave out how long whole runs took: `duration`, `test_time`, beside times of what was measured in them."""
+    times = [f for record in walker.records for f in record.figures if f.meaning.family in ("time", "rate")]
+    elsewhere = any(not is_run_length(figure.name) for figure in times)
+    for record in walker.records:
+        lengths = [f for f in record.figures if f.meaning.family == "time" and is_run_length(f.name)]
+        families = {f.meaning.family for f in record.figures if f not in lengths}
+        beside = "time" in families or {"rate", "count"} <= families
+        nameless = elsewhere and not (record.context.model or record.context.device)
+        for figure in lengths:
+            long = "rate" in families and figure.settled[0] >= _LONG_MS
+            if beside or nameless or long or figure.unit_rule == COUNTED:
+                record.figures.remove(figure)
+                walker.skipped[LENGTH] += len(figure.values)
+    walker.records[:] = [r for r in walker.records if r.figures or r.context.status != OK]
+
+
 def _rows(record: Record) -> list[Row]:
     if not record.figures:
         return [_row(record, None, None, 0.0, digest_of(record))]
@@ -69,6 +95,7 @@ def _rows(record: Record) -> list[Row]:
     return [
         _row(record, figure, position, value, digest)
         for figure in record.figures
+        if figure.meaning.family != "count"
         for position, value in enumerate(figure.settled)
     ]
 

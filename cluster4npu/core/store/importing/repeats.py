@@ -7,8 +7,8 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from operator import itemgetter
 
-from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
+from cluster4npu.core.store.importing.names import base_device
 
 _SURE = 4  # significant digits from which an equal number is no coincidence
 _ROUNDED = 3

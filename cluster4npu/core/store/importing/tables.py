@@ -13,7 +13,7 @@ import duckdb
 from cluster4npu.core.store.importing.kinds import rows_of_kinds
 from cluster4npu.core.store.importing.model import Recognised
 
-IMPORTER_VERSION = 3
+IMPORTER_VERSION = 4
 COLUMNS = (
     "path", "model", "device", "batch_size", "sequence_length", "precision", "variant", "recorded_at", "metric",
     "statistic", "sample", "value", "unit", "source_value", "source_unit", "unit_rule", "provenance", "status", "error",

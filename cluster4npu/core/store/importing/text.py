@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cluster4npu.core.store.importing.context import DEVICES, base_device
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
+from cluster4npu.core.store.importing.names import DEVICES, base_device
 from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning
 
 _LONGEST = 2_000_000  # characters of one text

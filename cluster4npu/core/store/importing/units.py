@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from cluster4npu.core.store.importing.context import base_device
 from cluster4npu.core.store.importing.model import Figure, Path, Record
+from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.importing.vocabulary import (
     ENERGY_UNITS,
     LATENCY,
@@ -30,12 +30,16 @@ NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, BROWSER, SIZE_RUL
 _UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power": POWER_UNITS}
 _DEFAULT = {"energy": "j", "power": "w"}
 _MOST_IN_FLIGHT = 100  # items at once: latency times throughput is no more, and no less than a third of one
-_CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6}
+_CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total", "execution"}
 _CLOSE = 1.05
 _LONG = 100.0
 _LONGEST_REQUEST_S = 30.0  # what has percentiles happens often, and so takes less
 _SPREADS = ("std", "variance", "iqr", "mad")
+_HOUR = 3600.0
+_COUNTED_NS = (
+    1e6  # whole numbers from which a clock's ticks are meant: as ms it would be a quarter of an hour
+)
 _NEAR = 3.0  # a factor: candidates are a thousand apart
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
@@ -167,7 +171,7 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
             continue
         for other in known:
             theirs = statistics.fmean(other.settled)
-            for unit in ("s", "ms", "us"):
+            for unit in _CANDIDATES:
                 if (
                     mine > 0
                     and theirs > 0
@@ -185,7 +189,7 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
             0,
         )
         total = next((f for f in figures if f.meaning.metric == "total_time" and f.unit_rule), None)
-        for unit in ("s", "ms", "us"):
+        for unit in _CANDIDATES:
             if total and runs > 0 and mine > 0 and abs(
                 math.log(mine * TIME_UNITS[unit] * runs / max(total.settled[0], 1e-12))
             ) < math.log(1.5):  # fmt: skip
@@ -248,7 +252,9 @@ def _tells(figure: Figure) -> tuple[bool, bool, float]:
 
 def _assume(figure: Figure) -> None:
     typical = statistics.median(abs(value) for value in figure.values)
-    if figure.meaning.family == "size":
+    if figure.meaning.family == "time" and typical >= _COUNTED_NS and all(v == int(v) for v in figure.values):
+        _set(figure, "ns", SIZE_RULE)
+    elif figure.meaning.family == "size":
         _set(figure, "bytes" if typical >= 2**20 else "mb", SIZE_RULE)
     elif figure.meaning.metric.startswith(_PER_ITEM) or "time" not in figure.meaning.metric:
         clock = "time" in figure.name.lower() and typical < 30
@@ -256,7 +262,7 @@ def _assume(figure: Figure) -> None:
     elif typical >= _LONG and set(words(figure.name)) & WORK:
         _set(figure, "ms", SIZE_RULE)  # loading, compiling ... for minutes is rarer than a browser's clock
     else:
-        _set(figure, "s", CLOCK)
+        _set(figure, "s" if typical < _HOUR else "ms", CLOCK if typical < _HOUR else SIZE_RULE)
 
 
 def _set(figure: Figure, unit: str, rule: str) -> None:

@@ -24,10 +24,14 @@ STATISTICS = {
     "fastest": "min", "max": "max", "maximum": "max", "slowest": "max", "std": "std", "stdev": "std",
     "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad", "q1": "p25",
     "q3": "p75", "med": "p50", "stdv": "std", "sd": "std", "sigma": "std", "deviation": "std", "geomean": "geomean",
-    "lowest": "min", "highest": "max",
+    "lowest": "min", "highest": "max", "best": "best", "worst": "worst", "stderr": "sem", "sem": "sem",
+}  # fmt: skip
+INPUTS = {  # whose frame rate is a property of what goes in
+    "camera", "dataset", "input", "native", "source", "stream", "video",
 }  # fmt: skip
 SETTINGS = {
-    "allowed", "budget", "configured", "deadline", "goal", "id", "index", "limit", "port", "requested",
+    "allowed", "cap", "mode", "nominal", "rated", "tdp",
+    "budget", "configured", "deadline", "goal", "id", "index", "limit", "port", "requested",
     "required", "requirement", "seed", "sla", "target", "threshold", "timeout", "tolerance", "version",
 }  # fmt: skip
 MOMENTS = {
@@ -54,11 +58,13 @@ RATE_UNITS = {
     "tps": "tokens/s", "samples": "samples/s", "sample": "samples/s", "requests": "requests/s",
     "req": "requests/s", "request": "requests/s", "rps": "requests/s", "queries": "queries/s",
     "qps": "queries/s", "images": "images/s", "image": "images/s", "inferences": "inferences/s",
-    "ips": "inferences/s", "ops": "operations/s", "iterations": "iterations/s", "steps": "steps/s",
+    "ips": "inferences/s", "img": "images/s", "imgs": "images/s",
+    "tok": "tokens/s", "toks": "tokens/s", "inf": "inferences/s", "infer": "inferences/s", "reqs": "requests/s",
+    "ops": "operations/s", "iterations": "iterations/s", "steps": "steps/s",
     "batches": "batches/s",
 }  # fmt: skip
 MEMORY = {
-    "allocated", "footprint", "mem", "memory", "ram", "rss", "vram",
+    "allocated", "footprint", "heap", "mem", "memory", "ram", "rss", "vram", "workingset",
 }  # fmt: skip
 RANKS = {
     "10", "25", "5", "50", "75", "90", "95", "98", "99", "99.9", "99.99",
@@ -76,7 +82,12 @@ UTILISATION = {
 OTHERS = {
     "power": ("power", "W"), "watts": ("power", "W"), "energy": ("energy", "J"), "joules": ("energy", "J"),
     "temperature": ("temperature", "°C"), "temp": ("temperature", "°C"), "celsius": ("temperature", "°C"),
-    "accuracy": ("accuracy", "ratio"), "f1": ("f1", "ratio"), "wer": ("wer", "ratio"),
+    "accuracy": ("accuracy", "ratio"), "acc": ("accuracy", "ratio"), "top1": ("top1_accuracy", "ratio"),
+    "top5": ("top5_accuracy", "ratio"), "acc1": ("top1_accuracy", "ratio"), "acc5": ("top5_accuracy", "ratio"),
+    "auc": ("auc", "ratio"), "auroc": ("auroc", "ratio"), "dice": ("dice", "ratio"), "ap": ("ap", "ratio"),
+    "ap50": ("ap50", "ratio"), "ap75": ("ap75", "ratio"), "psnr": ("psnr", "dB"), "ssim": ("ssim", "ratio"),
+    "cer": ("cer", "ratio"), "rouge": ("rouge", ""), "rougel": ("rougel", ""), "mae": ("mae", ""), "mse": ("mse", ""),
+    "rmse": ("rmse", ""), "f1": ("f1", "ratio"), "wer": ("wer", "ratio"),
     "perplexity": ("perplexity", ""), "loss": ("loss", ""), "bleu": ("bleu", ""), "map": ("map", "ratio"),
     "map50": ("map50", "ratio"), "map75": ("map75", "ratio"), "map50to95": ("map50_95", "ratio"),
     "miou": ("miou", "ratio"), "recall": ("recall", "ratio"), "iou": ("iou", "ratio"),
@@ -86,12 +97,21 @@ OTHERS = {
     "improvement": ("improvement", "ratio"), "overhead": ("overhead", "ratio"), "jitter": ("jitter", ""),
 }  # fmt: skip
 LATENCY = {
-    "e2el", "itl", "lat", "latencies", "latency", "rtt", "tpot", "ttft",
+    "e2el", "e2els", "itl", "itls", "lat", "latencies", "latency", "rtt", "rtts", "tpot", "tpots", "ttft", "ttfts",
 }  # fmt: skip
 TIMES = {
     "delay", "delays", "duration", "durations", "elapsed", "runtime", "time", "times", "timing", "timings",
     "walltime",
 }  # fmt: skip
+PEAKS = {
+    "max",
+    "peak",
+    "peaks",
+    "reserved",
+    "resident",
+    "used",
+    "working",
+}  # of bytes: then they are memory's
 NOISE = {
     "all", "batch", "bytes", "dev", "deviation", "standard", "call", "consumed", "consumption", "data", "e2e", "end",
     "exec", "execution",
@@ -99,6 +119,9 @@ NOISE = {
     "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
     "response", "result", "results", "run", "sample", "samples", "statistics", "stats", "taken", "the",
     "to", "usage", "used", "value", "values", "wise",
+}  # fmt: skip
+RUN_LENGTHS = {  # what a whole run took is told by such words alone
+    "benchmark", "duration", "elapsed", "run", "runtime", "session", "suite", "test", "wall", "walltime",
 }  # fmt: skip
 FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",

@@ -11,17 +11,20 @@ from cluster4npu.core.store.importing.vocabulary import (
     COUNTS,
     ENERGY_UNITS,
     FORMULA,
+    INPUTS,
     LATENCY,
     MEMORY,
     MOMENTS,
     NOISE,
     OTHERS,
+    PEAKS,
     PERCENT,
     PHASES,
     POWER_UNITS,
     RANKS,
     RATE_UNITS,
     RATES,
+    RUN_LENGTHS,
     SETTINGS,
     SIZE_UNITS,
     STATISTICS,
@@ -34,12 +37,16 @@ from cluster4npu.core.store.importing.vocabulary import (
 
 MEASURE = "measure"
 BOOKKEEPING = "a count of tests or an exit code"
-_MAP = re.compile(r"(?<![A-Za-z])m(AP|IoU|IOU)(?:@?(?:0?\.)?(\d+)(?:[-:](?:0?\.)?(\d+))?)?")
+_MAP = re.compile(r"(?<![A-Za-z])m(AP|IoU|IOU)(?:[@_]?(?:0?\.)?(\d+)(?:[-:](?:0?\.)?(\d+))?)?")
+_TOP = re.compile(r"(?i)(?<![a-z])top[-_ @]?([15])(?![0-9])|(?<![a-z])(?:acc|accuracy)@([15])(?![0-9])")
+_PER_ENERGY, _POWER_WORDS = {"watt", "watts", "joule", "joules", "w", "j"}, {"watt", "watts", "w"}
+_UNIT_WORDS = {"byte", "kib", "mib", "gib", "mw", "mj", "kwh", "mwh"}
 _EDGES, _AFTER_EDGE = {"start", "end", "begin", "finish", "stop"}, {"to", "up"}  # of end to end, start up
 _RANK = re.compile(
     r"(?:p|tp|pct|perc|percentile|quantile|q)(\d\d?(?:\.\d+)?|100|999|9999)(?:th)?|(\d\d?(?:\.\d+)?)(?:th|%|pct)"
 )
-_COMPONENTS = {
+_LENGTHS_SET = {("measurement", "time"), ("warmup", "duration"), ("warm", "up", "time"), ("run", "delay")}
+COMPONENTS = {
     "cpu",
     "gpu",
     "ram",
@@ -75,7 +82,8 @@ class Meaning:
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: `avgLatencyMs`, `avg_latency_ms`, `Avg latency (ms)` alike."""
-    name = _MAP.sub(_accuracy, re.sub(r"\([A-Z]\)$", "", name[:200]))
+    name = _TOP.sub(lambda found: f"top{found[1] or found[2]}", name[:200])
+    name = _MAP.sub(_accuracy, re.sub(r"\([A-Z]\)$", "", name))
     name = re.sub(r"\b[pP]\((\d+(?:\.\d+)?)\)", r"p\1", name)
     name = re.sub(r"/\s*s(?:ec(?:ond)?)?s?(?![A-Za-z])", " per second", name, flags=re.IGNORECASE)
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name)
@@ -90,6 +98,12 @@ def _accuracy(match: re.Match[str]) -> str:
 
 def statistic_of(parts: tuple[str, ...]) -> str:
     """Return the statistic that a name's words tell, "" for none: `p95`, `95th`, `percentile_95`, `avg` ..."""
+    if {"bound", "ci", "confidence"} & set(parts) and (
+        ends := {"lower", "low", "upper", "high"} & set(parts)
+    ):
+        return "ci_low" if ends & {"lower", "low"} else "ci_high"
+    if parts[-2:] == ("standard", "error"):
+        return "sem"
     for part in parts:
         if part in STATISTICS:
             return STATISTICS[part]
@@ -103,7 +117,9 @@ def statistic_of(parts: tuple[str, ...]) -> str:
 
 
 def _plain_rank(text: str) -> str:
-    """Return "90" of "90.00", and "99.9" as it is."""
+    """Return "90" of "90.00", "99.9" as it is, and "99.9" of "999"."""
+    if text in ("999", "9999"):
+        return f"99.{text[2:]}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -115,10 +131,14 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
     Meaning(kind='measure', metric='latency', statistic='p95', unit='ms', family='time', formula=False)
     """
     parts = words(name)
+    if "per" in parts and parts[-1:] in (("min",), ("minutes",)):
+        parts = (*parts[:-1], "minute")
     found = set(parts)
-    if found & SETTINGS and not found & {"predictions"}:
+    if {"confidence", "level"} <= found or (found & SETTINGS and not found & {"predictions"}):
         return Meaning(SETTING)
-    if found & MOMENTS or (
+    if parts in _LENGTHS_SET or (found & INPUTS and "fps" in found):
+        return Meaning(SETTING)
+    if found & MOMENTS - ({"epoch"} if found & TIMES else set()) or (
         parts[:1] and parts[0] in _EDGES and not set(parts[1:2]) & _AFTER_EDGE and _is_stamp(parts)
     ):
         return Meaning(MOMENT)
@@ -136,6 +156,12 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
 def _is_stamp(parts: tuple[str, ...]) -> bool:
     """Tell whether a name that begins with start or end is a moment's: `endComputeMs`, `start_time`, `end_ns`."""
     return parts[-1] in TIME_UNITS or bool({"time", "ts", "at"} & set(parts[1:]))
+
+
+def is_run_length(name: str) -> bool:
+    """Tell whether a name says how long a whole run took and nothing else: `duration_s`, `testRunDurationMs`."""
+    parts = set(words(name)) - set(TIME_UNITS)
+    return parts <= RUN_LENGTHS | {"time"} and bool(parts - {"time"})
 
 
 def rank_of(text: str) -> str:
@@ -170,7 +196,7 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
         return Meaning(
             MEASURE, outer.metric, outer.statistic, unit or outer.unit, outer.family, outer.formula
         )
-    if outer.family in ("energy", "power") and parts and found <= _COMPONENTS:
+    if outer.family in ("energy", "power") and parts and found <= COMPONENTS:
         own = "_".join(part for part in parts if part != "total")
         return Meaning(
             MEASURE, f"{own}_{outer.metric}".lstrip("_"), "value", outer.unit, outer.family, outer.formula
@@ -195,6 +221,10 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
     per_second = ("per" in found and parts[-1] in ("second", "sec", "s")) or "persecond" in found
     if found & PERCENT and found & (MEMORY | UTILISATION | {"cpu", "gpu", "npu"}):
         return Meaning(MEASURE, _rest(parts, PERCENT, "utilisation", keep=True), statistic, "%")
+    if "per" in found and found & _PER_ENERGY:
+        return Meaning(
+            MEASURE, "efficiency", statistic, f"per {'W' if found & _POWER_WORDS else 'J'}", "", formula
+        )
     if found & RATES or per_second or (parts[-1:] in (("sec",), ("s",)) and found & set(RATE_UNITS)):
         unit = next((RATE_UNITS[part] for part in reversed(parts) if part in RATE_UNITS), "items/s")
         noise = RATES | set(RATE_UNITS) | {"per", "second", "sec", "s", "items", "minute", "completed"}
@@ -210,6 +240,9 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
         return Meaning(
             MEASURE, _rest(parts, MEMORY, "memory"), statistic, _unit(parts, "size"), "size", formula
         )
+    if found & PEAKS and parts[-1] in SIZE_UNITS and parts[-1] != "b":
+        metric = _rest(parts, PEAKS - {"peak"}, "memory")
+        return Meaning(MEASURE, metric, statistic, parts[-1], "size", formula)
     if ("size" in found or parts[-1:] == ("mb",)) and _unit(parts, "size"):
         return Meaning(
             MEASURE, _rest(parts, {"size"}, "size"), statistic, _unit(parts, "size"), "size", formula
@@ -256,7 +289,10 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
 
 def _unit(parts: tuple[str, ...], family: str) -> str:
     table = {"time": TIME_UNITS, "size": SIZE_UNITS}.get(family, {})
-    for position, part in enumerate(reversed(parts)):
+    told = [
+        part for part in parts if part not in STATISTICS and not _RANK.fullmatch(part) and part != "quantiles"
+    ]
+    for position, part in enumerate(reversed(told)):
         if part in table and (part not in ("s", "b", "second") or position == 0):
             return part
     return ""
@@ -267,7 +303,7 @@ def _rest(parts: tuple[str, ...], family: set[str], default: str, *, keep: bool 
     drop = family | NOISE | set(STATISTICS) | FORMULA | PERCENT
     rest = [
         part for part in parts
-        if part not in drop and part not in TIME_UNITS
+        if part not in drop and part not in TIME_UNITS and part not in _UNIT_WORDS
         and not _RANK.fullmatch(part) and not re.fullmatch(r"\d[\d.]*", part)
     ]  # fmt: skip
     if not rest:

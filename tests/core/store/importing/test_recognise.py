@@ -76,7 +76,7 @@ def test_nested_results_in_seconds() -> None:
         "out of memory",
         None,
     )
-    assert found.skipped == {"about the host": 1}
+    assert found.skipped == {"about the host": 1, "a count": 1}
 
 
 def test_completed_although_everything_failed() -> None:
