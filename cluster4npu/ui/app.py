@@ -21,6 +21,7 @@ from cluster4npu.ui.text import install_translation, tr
 
 _LOG_BYTES = 1_000_000
 _LEAVE_S = 3.0  # for work that nobody waits for any more
+_SWITCH_S = 0.001
 _PRELOAD_MS = 300  # the first window is painted by then
 _log = logging.getLogger("cluster4npu.ui")
 
@@ -75,7 +76,12 @@ def _leave(code: int) -> int:
 
 
 def make_application() -> QApplication:
-    """Return the one QApplication, named and dressed."""
+    """Return the one QApplication, named and dressed.
+
+    Threads of the program take turns five times as often as Python lets them: after each call into Qt the window's
+    thread may have to wait for its turn, and a panel takes hundreds of calls.
+    """
+    sys.setswitchinterval(_SWITCH_S)
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     app.setApplicationName("Cluster4NPU")

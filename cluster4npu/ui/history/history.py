@@ -22,7 +22,7 @@ from cluster4npu.core.compare import Comparison, Trend, compare_runs, trend_of
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import RunRecord, RunRow, SegmentRecord, Store
 from cluster4npu.ui import theme
-from cluster4npu.ui.charts import AdvancedChartComponents
+from cluster4npu.ui.charts import PerformanceTrendChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
@@ -30,6 +30,7 @@ from cluster4npu.ui.dialogs.reports import ReportSaver
 from cluster4npu.ui.history.compare import ComparisonDialog
 from cluster4npu.ui.history.details import RunDetails
 from cluster4npu.ui.history.filters import FilterBar, choices_of
+from cluster4npu.ui.history.pane import RunPane
 from cluster4npu.ui.history.rows import Cells, RunsModel, cells
 from cluster4npu.ui.history.table import RunsTable
 from cluster4npu.ui.text import tr
@@ -66,17 +67,16 @@ class HistoryPage(QWidget):
         self.run_id = ""
         self.model = RunsModel()
         self.table = RunsTable(self.model)
-        self.details = RunDetails()
-        self.charts = AdvancedChartComponents()
-        self.trend = self.charts.trend
+        self.pane = RunPane()
+        self.run_problems, self.message = self.pane.problems, self.pane.message
+        self.report_button, self.copy_button = self.pane.report_button, self.pane.copy_button
+        self.compare_button = self.pane.compare_button
         self.filters = FilterBar()
         self.saver = ReportSaver(self)
         self._lay_out()
-        self.details.hide()
-        self.charts.hide()
         self.filter.textChanged.connect(self.model.set_filter)
         self.filters.changed.connect(self._narrowed)
-        self.trend.picked.connect(self.show_run)
+        self.pane.picked.connect(self.show_run)
         self.model.modelReset.connect(self._rearranged)
         self.refresh_button.clicked.connect(self.refresh)
         self.retry_button.clicked.connect(self.refresh)
@@ -88,6 +88,16 @@ class HistoryPage(QWidget):
         self.saver.failed.connect(self._report_failed)
         dress(self, _sheet)
         self.refresh()
+
+    @property
+    def details(self) -> RunDetails:
+        """Return the figures of the chosen run."""
+        return self.pane.details
+
+    @property
+    def trend(self) -> PerformanceTrendChart:
+        """Return the chart of the runs like the chosen one."""
+        return self.pane.charts.trend
 
     @property
     def loading(self) -> bool:
@@ -158,14 +168,10 @@ class HistoryPage(QWidget):
         if self._reading is not None:
             self._reading.abandon()
             self._reading = None
-        self.message.setText("")
-        self.run_problems.show_problems([])
         self.run_id = run.id if run else ""
-        for button in (self.report_button, self.copy_button):
-            button.setEnabled(run is not None)
+        self.pane.begin(chosen=run is not None)
         if run is None:
-            self.details.hide()
-            self.charts.hide()
+            self.pane.show_none()
             return
         store, run_id, rows = self._store, self.run_id, self.model.every
 
@@ -182,11 +188,7 @@ class HistoryPage(QWidget):
     @Slot(object)
     def _read(self, found: tuple[RunRecord, tuple[SegmentRecord, ...], Trend | None]) -> None:
         self._reading = None
-        record, segments, trend = found
-        self.details.show_run(record)
-        self.details.show()
-        self.charts.show_run(record, segments, trend)
-        self.charts.show()
+        self.pane.show_run(*found)
 
     @Slot()
     def _narrowed(self) -> None:
@@ -195,9 +197,7 @@ class HistoryPage(QWidget):
     @Slot(object)
     def _read_failed(self, error: BaseException) -> None:
         self._reading = None
-        self.details.hide()
-        self.charts.hide()
-        self.run_problems.show_problems(problems_of(error, "this run cannot be read"))
+        self.pane.fail(problems_of(error, "this run cannot be read"))
 
     @Slot(str)
     def _report_saved(self, path: str) -> None:
@@ -279,16 +279,7 @@ class HistoryPage(QWidget):
         theme.give_role(self.count, "muted")
         self.refresh_button = QPushButton(tr("&Refresh"))
         self.retry_button = QPushButton(tr("&Try again"))
-        self.report_button = QPushButton(tr("&Export report ..."))
-        self.copy_button = QPushButton(tr("&Copy run id"))
-        self.compare_button = QPushButton(tr("Co&mpare"))
-        self.compare_button.setEnabled(False)
-        self.compare_button.setToolTip(
-            tr("Choose two runs or more (Ctrl, Shift): they are held against the oldest")
-        )
-        self.message = plain_label()
-        theme.give_role(self.message, "muted")
-        self.list_problems, self.run_problems = ProblemBox(), ProblemBox()
+        self.list_problems = ProblemBox()
         top = QHBoxLayout()
         top.addWidget(self.filter, 1)
         top.addWidget(self.count)
@@ -310,23 +301,9 @@ class HistoryPage(QWidget):
         layout.addWidget(self._pages, 1)
 
     def _make_content(self) -> QWidget:
-        side = QWidget()
-        layout = QVBoxLayout(side)
-        layout.setContentsMargins(10, 0, 0, 0)
-        layout.addWidget(self.run_problems)
-        layout.addWidget(self.details, 1)
-        layout.addWidget(self.charts)
-        layout.addStretch(0)
-        layout.addWidget(self.message)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.compare_button)
-        buttons.addWidget(self.copy_button)
-        buttons.addWidget(self.report_button)
-        layout.addLayout(buttons)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self.table)
-        splitter.addWidget(side)
+        splitter.addWidget(self.pane)
         splitter.setStretchFactor(0, 3)
         splitter.setStretchFactor(1, 2)
         splitter.setSizes([845, 557])
