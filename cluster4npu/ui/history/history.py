@@ -22,7 +22,7 @@ from cluster4npu.core.compare import Comparison, Trend, compare_runs, trend_of
 from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import RunRecord, RunRow, SegmentRecord, Store
 from cluster4npu.ui import theme
-from cluster4npu.ui.charts import PerformanceTrendChart
+from cluster4npu.ui.charts import AdvancedChartComponents, PerformanceTrendChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.looks import dress
@@ -95,9 +95,14 @@ class HistoryPage(QWidget):
         return self.pane.details
 
     @property
+    def charts(self) -> AdvancedChartComponents:
+        """Return the charts of the chosen run."""
+        return self.pane.charts
+
+    @property
     def trend(self) -> PerformanceTrendChart:
         """Return the chart of the runs like the chosen one."""
-        return self.pane.charts.trend
+        return self.charts.trend
 
     @property
     def loading(self) -> bool:
