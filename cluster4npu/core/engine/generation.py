@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from cluster4npu.core.engine.channel import Channel, Handed, Record
+from cluster4npu.core.engine.launch import start_child
 from cluster4npu.core.engine.worker import WorkerSpec, standby_main, worker_main
 
 _FROM_OUTSIDE = (-9, -15)  # SIGKILL and SIGTERM; on Windows it cannot be told
@@ -42,14 +42,14 @@ class Generation:
 
         Raises OSError when the system has no room for one.
         """
-        process, channel = _start(worker_main, spec, name)
-        return cls(number, process, channel, time.monotonic() + load_timeout_s)
+        process, connection = start_child(worker_main, spec, name)
+        return cls(number, process, Channel(connection), time.monotonic() + load_timeout_s)
 
     @classmethod
     def standby(cls, number: int, backends: Sequence[str]) -> Generation:
         """Start a process that has everything imported and waits to become a worker. Raises OSError as `start`."""
-        process, channel = _start(standby_main, tuple(backends), "cluster4npu-worker-standby")
-        return cls(number, process, channel, None)
+        process, connection = start_child(standby_main, tuple(backends), "cluster4npu-worker-standby")
+        return cls(number, process, Channel(connection), None)
 
     def become(self, spec: WorkerSpec, load_timeout_s: float) -> bool:
         """Let a process that stands by be this worker; False when it cannot, since it has just died."""
@@ -103,17 +103,3 @@ class Generation:
         if self.process.is_alive():
             self.process.kill()
         self.process.join(timeout_s)
-
-
-def _start(target: Callable[..., None], what: object, name: str) -> tuple[SpawnProcess, Channel]:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=True)
-    try:
-        process = context.Process(target=target, args=(what, theirs), name=name, daemon=True)
-        process.start()
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    return process, Channel(ours)

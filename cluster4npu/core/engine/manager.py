@@ -19,6 +19,7 @@ from cluster4npu.core.engine.feeder import FeedPlan, ThreadFeeder, make_feeder
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.intake import Inlet, shares
 from cluster4npu.core.engine.lane import LEAST_IN_FLIGHT, Lane
+from cluster4npu.core.engine.launch import leave_with_parent
 from cluster4npu.core.engine.loading import Loading
 from cluster4npu.core.engine.messages import (
     Failed,
@@ -49,7 +50,6 @@ from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.stream import Stream, StreamOptions
 from cluster4npu.core.engine.usage import Usage, waste_of
-from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import MOST_KEPT, HostMeter, Meter
 from cluster4npu.core.metrics.summary import ModeSummary, RunSummary

@@ -478,13 +478,16 @@ class WorkerPool:
         return any(w.state in ("starting", "loaded", "restarting") for w in self.workers)
 
     def stop(self, grace_s: float = 0.4) -> None:
-        """End every worker: politely, then for certain."""
+        """End every worker: who serves politely, then for certain; who is still loading would not listen."""
         generations = [generation for _, generation in self._generations.values()]
         self._standby_due_s = None
         if self._standby is not None:
             self._forget_standby(self._standby.number, KILL_TIMEOUT_S)
         for generation in generations:
-            generation.tell([Control("quit", {})])
+            if generation.state == "starting":
+                generation.process.kill()
+            else:
+                generation.tell([Control("quit", {})])
         until = time.monotonic() + grace_s
         for generation in generations:
             generation.process.join(max(0.0, until - time.monotonic()))

@@ -18,9 +18,9 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.precision import asked
 from cluster4npu.core.engine.hub import Hub, Stopped
+from cluster4npu.core.engine.launch import leave_with_parent
 from cluster4npu.core.engine.messages import StateChanged
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
-from cluster4npu.core.engine.worker import leave_with_parent
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Source, SourceNode, WorkerNode
 from cluster4npu.core.pipeline.graph import Graph

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +22,6 @@ from cluster4npu.core.engine.channel import Channel, Control, Done, Work
 from cluster4npu.core.engine.costs import CostMeter
 from cluster4npu.core.engine.ring import DONE, READING, Ring
 from cluster4npu.core.engine.serving import Serving
-from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.errors import (
     Cluster4NPUError,
     DeviceUnavailable,
@@ -57,32 +53,13 @@ class WorkerSpec:
     model: Path | None = None  # the version in this device's precision; None: the stage's own file
 
 
-def leave_with_parent(grace_s: float = 0.0) -> None:
-    """End this process `grace_s` after its parent has ended, however that happened."""
-    parent = parent_process()
-    if parent is None:
-        return
-    sentinel = parent.sentinel
-
-    def watch() -> None:
-        wait([sentinel])
-        time.sleep(grace_s)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-
-
 def worker_main(spec: WorkerSpec, connection: Connection) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
-    leave_signals_to_the_app()
-    leave_with_parent()
     _serve(spec, connection)
 
 
 def standby_main(backends: Sequence[str], connection: Connection) -> None:
     """Import what any worker of these backends needs, wait for a pickled WorkerSpec, and be that worker."""
-    leave_signals_to_the_app()
-    leave_with_parent()
     _one_thread_for_opencv()
     node_types()
     for key in backends:

@@ -1,0 +1,86 @@
+"""How the engine starts its processes: each leaves with whoever started it before it imports anything large.
+
+What a process shall do comes to it pickled twice, so that nothing of it is imported before its first line is reached:
+importing takes half a second, in which its parent may be killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from cluster4npu.core.engine.signals import leave_signals_to_the_app
+
+_PR_SET_PDEATHSIG = 1
+
+
+def start_child(
+    target: Callable[[Any, Connection], None], what: object, name: str
+) -> tuple[SpawnProcess, Connection]:
+    """Start a daemon process that calls `target(what, its end of a pipe)`; return it and our end.
+
+    To be called by the main thread. Raises OSError when the system has no room for a process.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=True)
+    try:
+        data = pickle.dumps((target, what))
+        process = context.Process(target=_begin, args=(data, theirs), name=name, daemon=True)
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return process, ours
+
+
+def _begin(data: bytes, connection: Connection) -> None:
+    """Be such a process."""
+    leave_signals_to_the_app()
+    leave_with_parent()
+    _be_killed_with_parent()
+    target, what = pickle.loads(data)
+    target(what, connection)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(0)  # taking apart what was imported would take longer than the rest of the end
+
+
+def leave_with_parent(grace_s: float = 0.0) -> None:
+    """End this process `grace_s` after its parent has ended, however that happened."""
+    parent = parent_process()
+    if parent is None:
+        return
+    sentinel = parent.sentinel
+
+    def watch() -> None:
+        wait([sentinel])
+        time.sleep(grace_s)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _be_killed_with_parent() -> None:
+    """Have the system end this process too, where it can: also when a driver lets no other thread run.
+
+    Linux sends the signal when the parent's thread that started this process ends: its main thread.
+    """
+    parent = parent_process()
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent.pid:  # it was gone before that
+        os._exit(1)
