@@ -79,6 +79,15 @@ class Console:
             raise _unwritable(error) from error
         sys.stderr.flush()
 
+    def close(self) -> bool:
+        """Send off what is still to be printed; False when nobody could take it."""
+        try:
+            self.flush()
+        except (BrokenPipeError, RunFailed):
+            self.abandon()
+            return False
+        return True
+
     def abandon(self) -> None:
         """Drop what is left to print: its reader has gone, and Python must not complain of it at its end."""
         nowhere = os.open(os.devnull, os.O_WRONLY)

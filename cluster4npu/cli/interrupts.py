@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -11,10 +13,30 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
+_AGAIN_S = 0.01
+_came = threading.Event()
+
+
 def raise_on_signals() -> None:
-    """Make every way of being asked to stop a KeyboardInterrupt, also where the shell had Ctrl-C ignored."""
+    """Make every way of being asked to stop a KeyboardInterrupt, also where the shell had Ctrl-C ignored.
+
+    One that comes where Python can only print it and go on (in a destructor, or while it lets go of a module's lock) is
+    raised again a moment later.
+    """
+    _came.clear()
     for number in SIGNALS:
         signal.signal(number, _raise)
+    before = sys.unraisablehook
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if found.exc_type is KeyboardInterrupt:
+            again = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+            again.daemon = True
+            again.start()
+        else:
+            before(found)
+
+    sys.unraisablehook = hook
 
 
 class StopRequest:
@@ -25,6 +47,9 @@ class StopRequest:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
+        """Raises KeyboardInterrupt where a signal has come before that somebody took for an error of his own."""
+        if _came.is_set():
+            raise KeyboardInterrupt
         self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
         return self
 
@@ -49,4 +74,5 @@ class StopRequest:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
+    _came.set()
     raise KeyboardInterrupt

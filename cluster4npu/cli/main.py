@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = " ".join(f"internal error: {type(error).__name__}: {error}".split())
         console.error(Cluster4NPUError(Problem(text[:_LONGEST_DEFECT], hint=hint)))
         code = FAILURE
-    return code
+    return code if console.close() else FAILURE
 
 
 def _run(arguments: list[str], console: Console) -> int:

@@ -39,6 +39,7 @@ class Watched:
     calibrated: dict[str, Calibrated] = field(default_factory=dict)  # by stage
     stages: frozenset[str] = frozenset()
     model_sha256: str = ""
+    started: bool = False  # its devices were loaded
     interrupted: bool = False
 
     @property
@@ -82,6 +83,7 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             progress.update(None, f"{state}  {detail}")
         case Started():
             watched.model_sha256 = event.model_sha256
+            watched.started = True
             watched.stages = frozenset(event.stages)
             _tell(console, progress, f"Running on {', '.join(event.devices) or 'the processor'}")
             if event.simulated:

@@ -116,3 +116,28 @@ def test_ctrl_c_while_a_class_is_being_made_ends_with_130_and_not_by_the_signal(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (130, "Stopped.\n")
+
+
+@pytest.mark.skipif(WINDOWS, reason="sends itself a POSIX signal")
+@pytest.mark.parametrize(
+    "where", ["class A:\n  def __del__(self): stop()\nA()", "try: stop()\nexcept BaseException: pass"]
+)
+def test_ctrl_c_that_somebody_swallows_is_heard_all_the_same(where: str) -> None:
+    code = f"""
+import os, signal, time
+from cluster4npu.cli.interrupts import StopRequest, raise_on_signals
+def stop():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(1)
+raise_on_signals()
+try:
+    exec({where!r})
+    with StopRequest() as asked:
+        asked.wait(20)
+except KeyboardInterrupt:
+    print("heard")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("heard\n", "")

@@ -127,7 +127,7 @@ class Run(Command):
                     write_trace(args.trace, node_events(summary.spans))
                 elif args.trace is not None and summary.traces is not None:
                     write_trace(args.trace, trace_events(summary.traces, [d.id for d in summary.devices]))
-                if store is not None and (summary.frames_out or not summary.frames_failed):
+                if store is not None and _is_worth_keeping(watched, summary):
                     result["run_id"] = keep(store, config, watched, console)
             except Cluster4NPUError as failure:
                 error = error or failure
@@ -144,6 +144,13 @@ class Run(Command):
             return error.exit_code
         console.object(result)
         return INTERRUPTED if watched.interrupted else SUCCESS
+
+
+def _is_worth_keeping(watched: Watched, summary: RunSummary) -> bool:
+    """Tell whether the store takes a run: not one of failures only, or stopped before its devices were loaded."""
+    if watched.interrupted and not watched.started:
+        return False
+    return bool(summary.frames_out or not summary.frames_failed)
 
 
 def no_rates() -> Problem:

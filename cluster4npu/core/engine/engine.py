@@ -16,7 +16,7 @@ import psutil
 from pydantic import JsonValue
 
 from cluster4npu.core.engine import shm
-from cluster4npu.core.engine.manager import manager_main
+from cluster4npu.core.engine.manager import manager_main, nothing_done
 from cluster4npu.core.engine.messages import (
     Command,
     Event,
@@ -121,6 +121,7 @@ class Run:
     """A run that goes on in the manager process. Used by one thread."""
 
     def __init__(self, plan: ExecutionPlan | DemandPlan, options: RunOptions) -> None:
+        self._plan = plan
         context = get_context("spawn")
         self._connection, theirs = context.Pipe(duplex=True)
         self._process = context.Process(
@@ -133,6 +134,8 @@ class Run:
         self._area: PreviewArea | None = None
         self._preview: PreviewReady | None = None
         self._end: Finished | Failed | None = None
+        self._heard = False  # anything from the manager
+        self._unborn = False  # it was ended before it had begun
         self._has_results = options.results
         atexit.register(self.close)
 
@@ -173,6 +176,7 @@ class Run:
         return events
 
     def _note(self, event: Event) -> None:
+        self._heard = True
         if isinstance(event, Started):
             self._started = event
         elif isinstance(event, PreviewReady):
@@ -181,8 +185,10 @@ class Run:
             self._end = event
             self._release()
 
-    def _died(self) -> Failed:
+    def _died(self) -> Finished | Failed:
         self._process.join(1.0)
+        if self._unborn:
+            return Finished(nothing_done(self._plan))
         return Failed(
             RunFailed(
                 Problem(
@@ -255,6 +261,9 @@ class Run:
 
         `now` drops (and counts) what is in flight; otherwise it is finished first.
         """
+        if not self._heard and not self._unborn and not self._connection.poll(0):
+            self._unborn = True
+            self._process.kill()  # it is importing still, for seconds on a busy machine: nothing has begun
         self._send(Stop(now))
 
     def close(self, timeout_s: float = _STOP_S) -> None:

@@ -36,6 +36,7 @@ from cluster4npu.core.engine.messages import (
     StateChanged,
 )
 from cluster4npu.core.engine.on_demand.manager import OnDemandManager
+from cluster4npu.core.engine.on_demand.reporting import Reporter
 from cluster4npu.core.engine.opening import open_sources
 from cluster4npu.core.engine.outlets import SinkThread
 from cluster4npu.core.engine.overload import LATEST, feed_plan
@@ -108,6 +109,11 @@ def _make(plan: ExecutionPlan | DemandPlan, options: RunOptions, hub: Hub) -> Ma
     if isinstance(plan, DemandPlan):
         return OnDemandManager(plan, options, hub)
     return Manager(plan, options, hub)
+
+
+def nothing_done(plan: ExecutionPlan | DemandPlan) -> RunSummary:
+    """Return the summary of a run that was stopped before it began."""
+    return Reporter.nothing(plan) if isinstance(plan, DemandPlan) else summarize(plan, None, None, {})
 
 
 class Manager:
