@@ -11,8 +11,6 @@ from typing import Any
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
-
-
 _AGAIN_S = 0.01
 _came = threading.Event()
 
@@ -39,6 +37,11 @@ def raise_on_signals() -> None:
     sys.unraisablehook = hook
 
 
+def has_come() -> bool:
+    """Tell whether a KeyboardInterrupt was raised, whatever was made of it; not for what a StopRequest took."""
+    return _came.is_set()
+
+
 class StopRequest:
     """While entered, the first signal only sets `requested`; a second one interrupts at once."""
 
@@ -48,7 +51,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         """Raises KeyboardInterrupt where a signal has come before that somebody took for an error of his own."""
-        if _came.is_set():
+        if has_come():
             raise KeyboardInterrupt
         self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
         return self

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from cluster4npu import __version__
 from cluster4npu.cli.command import FAILURE, INTERRUPTED, Command, commands
 from cluster4npu.cli.console import Console
-from cluster4npu.cli.interrupts import raise_on_signals
+from cluster4npu.cli.interrupts import has_come, raise_on_signals
 from cluster4npu.cli.parsing import Parser, common
 from cluster4npu.core.errors import Cluster4NPUError, InputError, Problem, nearest
 
@@ -27,24 +27,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise_on_signals()
         code = _run(arguments, console)
         console.flush()
-    except Cluster4NPUError as error:
-        console.error(error)
-        code = error.exit_code
-    except KeyboardInterrupt:
+    except BaseException as error:
+        code = _told(error, console)
+    return code if console.close() else FAILURE
+
+
+def _told(error: BaseException, console: Console) -> int:
+    """Tell how a command ended that did not return, and return its exit code; raises what is none of ours."""
+    if isinstance(error, KeyboardInterrupt) or has_come():  # native code makes other errors of it
         console.note("Stopped.")
         console.object({"ok": False, "error": [Problem("interrupted").as_dict()]})
-        code = INTERRUPTED
-    except BrokenPipeError:
+        return INTERRUPTED
+    if isinstance(error, Cluster4NPUError):
+        console.error(error)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
         console.abandon()
-        code = FAILURE
-    except Exception as error:  # the last line of defence: a defect of ours is told in one line too
-        if console.debug:
-            traceback.print_exception(error)
-        hint = "This is a defect of the program. Please report it, with what the command prints with --debug."
-        text = " ".join(f"internal error: {type(error).__name__}: {error}".split())
-        console.error(Cluster4NPUError(Problem(text[:_LONGEST_DEFECT], hint=hint)))
-        code = FAILURE
-    return code if console.close() else FAILURE
+        return FAILURE
+    if not isinstance(error, Exception):
+        raise error
+    # The last line of defence: a defect of ours is told in one line too.
+    if console.debug:
+        traceback.print_exception(error)
+    hint = "This is a defect of the program. Please report it, with what the command prints with --debug."
+    text = " ".join(f"internal error: {type(error).__name__}: {error}".split())
+    console.error(Cluster4NPUError(Problem(text[:_LONGEST_DEFECT], hint=hint)))
+    return FAILURE
 
 
 def _run(arguments: list[str], console: Console) -> int:
