@@ -263,7 +263,7 @@ class Run:
         """
         if not self._heard and not self._unborn and not self._connection.poll(0):
             self._unborn = True
-            self._process.kill()  # it is importing still, for seconds on a busy machine: nothing has begun
+            self._kill()  # it is importing still, for seconds on a busy machine: nothing has begun
         self._send(Stop(now))
 
     def close(self, timeout_s: float = _STOP_S) -> None:
