@@ -41,16 +41,26 @@ class SimulatedOptions(DeviceOptions):
         le=1000,
         description="From `drift_after` frames on, service takes so many times as long.",
     )
-    drift_after: int = Field(default=0, ge=0, description="Frames of this worker before it drifts.")
+    drift_after: int = Field(
+        default=0, ge=0, description="Frames of the run that it computes before it drifts."
+    )
     fail_at: int | None = Field(
-        default=None, ge=1, description="The frame (from 1) that this worker cannot compute."
+        default=None, ge=1, description="Which of its frames in the run (from 1) it cannot compute."
     )
     die_at: int | None = Field(
-        default=None, ge=1, description="The frame (from 1) at which its process dies."
+        default=None, ge=1, description="At which of its frames in the run (from 1) its process dies."
     )
-    hang_at: int | None = Field(default=None, ge=1, description="The frame (from 1) that it never finishes.")
+    hang_at: int | None = Field(
+        default=None, ge=1, description="Which of its frames in the run (from 1) it never finishes."
+    )
     unplug_at: int | None = Field(
-        default=None, ge=1, description="The frame (from 1) at which the device is pulled out, for good."
+        default=None,
+        ge=1,
+        description="At which of its frames in the run (from 1) the device is pulled out, for good.",
+    )
+    count_measuring: bool = Field(
+        default=False,
+        description="Frames on which it is measured before the run count, too: to see it fail there.",
     )
     load_ms: float = Field(
         default=0.0,
@@ -143,9 +153,10 @@ class SimulatedSession(Session):
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Take the service time and return []; `batch` is the frame, at which only `check` looks."""
-        self._frame += 1
-        if self._may_misbehave:
-            self._misbehave()
+        if not self.measuring or self._options.count_measuring:
+            self._frame += 1
+            if self._may_misbehave:
+                self._misbehave()
         if self._options.check:
             _compare_stamps(batch)
         if self._service_s > 0:
@@ -166,7 +177,8 @@ class SimulatedSession(Session):
         return self._finish if queued else now
 
     def _next_service_s(self) -> float:
-        base = self._service_s * (self._options.drift if self._frame > self._options.drift_after else 1.0)
+        after = self._options.drift_after
+        base = self._service_s * (self._options.drift if self._frame > after or not after else 1.0)
         if not self._options.jitter:
             return base
         return base * (1 + self._options.jitter * self._random.uniform(-1, 1))
@@ -175,14 +187,14 @@ class SimulatedSession(Session):
         if self._frame == self._options.fail_at:
             raise RunFailed(
                 Problem(
-                    f"the simulated device failed on frame {self._frame} of this worker, as it was told to",
+                    f"the simulated device failed on its frame {self._frame}, as it was told to",
                     hint="Remove fail_at from the device id.",
                 )
             )
         if self._frame == self._options.unplug_at:
             raise DeviceUnavailable(
                 Problem(
-                    f"the simulated device was unplugged at frame {self._frame} of this worker, as it was told to",
+                    f"the simulated device was unplugged at its frame {self._frame}, as it was told to",
                     field="devices",
                     hint="Remove unplug_at from the device id.",
                 )

@@ -96,9 +96,9 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             progress.update(snapshot.progress, done + (f"  {lost} lost" if lost else ""))
         case ModeChanged(mode, at_s):
             _tell(console, progress, f"{at_s:8.2f} s  mode: {mode}")
-        case WorkerFailed(device, reason, final):
+        case WorkerFailed(device, reason, final, node):
             consequence = "It is left out from now on." if final else "It is started again."
-            _tell(console, progress, f"warning: {device} failed: {reason.rstrip('.')}. {consequence}")
+            _tell(console, progress, f"warning: {node}: {device} failed: {reason.rstrip('.')}. {consequence}")
         case WorkerBack(device, down_s, _):
             _tell(console, progress, f"{device} is back after {down_s:.2f} s")
         case SourceChanged(node, state, detail):

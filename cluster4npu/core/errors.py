@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 
 
@@ -34,6 +34,10 @@ class Problem:
         record = {**asdict(self), "hint": self.advice()}
         del record["option"]
         return record
+
+    def reason(self) -> str:
+        """Return it as one line without where it is, for a reader who is told that beside it."""
+        return replace(self, node="", field="").text()
 
     def text(self) -> str:
         """Return the whole problem as one line of plain text."""
@@ -86,8 +90,16 @@ class DeviceUnavailable(InputError):
     """A device that was asked for is not here, or cannot run this model; the hint says what to install or choose."""
 
 
+class DriverSilent(DeviceUnavailable):
+    """A device's backend has hung, or ended its process, when it was asked what is here."""
+
+
 class RunFailed(Cluster4NPUError):
     """A run that started and could not be finished."""
+
+
+class NoDeviceLeft(RunFailed):
+    """Every device of a stage has failed: what was on its way has failed with them."""
 
 
 class InferenceFailed(RunFailed):

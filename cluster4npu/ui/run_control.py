@@ -149,7 +149,9 @@ class RunControl(QObject):
     def _show_worker_failed(self, event: WorkerFailed) -> None:
         what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
         self._messages.show_text(
-            tr("{0} failed: {1}. {2}").format(event.device, event.reason.rstrip("."), what), "warn"
+            tr("{0} failed: {1}. {2}").format(event.device, event.reason.rstrip("."), what),
+            "warn",
+            event.node,
         )
 
     def _show_worker_back(self, event: WorkerBack) -> None:

@@ -109,6 +109,7 @@ class Session(ABC):
     )
     unit_detail: str = ""  # how much runs where, in words: "118 nodes on cuda, 2 on cpu"
     needs_input: bool = True  # False: takes the frame as it is, so that nobody has to prepare a batch
+    measuring: bool = False  # what it computes now only shows how fast it is: no frame of the run
 
     @abstractmethod
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:

@@ -40,6 +40,11 @@ def _unavailable(
         hint = nearest(device.device, known) or "`cluster4npu devices` lists what is here."
     else:
         message, found = f"the device '{device}' is not available", info.cause
-        remedy = info.remedy[:1].upper() + info.remedy[1:]
-        hint = f"{remedy}, or choose another device." if remedy else "Choose another device."
+        hint = remedy_of(info)
     return DeviceUnavailable(Problem(message, field="devices", found=found, allowed=allowed, hint=hint))
+
+
+def remedy_of(info: DeviceInfo) -> str:
+    """Return what to do about a device that is not here, as an error's last line."""
+    remedy = info.remedy[:1].upper() + info.remedy[1:]
+    return f"{remedy}, or choose another device." if remedy else "Choose another device."

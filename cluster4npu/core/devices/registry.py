@@ -27,12 +27,13 @@ from cluster4npu.core.devices.backend import (
     Preparation,
 )
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.offered import require_offered
-from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, nearest
+from cluster4npu.core.devices.offered import remedy_of, require_offered
+from cluster4npu.core.errors import DeviceUnavailable, DriverSilent, InputError, Problem, nearest
 
 GROUP = "cluster4npu.backends"
 _KEY = re.compile("[a-z][a-z0-9_]*")
 KEPT_S = 60.0  # so long a backend is believed what it has listed
+JUST_NOW_S = 2.0
 _BROKEN_UNIT = "unknown"  # of the one device that stands for a backend that is broken
 
 
@@ -197,7 +198,11 @@ def require_available(device: DeviceId, model: Path | None = None) -> DeviceInfo
         return _simulated(owner, device)  # any name will do; its options are checked when it is loaded
     known = listed(owner.key)
     if not any(info.id == device.device and info.available for info in known):
-        known = listed(owner.key, fresh=True)  # it may have come meanwhile
+        known = listed(owner.key, JUST_NOW_S)  # it may have come meanwhile
+    if any(info.id == _broken_id(owner.key) for info in known):
+        (info,) = known
+        message = f"the driver behind '{device}' does not answer"
+        raise DriverSilent(Problem(message, field="devices", found=info.cause, hint=remedy_of(info)))
     return require_offered(owner, device, known, lambda: [d.id for d in detect(model) if _truly_here(d)])
 
 
@@ -228,9 +233,9 @@ def detect(
     return sorted(found, key=lambda d: (d.simulated, not d.available))
 
 
-def listed(key: str, *, fresh: bool = False) -> list[DeviceInfo]:
-    """Return what one backend lists, asked as `detect` does."""
-    return _ask([key], None, 0.0 if fresh else KEPT_S)[key]
+def listed(key: str, age_s: float = KEPT_S) -> list[DeviceInfo]:
+    """Return what one backend lists, asked as `detect` does and at most `age_s` ago."""
+    return _ask([key], None, age_s)[key]
 
 
 _kept: dict[
@@ -264,9 +269,10 @@ def devices_of(backend: Backend) -> list[DeviceInfo]:
 
 
 def _broken_device(name: str, reason: str) -> DeviceInfo:
+    why = Absence(f"the backend could not be loaded: {reason}", "update its driver or its package")
+    return why.of(DeviceInfo(_broken_id(name), name, "unknown", name))
+
+
+def _broken_id(name: str) -> str:
     key = re.sub("[^a-z0-9_]+", "_", name.lower())
-    why = Absence(
-        f"the backend could not be loaded: {reason}", "update its driver or its package, or remove it"
-    )
-    id_ = f"{key if _KEY.fullmatch(key) else 'x_' + key}:{_BROKEN_UNIT}"
-    return why.of(DeviceInfo(id_, name, "unknown", name))
+    return f"{key if _KEY.fullmatch(key) else 'x_' + key}:{_BROKEN_UNIT}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from cluster4npu.core.engine.channel import Done, Work
+from cluster4npu.core.engine.channel import NO_FRAME, Done, Work
 from cluster4npu.core.engine.hub import Hub
 from cluster4npu.core.engine.messages import DeviceCalibration
 from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
@@ -219,7 +219,7 @@ class Calibrator:
         return len(lost.slots)
 
     def _give(self, index: int, slots: Sequence[int]) -> None:
-        self._pool.give(index, [Work(slot, self._ring.identify(slot, -1), -1) for slot in slots])
+        self._pool.give(index, [Work(slot, self._ring.identify(slot, NO_FRAME), NO_FRAME) for slot in slots])
 
 
 def _least_frames(batch: int) -> int:

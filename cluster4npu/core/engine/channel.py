@@ -26,6 +26,7 @@ _READ_BYTES = 65536
 # Waking a process up takes tens of microseconds, on both sides. Who expects the next record sooner than that stays
 # awake for it, and gives way to whoever else wants the core.
 AWAKE_NS = 50_000
+NO_FRAME = -1  # in place of a frame's id: it is only measured, and no frame of the run
 _give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
 
 _HEAD = struct.Struct("<Hc")  # length of all that follows it, kind

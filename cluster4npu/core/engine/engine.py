@@ -91,7 +91,12 @@ class Engine:
         if runs_in_one_process(pipeline):
             self.plan = make_demand_plan(pipeline, devices=self.options.devices)
         else:
-            self.plan = make_plan(pipeline, devices=self.options.devices, policy=self.options.policy)
+            self.plan = make_plan(
+                pipeline,
+                devices=self.options.devices,
+                policy=self.options.policy,
+                all_of_them=self.options.hold,
+            )
         self._run: Run | None = None
 
     def start(self) -> Run:

@@ -93,8 +93,8 @@ class Hub:
         if self.pool is None:
             return
         if isinstance(event, Lost):
-            device = self.pool.workers[event.worker].member.id
-            self.tell(WorkerFailed(device, when + event.reason, event.final))
+            worker = self.pool.workers[event.worker]
+            self.tell(WorkerFailed(worker.member.id, when + event.reason, event.final, worker.stage.node_id))
         elif isinstance(event, Ready) and event.down_s is not None:
             worker = self.pool.workers[event.worker]
             self.tell(WorkerBack(worker.member.id, event.down_s, worker.pids[0]))

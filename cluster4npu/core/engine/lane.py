@@ -20,7 +20,7 @@ from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
 from cluster4npu.core.engine.ring import FREE, Ring
 from cluster4npu.core.engine.suspects import Suspects
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.errors import NoDeviceLeft, Problem
 from cluster4npu.core.metrics.meter import Meter
 from cluster4npu.core.pipeline.plan import StagePlan
 from cluster4npu.core.scheduling.base import Policy, WorkerView
@@ -151,7 +151,7 @@ class Lane:
         return natural_window(self._weights, slots, batches)
 
     def work(self) -> None:
-        """Give what waits to the workers; raises RunFailed when none of them is left."""
+        """Give what waits to the workers; raises NoDeviceLeft when none of them is left."""
         if self._pending:
             self._assign()
         if any(self._backlog.values()):
@@ -287,7 +287,7 @@ class Lane:
         return True
 
     def lose(self, event: Lost) -> list[Visit]:
-        """Take back what a lost worker had; return what has ended with it. Raises RunFailed when none is left."""
+        """Take back what a lost worker had; return what has ended with it. Raises NoDeviceLeft when none is left."""
         visits = [self._in_flight.pop(slot) for slot in event.slots if slot in self._in_flight]
         ended = []
         for visit in visits:
@@ -306,6 +306,11 @@ class Lane:
         if not self._pool.usable(self.stage.index):
             raise self._nobody_left()
         return ended
+
+    def fail_the_rest(self) -> None:
+        """Count what was put and has not ended as failed: nobody will compute it."""
+        self.failed += self.frames - self.ended
+        self.ended = self.frames
 
     def _wait_again(self, worker: int, visits: Sequence[Visit] = ()) -> None:
         """Let these frames, and those that wait for a worker, wait for any, before all others."""
@@ -363,9 +368,9 @@ class Lane:
         measured = {k: self._weights[k] for k in alive if self._weights.get(k, 0.0) > 0}
         self._policy.set_weights(measured or dict.fromkeys(alive, 1.0))
 
-    def _nobody_left(self) -> RunFailed:
+    def _nobody_left(self) -> NoDeviceLeft:
         workers = self._pool.of(self.stage.index)
-        return RunFailed(
+        return NoDeviceLeft(
             Problem(
                 "every device has failed",
                 node=self.stage.node_id,

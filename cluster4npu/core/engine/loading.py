@@ -8,7 +8,7 @@ from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.engine.hub import Hub, Stopped
 from cluster4npu.core.engine.messages import RunOptions, StateChanged
 from cluster4npu.core.engine.pool import Lost, Refused, Worker, WorkerPool
-from cluster4npu.core.errors import Problem, RunFailed
+from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 
 TOLD_EVERY_S = 5.0
 _NOTHING_KNOWN = {"unit": UNKNOWN, "sha256": "", "result_bytes": 0}
@@ -24,12 +24,13 @@ class Loading:
     def __init__(self, hub: Hub, pool: WorkerPool, options: RunOptions) -> None:
         self._hub, self._pool, self._options = hub, pool, options
         self._late: set[int] = set()
+        self._refusals: dict[int, Cluster4NPUError] = {}  # the first of each stage
         self._told_s = self._begun_s = time.monotonic()
         self._served_s: float | None = None  # since when each stage has a device
         self.left_out: list[str] = []
 
     def wait(self, state: str) -> None:
-        """Wait until every worker is in `state`, lost or late; raises what one refused, and the loss of a stage's last.
+        """Wait until every worker is in `state`, lost, late or has refused; raises why a stage has none.
 
         Raises Stopped, too.
         """
@@ -75,11 +76,15 @@ class Loading:
         return stages == {worker.stage.index for worker in self._pool.workers if worker.state == "loaded"}
 
     def _refused(self, event: Refused) -> None:
-        """Raise what a worker refused; but where its device failed, and others serve the stage, go on without it."""
-        worker = self._pool.workers[event.worker]
-        others = [other for other in self._pool.of(worker.stage.index) if other.state != "failed"]
-        if not isinstance(event.error, RunFailed) or not others:
-            raise event.error
+        """Go on without a device that refuses the model, while others may serve the stage; else raise the first error.
+
+        A held engine, which measures, goes on only without one that failed: of the others it was told to measure all.
+        """
+        stage = self._pool.workers[event.worker].stage.index
+        first = self._refusals.setdefault(stage, event.error)
+        others = [other for other in self._pool.of(stage) if other.state != "failed"]
+        if not others or (self._options.hold and not isinstance(event.error, RunFailed)):
+            raise first
 
     def _lost(self, event: Lost) -> None:
         """Go on without a device whose driver hangs or ends its process; raises RunFailed when it was the last."""

@@ -51,7 +51,7 @@ from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 from cluster4npu.core.engine.stream import Stream, StreamOptions
 from cluster4npu.core.engine.usage import Usage, waste_of
-from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.errors import Cluster4NPUError, NoDeviceLeft, Problem, RunFailed
 from cluster4npu.core.metrics.meter import MOST_KEPT, HostMeter, Meter
 from cluster4npu.core.metrics.summary import ModeSummary, RunSummary
 from cluster4npu.core.nodes.base import FrameSpec, LiveNews, Place, SinkNode, Source, SourceNode
@@ -79,7 +79,7 @@ def manager_main(plan: ExecutionPlan | DemandPlan, options: RunOptions, connecti
         manager.close_sinks()
         event = Finished(manager.summary())
     except Cluster4NPUError as error:
-        manager.abandon()
+        manager.abandon("every device has failed" if isinstance(error, NoDeviceLeft) else "")
         event = Failed(error, manager.summary() if manager.begun else None)
     except (
         Exception
@@ -139,10 +139,10 @@ class Manager:
         """Tell whether there is anything to sum up."""
         return self.stream is not None
 
-    def abandon(self) -> None:
-        """Count what is still on its way as dropped."""
+    def abandon(self, failure: str = "") -> None:
+        """Count what is still on its way as dropped, or as failed for this reason."""
         if self.stream is not None:
-            self.stream.abandon()
+            self.stream.abandon(failure)
 
     # ---- life
 
@@ -152,6 +152,8 @@ class Manager:
         nodes = [node for node in self._graph.at(Place.SOURCE) if isinstance(node, SourceNode)]
         self._sources = list(zip(nodes, open_sources(nodes, self._hub), strict=True))
         self._feeds(self._whole_run())  # before anything is loaded: what is wrong with it is told at once
+        for text in (text for stage in self._plan.stages for text in stage.left_out):
+            self._hub.tell(StateChanged("starting", text, notice=True))
         self._state("starting", "loading the model on every device")
         self._load()
         self._start_sinks()
@@ -258,7 +260,7 @@ class Manager:
         self._ring = Ring.create(slots, frame_bytes, result_bytes)
         pool.attach(self._ring.layout)
         loading.wait("ready")
-        self._left_out = loading.left_out
+        self._left_out = [*(text for stage in plan.stages for text in stage.left_out), *loading.left_out]
         self._rating = Rating(self._hub, pool, self._ring, self._sources, plan, self._options)
         self._names = Names(self._graph, {n: tuple(v) for w in pool.workers for n, v in w.labels.items()})
         self._tell_started(pool, specs[plan.sources[0]], self._preview.name)

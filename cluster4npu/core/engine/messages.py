@@ -193,11 +193,12 @@ class ModeChanged:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailed:
-    """A worker died or hung; `final` means that it is not started again."""
+    """A worker of the stage `node` died or hung; `final` means that it is not started again."""
 
     device: str
     reason: str
     final: bool
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,7 @@ class WorkerPool:
                 yield self._ready(worker)
         elif record.kind == "refused" and generation is worker.now:
             error = error_from_record(record.data)
-            worker.state, worker.failure, generation.due_s = "failed", str(error), None
+            worker.state, worker.failure, generation.due_s = "failed", error.problems[0].reason(), None
             yield Refused(worker.index, error)
 
     def _ready(self, worker: Worker) -> Ready:
@@ -387,7 +387,11 @@ class WorkerPool:
             worker.deaths.append(time.monotonic())
             worker.state, worker.due_s = "restarting", time.monotonic() + self._backoff_s(worker)
             if len(worker.deaths) > MOST_RESTARTS:
-                worker.state, worker.due_s, worker.failure = "failed", None, str(_no_process(worker, error))
+                worker.state, worker.due_s, worker.failure = (
+                    "failed",
+                    None,
+                    _no_process(worker, error).problems[0].reason(),
+                )
                 events.append(Lost(worker.index, (), worker.failure, final=True))
 
     @staticmethod

@@ -89,7 +89,7 @@ class Rating:
             if device not in guesses:
                 continue
             if worker.given_up:
-                words.append(f"{device} was left out: it was lost while it was measured")
+                words.append(f"{device} was left out while it was measured: {worker.failure.rstrip('.')}")
                 continue
             rates[worker.member.settled] = guesses[device]
             guessed.add(worker.member.settled)

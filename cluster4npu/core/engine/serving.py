@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from cluster4npu.core.engine.channel import AWAKE_NS, Channel, Control, Done, Record, Work
+from cluster4npu.core.engine.channel import AWAKE_NS, NO_FRAME, Channel, Control, Done, Record, Work
 from cluster4npu.core.engine.ring import Ring, RingLayout
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Serving:
         while todo and self._going:
             record = todo.popleft()
             if isinstance(record, Work) and self._ring is not None:
+                stage.session.measuring = record.frame_id == NO_FRAME
                 if stage.batch > 1:
                     done = self._work_together(self._ring, record)
                 else:

@@ -359,17 +359,24 @@ class Stream:
             now,
         )
 
-    def abandon(self) -> None:
-        """Count everything that is still on its way as dropped."""
+    def abandon(self, failure: str = "") -> None:
+        """Count everything that is still on its way as dropped, or as failed for this reason."""
         self._intake.finish()
         while list(self._intake.take()):
             pass
         now = time.monotonic_ns()
         for inlet in self.inlets:
             for frame in inlet.order:
-                self._end(frame, STATUS_DROPPED, now)
-            inlet.dropped += len(inlet.order)
+                self._end(frame, STATUS_FAILED if failure else STATUS_DROPPED, now)
+            if failure:
+                inlet.failed += len(inlet.order)
+            else:
+                inlet.dropped += len(inlet.order)
             inlet.order.clear()
+        if failure:
+            self.failures.append(f"what was on its way: {failure}")
+            for lane in self.lanes:
+                lane.fail_the_rest()
 
 
 def _entries(lanes: Sequence[Lane], source: str) -> tuple[Lane, ...]:

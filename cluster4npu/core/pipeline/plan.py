@@ -11,7 +11,13 @@ from pydantic import JsonValue
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid, Problem
+from cluster4npu.core.errors import (
+    DeviceUnavailable,
+    DriverSilent,
+    InputError,
+    PipelineInvalid,
+    Problem,
+)
 from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -39,7 +45,10 @@ class PoolMember:
 
 @dataclass(frozen=True, slots=True)
 class StagePlan(StageCut):
-    """A stage with its pool. `takes` are the indices of the stages that must have finished a frame before."""
+    """A stage with its pool. `takes` are the indices of the stages that must have finished a frame before.
+
+    `left_out` says which devices it was to have and goes on without, since their driver does not answer.
+    """
 
     index: int
     model: Path | None
@@ -48,6 +57,7 @@ class StagePlan(StageCut):
     policy: str
     in_flight: int | None
     batch: int | None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +130,15 @@ _NOT_COMPUTED = ("devices", "policy", "in_flight", "model")
 
 
 def make_plan(
-    config: PipelineConfig, *, devices: tuple[str, ...] | None = None, policy: str | None = None
+    config: PipelineConfig,
+    *,
+    devices: tuple[str, ...] | None = None,
+    policy: str | None = None,
+    all_of_them: bool = True,
 ) -> ExecutionPlan:
     """Check the pipeline and settle its devices; `devices` and `policy` replace those of every inference node.
 
+    Without `all_of_them` a stage goes on without a device whose driver hangs or crashes, where it has others.
     Raises PipelineInvalid with every problem, DeviceUnavailable naming a device that is not here.
     """
     changes: dict[str, JsonValue] = {}
@@ -139,13 +154,13 @@ def make_plan(
     return ExecutionPlan(
         config=graph.config,
         sources=tuple(node.id for node in graph.at(Place.SOURCE)),
-        stages=_stages(graph),
+        stages=_stages(graph, all_of_them),
         joins=graph.cut.joins(),
         sinks=tuple(node.id for node in graph.at(Place.SINK)),
     )
 
 
-def _stages(graph: Graph) -> tuple[StagePlan, ...]:
+def _stages(graph: Graph, all_of_them: bool) -> tuple[StagePlan, ...]:
     cuts = graph.cut.stages()
     made_by = {export: index for index, cut in enumerate(cuts) for export in cut.exports}
     nodes = [graph.nodes[cut.node_id] for cut in cuts]
@@ -153,7 +168,12 @@ def _stages(graph: Graph) -> tuple[StagePlan, ...]:
         None if node.params.model == NO_MODEL else resolve_path(node.params.model, graph.config.base)
         for node in nodes
     ]
-    pools = _pools([(n.params.devices, n.id, model) for n, model in zip(nodes, models, strict=True)])
+    silent: list[list[str]] = [[] for _ in nodes]
+    asked = [
+        (n.params.devices, n.id, model, None if all_of_them else left_out)
+        for n, model, left_out in zip(nodes, models, silent, strict=True)
+    ]
+    pools = _pools(asked)
     return tuple(
         StagePlan(
             **{field.name: getattr(cut, field.name) for field in fields(cut)},
@@ -164,13 +184,16 @@ def _stages(graph: Graph) -> tuple[StagePlan, ...]:
             policy=nodes[index].params.policy,
             in_flight=nodes[index].params.in_flight,
             batch=nodes[index].params.batch,
+            left_out=tuple(silent[index]),
         )
         for index, cut in enumerate(cuts)
     )
 
 
-def _pools(asked: Sequence[tuple[tuple[str, ...], str, Path | None]]) -> list[tuple[PoolMember, ...]]:
-    """Settle the pools of all stages (devices, node, model) together, since they share the machine.
+def _pools(
+    asked: Sequence[tuple[tuple[str, ...], str, Path | None, list[str] | None]],
+) -> list[tuple[PoolMember, ...]]:
+    """Settle the pools of all stages (what `make_pool` takes) together, since they share the machine.
 
     A device that an earlier stage has already gets another worker: `onnx:cpu#2`.
     """
@@ -188,23 +211,39 @@ def _pools(asked: Sequence[tuple[tuple[str, ...], str, Path | None]]) -> list[tu
     ]
 
 
-def make_pool(devices: tuple[str, ...], node: str = "", model: Path | None = None) -> tuple[PoolMember, ...]:
+def make_pool(
+    devices: tuple[str, ...],
+    node: str = "",
+    model: Path | None = None,
+    left_out: list[str] | None = None,
+) -> tuple[PoolMember, ...]:
     """Settle device ids into a pool; none given: every real device that is here and reads such a model file.
 
+    With `left_out`, a device whose driver does not answer is told there in place of an error, where others are left.
     Raises InputError or DeviceUnavailable naming `node`.
     """
     try:
         ids = tuple(DeviceId.parse(text) for text in devices or default_devices(model))
-        members = []
+        members: list[PoolMember] = []
+        silent: DriverSilent | None = None
         if not ids:
             raise _no_reader(model)
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
-            info = registry.require_available(device, model)
+            try:
+                info = registry.require_available(device, model)
+            except DriverSilent as error:
+                if left_out is None:
+                    raise
+                left_out.append(f"{device} was left out: {error.problems[0].reason()}")
+                silent = silent or error
+                continue
             registry.require_reader(device, model)
             members.append(
                 PoolMember(str(device), str(settled), info.simulated, name=info.name, kind=info.kind)
             )
+        if silent is not None and not members:
+            raise silent
     except InputError as error:
         raise type(error)(
             *(

@@ -72,7 +72,7 @@ def test_what_was_asked_once_is_known_to_the_processes_of_a_run(
 
 def test_all_backends_answer_apart_as_they_do_here() -> None:
     here = {key: registry.devices_of(backend) for key, backend in registry.backends().items()}
-    assert {key: registry.listed(key, fresh=True) for key in here} == here
+    assert {key: registry.listed(key, 0.0) for key in here} == here
     assert {d.id for d in registry.detect()} == {d.id for listed in here.values() for d in listed}
 
 
@@ -91,7 +91,12 @@ def test_a_driver_of_our_own_backends_that_hangs_or_crashes_costs_a_run_only_its
         make_pool(("onnx:cpu", "openvino:cpu"), "inference")
     (problem,) = caught.value.problems
     assert problem.node == "inference" and told in problem.found and problem.hint
-    assert [member.name for member in make_pool(("onnx:cpu",))] == [cpu_name()]
+    left_out: list[str] = []
+    (member,) = make_pool(("openvino:cpu", "onnx:cpu"), "inference", None, left_out)
+    assert (member.id, member.name) == ("onnx:cpu", cpu_name())
+    assert "openvino:cpu was left out" in left_out[0] and told in left_out[0]
+    with pytest.raises(DeviceUnavailable, match="does not answer"):
+        make_pool(("openvino:cpu",), "inference", None, left_out)
 
 
 def test_a_device_that_is_not_here_is_told_with_the_remedy_and_with_what_runs_the_model(

@@ -12,7 +12,7 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import RunOptions, WorkerFailed
 from cluster4npu.core.engine.suspects import MOST_IN_A_ROW
-from cluster4npu.core.errors import RunFailed
+from cluster4npu.core.errors import InputError, RunFailed
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.vision.capture import quiet_cv2
@@ -30,6 +30,7 @@ class FlakyOptions(OnnxOptions):
     first: int = Field(default=1)  # the frame from which on it raises; the blank one is number 1
     once: str = ""  # only in the first process: it leaves this file behind
     most_batch: int = Field(default=64)  # at once
+    refuses: bool = False  # any model
 
 
 class Mine(OnnxBackend):
@@ -43,6 +44,9 @@ class Mine(OnnxBackend):
     def load(self, model, device, options):
         from cluster4npu.core.devices.ids import DeviceId
         from cluster4npu.core.devices import registry
+        from cluster4npu.core.errors import InputError, Problem
+        if options.refuses:
+            raise InputError(Problem("flaky does not know the operator Warp", field="model", hint="Export it anew."))
         cpu = DeviceId.parse("onnx:cpu?threads=1")
         session = registry.backend("onnx").load(model, cpu, OnnxOptions(threads=1))
         told, compute, seen = Path(options.once or "none"), session.infer, 0
@@ -109,6 +113,22 @@ def test_a_device_that_fails_on_the_blank_frame_is_left_out_and_the_others_go_on
     assert [(event.device, event.final) for event in lost] == [("flaky:cpu", True)]
     assert (summary.frames_out, summary.frames_failed) == (20, 0)
     assert any("flaky:cpu was left out" in text and "CUDA error 719" in text for text in summary.warnings)
+
+
+def test_a_device_that_refuses_the_model_is_named_and_the_others_go_on(pipeline: Make) -> None:
+    summary, lost = ran(pipeline("flaky:cpu?refuses=1", "onnx:cpu"), frames=20)
+    assert [(event.device, event.final, event.node) for event in lost] == [
+        ("flaky:cpu?refuses=1", True, "inference")
+    ]
+    assert (summary.frames_out, summary.frames_failed) == (20, 0)
+    (warning,) = summary.warnings
+    assert "flaky:cpu?refuses=1 was left out" in warning and "Warp" in warning and "Export" in warning
+
+
+def test_where_all_devices_refuse_the_model_the_run_ends_with_the_first_reason(pipeline: Make) -> None:
+    with pytest.raises(InputError, match="Warp") as caught:
+        ran(pipeline("flaky:cpu?refuses=1", "flaky:cpu?refuses=1#2"), frames=20)
+    assert [p.node for p in caught.value.problems] == ["inference"]
 
 
 def test_where_the_only_device_fails_on_every_frame_the_run_ends_with_one_error(pipeline: Make) -> None:

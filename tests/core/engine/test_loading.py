@@ -9,7 +9,13 @@ import pytest
 
 from cluster4npu import Engine, RunOptions
 from cluster4npu.core.devices import exclusive
-from cluster4npu.core.engine.messages import MetricsUpdated, Started, StateChanged, WorkerFailed
+from cluster4npu.core.engine.messages import (
+    Failed,
+    MetricsUpdated,
+    Started,
+    StateChanged,
+    WorkerFailed,
+)
 from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
 
 HANGS = "sim:hangs?load_ms=86000000&ms=1"
@@ -50,20 +56,35 @@ def test_a_device_that_is_unplugged_loses_no_frame(make_pipeline) -> None:
         lost = [event for event in run.events() if isinstance(event, WorkerFailed)]
         summary = run.wait()
     assert [(event.device, event.final) for event in lost] == [(stick, True)]
-    assert "unplugged" in lost[0].reason and "inference.devices" in lost[0].reason
+    assert "unplugged at its frame 5" in lost[0].reason and lost[0].node == "inference"
     assert (summary.frames_out, summary.frames_failed, summary.restarts) == (60, 0, 0)
     assert {d.id: "unplugged" in d.failed for d in summary.devices} == {"sim:good?ms=2": False, stick: True}
 
 
 def test_where_the_only_device_is_unplugged_the_run_ends_with_the_reason(make_pipeline) -> None:
     pipeline = make_pipeline("sim:stick?ms=1&unplug_at=5")
-    with (
-        Engine(pipeline, RunOptions(frames=60)) as run,
-        pytest.raises(RunFailed, match="unplugged") as caught,
-    ):
-        run.wait(60)
-    (problem,) = caught.value.problems
-    assert problem.node == "inference" and problem.hint
+    with Engine(pipeline, RunOptions(frames=60)) as run:
+        (end,) = [event for event in run.events() if isinstance(event, Failed)]
+    (problem,) = end.error.problems
+    assert problem.node == "inference" and problem.hint and problem.found.count("unplugged") == 1
+    summary = end.summary
+    assert summary is not None and (summary.frames_out, summary.frames_dropped) == (4, 0)
+    assert summary.frames_failed == summary.frames_in - 4 > 0
+    (stage,) = summary.stages
+    assert (stage.frames_out, stage.frames_failed) == (4, stage.frames_in - 4)
+
+
+@pytest.mark.parametrize(("measured", "frames"), [("", 9), ("&count_measuring=1", 0)])
+def test_a_device_is_unplugged_at_a_frame_of_the_run_unless_measuring_counts(
+    make_pipeline, measured: str, frames: int
+) -> None:
+    stick = f"sim:stick?ms=2&unplug_at=10{measured}"
+    with Engine(make_pipeline("sim:good?ms=2", stick), RunOptions(frames=100)) as run:
+        summary = run.wait(60)
+    assert summary.devices[1].frames == frames and "unplugged" in summary.devices[1].failed
+    assert (summary.frames_out, summary.frames_failed, summary.frames_dropped) == (100, 0, 0)
+    (warning,) = summary.warnings
+    assert summary.devices[1].id in warning and "unplugged" in warning
 
 
 def test_where_no_device_loads_the_run_ends_with_a_remedy(make_pipeline) -> None:

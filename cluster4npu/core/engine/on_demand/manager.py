@@ -73,7 +73,7 @@ class OnDemandManager:
         """Tell whether there is anything to sum up."""
         return self._reporter is not None
 
-    def abandon(self) -> None:
+    def abandon(self, failure: str = "") -> None:
         """Nothing is on its way between two computations."""
 
     # ---- life
