@@ -16,6 +16,7 @@ NAMES = (
     "openvino_cpu",
     "accelerator",
     "first_boxes",
+    "first_path",
     "window_cost",
     "long_charts",
     "designer",
