@@ -18,7 +18,10 @@ from cluster4npu.core.settings import BUNDLED_PREFIX
 _KINDS = ("Preprocess", "Postprocess", "Input", "Model", "Output")  # names that hold others first
 _MOST_NODES = 10_000
 _COMMENT = 3900  # characters of one comment; what is more goes into the next
-_TAKEN = {"id", "name", "type", "pos", "position", "properties", "custom", "disabled"}  # of a node
+_PROPERTIES, _PLACES = ("properties", "custom"), ("pos", "position")  # a node has one of each
+_PORTS = {None, "", "input", "output", 0, "0"}  # as every connection had them
+_MOST_TEXT = 4096
+_LONGEST = {"name": 200, "description": 4000}
 GOES_ON = "... "  # begins a line of a comment that goes on with the line before it
 _ENDS = (
     ("output_node", "input_node", "output_port", "input_port"),
@@ -42,12 +45,21 @@ class _Node:
     type: str = ""
     params: dict[str, Any] = field(default_factory=dict)
 
-    def take(self, *names: str) -> Any:
-        """Take the first of these properties that is there out of those that are left; None: none is."""
-        for name in names:
-            if name in self.left:
-                return self.left.pop(name)
-        return None
+    def look(self, *names: str) -> tuple[str, Any]:
+        """Return the first of these properties that is there, with its value, and leave it; None: none is."""
+        return next(((name, self.left[name]) for name in names if name in self.left), ("", None))
+
+    def use(self, name: str, said: object, **params: object) -> None:
+        """Set these parameters, which say the same as `said`; a property that says something else as well is left."""
+        self.params |= params
+        if all(value == said for value in params.values()):
+            self.left.pop(name, None)
+
+    def become(self, type: str, name: str, *means: str) -> None:
+        """Be of this type; the property of this name is taken when it says no more than that."""
+        self.type = type
+        if str(self.left.get(name)).casefold() in means:
+            del self.left[name]
 
 
 def is_mflow(data: Mapping[str, Any]) -> bool:
@@ -78,12 +90,15 @@ def convert(data: Mapping[str, Any], origin: str) -> dict[str, Any]:
         _TAKE_OVER[node.kind](node)
         kept += [f"{node.id}: {name} = {_whole(value)}" for name, value in node.left.items()]
     edges = _edges(data["connections"], names, nodes, kept)
-    known = {"nodes", "connections", "version", "project_name", "name", "description"}
-    kept += [f"{name} = {_whole(value)}" for name, value in data.items() if name not in known]
+    name = str(data.get("project_name") or data.get("name") or "Untitled")[: _LONGEST["name"]]
+    description = str(data.get("description") or "")[: _LONGEST["description"]]
+    same: dict[str, object] = {"project_name": name, "name": name, "description": description}
+    known = {"nodes", "connections", "version"}
+    kept += [f"{k} = {_whole(v)}" for k, v in data.items() if k not in known and same.get(k) != v]
     return {
         "version": 1,
-        "name": str(data.get("project_name") or data.get("name") or "Untitled")[:200],
-        "description": str(data.get("description") or "")[:4000],
+        "name": name,
+        "description": description,
         "nodes": [
             {
                 "id": n.id,
@@ -111,23 +126,41 @@ def _nodes(entries: Sequence[dict[str, Any]], kept: list[str]) -> tuple[list[_No
         if not kind:
             kept.append(f"a node of the type '{told[:80]}': {_whole(entry)}")
             continue
-        properties = entry.get("properties", entry.get("custom"))
+        properties = next((entry[key] for key in _PROPERTIES if key in entry), None)
+        place = _place(next((entry[key] for key in _PLACES if key in entry), None))
         node = _Node(
             _free_id(title or kind, {n.id for n in nodes}),
             title,
             kind,
-            _place(entry.get("pos", entry.get("position")), number),
+            place or (number % 8 * 260.0, number // 8 * 200.0),
             dict(properties) if isinstance(properties, dict) else {},
             bypassed=entry.get("disabled") is True,
         )
         nodes.append(node)
-        kept += [f"{node.id}: {k} = {_whole(v)}" for k, v in entry.items() if k not in _TAKEN]
-        if not isinstance(properties, dict | None):
-            kept.append(f"{node.id}: properties = {_whole(properties)}")
+        kept += [f"{node.id}: {k} = {_whole(v)}" for k, v in entry.items() if not _is_told(k, v, node, place)]
         for name in (entry.get("id"), entry.get("name")):
             if isinstance(name, str | int):
                 names.setdefault(str(name), node)
     return nodes, names
+
+
+def _is_told(key: str, value: object, node: _Node, place: tuple[float, float] | None) -> bool:
+    """Tell whether the node says what this entry of the old one said."""
+    match key:
+        case "id":
+            return True
+        case "name":
+            return value == node.title
+        case "type":
+            return str(value).casefold() in (node.kind.casefold(), f"{node.kind}node".casefold())
+        case "disabled":
+            return value is node.bypassed
+        case "pos" | "position":
+            return place is not None and _place(value) == place
+        case "properties" | "custom":
+            return value == node.left
+        case _:
+            return False
 
 
 def _edges(
@@ -140,6 +173,8 @@ def _edges(
             kept.append(f"a connection: {_whole(connection)}")
         elif edges.setdefault(wire[1], wire[0]) != wire[0]:
             kept.append(f"a second connection into {wire[1]}: {_whole(connection)}")
+        elif not _only_ends(connection):
+            kept.append(f"of the connection into {wire[1]}: {_whole(connection)}")
     sources = [node for node in nodes if node.kind == "Input"]
     for node in nodes:  # the old preview had the frame without a wire
         if node.type == "preview" and len(sources) == 1:
@@ -157,6 +192,17 @@ def _ends(connection: object, names: Mapping[str, _Node]) -> tuple[_Node, _Node]
     return None
 
 
+def _only_ends(connection: object) -> bool:
+    """Tell whether a connection says nothing but which nodes it joins."""
+    assert isinstance(connection, dict)
+    nodes = {name for source, target, *_ in _ENDS for name in (source, target)}
+    ports = {name for *_, out, into in _ENDS for name in (out, into)}
+    return all(
+        name in nodes or (name in ports and not isinstance(value, list | dict) and value in _PORTS)
+        for name, value in connection.items()
+    )
+
+
 def _wire(source: _Node, target: _Node, names: Mapping[str, _Node]) -> tuple[str, str] | None:
     """Return the wire between two nodes in our ports; None where the kinds never met in a pipeline."""
     gives = "frame" if source.kind == "Input" else _GIVES.get(source.type)
@@ -170,44 +216,42 @@ def _wire(source: _Node, target: _Node, names: Mapping[str, _Node]) -> tuple[str
 
 
 def _input(node: _Node) -> None:
-    kind = str(node.take("source_type", "type") or "").casefold()
-    path = node.take("source_path", "path", "file_path", "url")
-    device = node.take("device_id", "camera_index")
-    text = path if isinstance(path, str) else ""
+    kind_name, said = node.look("source_type", "type")
+    path_name, path = node.look("source_path", "path", "file_path", "url")
+    kind, text = str(said or "").casefold(), path if isinstance(path, str) else ""
     if "rtsp" in kind or "http" in kind or "://" in text:
-        node.type, node.params = "rtsp", {"url": text}
+        node.become("rtsp", kind_name, "rtsp", "rtsp stream", "http", "http stream")
+        node.use(path_name, path, **({"url": text[:_MOST_TEXT]} if text else {}))
     elif "file" in kind or "video" in kind or (text and "camera" not in kind):
-        node.type, node.params = "video_file", _path(text)
+        node.become("video_file", kind_name, "file", "video", "video file")
+        _take_path(node, path_name, path)
     elif "folder" in kind or "image" in kind:
-        node.type, node.params = "image_folder", _path(text)
+        node.become("image_folder", kind_name, "folder", "images", "image folder")
+        _take_path(node, path_name, path)
     elif kind == "" or "camera" in kind:
-        index = device if isinstance(device, int) and 0 <= device <= 99 else _number(device, 0, 99)
-        node.type, node.params = "camera", {} if index is None else {"index": int(index)}
+        node.become("camera", kind_name, "camera")
+        name, device = node.look("device_id", "camera_index")
+        if (index := _number(device, 0, 99)) is not None:
+            node.use(name, _number(device, 0, 99), index=int(index))
     else:
         node.type = "synthetic"
-        node.left["source_type"] = kind
-    if text and node.type == "camera":
-        node.left["source_path"] = text
     if (fps := _number(node.left.get("fps"), 0.001, 100_000)) is not None:
-        node.params["target_fps"] = float(fps)
-        del node.left["fps"]
+        node.use("fps", fps, target_fps=float(fps))
 
 
 def _preprocess(node: _Node) -> None:
     node.type = "preprocess"
     for old, new in (("resize_width", "width"), ("resize_height", "height")):
         if (value := _number(node.left.get(old), 1, 8192)) is not None:
-            node.params[new] = int(value)
-            del node.left[old]
-    if node.left.get("normalize") is True:
-        del node.left["normalize"]  # as ours does
+            node.use(old, value, **{new: int(value)})
+    if isinstance(node.left.get("normalize"), bool):
+        node.params["scale"] = 1 / 255 if node.left.pop("normalize") else 1.0
 
 
 def _model(node: _Node) -> None:
     node.type = "inference"
-    path = node.take("model_path", "model")
-    if isinstance(path, str) and path:
-        node.params = {"model": path.removeprefix(BUNDLED_PREFIX)[:4096]}
+    name, path = node.look("model_path", "model")
+    _take_path(node, name, path, "model")
 
 
 def _postprocess(node: _Node) -> None:
@@ -218,29 +262,27 @@ def _postprocess(node: _Node) -> None:
         ("max_detections", "max_detections", 1, 300),
     ):
         if (value := _number(node.left.get(old), low, high)) is not None:
-            node.params[new] = int(value) if new == "max_detections" else float(value)
-            del node.left[old]
+            node.use(old, value, **{new: int(value) if new == "max_detections" else float(value)})
 
 
 def _output(node: _Node) -> None:
-    kind = str(node.take("output_type") or "").casefold()
+    kind = str(node.left.get("output_type") or "").casefold()
     form = str(node.left.get("format") or "").casefold()
-    place = node.take("destination", "path")
-    text = place if isinstance(place, str) else ""
+    place_name, place = node.look("destination", "path")
     if "display" in kind or "preview" in kind or "screen" in kind:
-        node.type = "preview"
+        node.become("preview", "output_type", "display", "preview", "screen")
     elif "mqtt" in kind:
-        node.type = "mqtt"
+        node.become("mqtt", "output_type", "mqtt")
     elif "api" in kind or "http" in kind or "webhook" in kind:
-        node.type, node.params = "webhook", {"url": text} if text else {}
+        node.become("webhook", "output_type", "api", "http", "http api", "webhook")
+        if isinstance(place, str) and place:
+            node.use(place_name, place, url=place[:_MOST_TEXT])
     elif form in ("csv", "json", "") and ("file" in kind or not kind):
-        node.type, node.params = "csv" if form == "csv" else "jsonl", _path(text)
-        node.left.pop("format", None)
+        node.become("csv" if form == "csv" else "jsonl", "output_type", "file")
+        node.become(node.type, "format", "csv", "jsonl")  # JSON was one object, and is a line for each frame
+        _take_path(node, place_name, place)
     else:  # a database, XML ...
         node.type = "count"
-        node.left["output_type"] = kind
-    if text and text not in node.params.values():
-        node.left["destination"] = text
 
 
 _TAKE_OVER: dict[str, Callable[[_Node], None]] = {
@@ -252,9 +294,10 @@ _TAKE_OVER: dict[str, Callable[[_Node], None]] = {
 }
 
 
-def _path(text: str) -> dict[str, Any]:
-    """Return a path as a parameter; nothing in a file of somebody else's leads among the bundled files."""
-    return {"path": text.removeprefix(BUNDLED_PREFIX)[:4096]} if text else {}
+def _take_path(node: _Node, name: str, value: object, param: str = "path") -> None:
+    """Take a path as a parameter; nothing in a file of somebody else's leads among the bundled files."""
+    if isinstance(value, str) and value:
+        node.use(name, value, **{param: value.removeprefix(BUNDLED_PREFIX)[:_MOST_TEXT]})
 
 
 def _number(value: object, low: float, high: float) -> float | None:
@@ -268,12 +311,12 @@ def _number(value: object, low: float, high: float) -> float | None:
     return number if low <= number <= high else None
 
 
-def _place(value: object, number: int) -> tuple[float, float]:
+def _place(value: object) -> tuple[float, float] | None:
     if isinstance(value, list | tuple) and len(value) == 2:
         x, y = (_number(part, -1e6, 1e6) for part in value)
         if x is not None and y is not None:
             return x, y
-    return number % 8 * 260.0, number // 8 * 200.0
+    return None
 
 
 def _free_id(title: str, taken: set[str]) -> str:

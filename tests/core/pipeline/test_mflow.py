@@ -55,7 +55,7 @@ def test_every_node_and_wire_has_its_counterpart(tmp_path: Path) -> None:
     assert (config.name, config.description, config.base) == ("Gate", "Watches the gate.", tmp_path.resolve())
     assert {n.id: (n.type, n.params) for n in config.nodes} == {
         "input_1": ("camera", {"index": 2, "target_fps": 15.0}),
-        "preprocess_1": ("preprocess", {"width": 640, "height": 480}),
+        "preprocess_1": ("preprocess", {"width": 640, "height": 480, "scale": 1 / 255}),
         "model_1": ("inference", {"model": "yolo.nef"}),
         "postprocess_1": ("detections", {"confidence": 0.6, "iou": 0.5}),
         "output_1": ("jsonl", {"path": "out.json"}),
@@ -118,6 +118,52 @@ def test_nothing_is_lost_or_shortened(tmp_path: Path) -> None:
     assert "a second connection into postprocess_1.outputs" in told and "model_2: color = [1, 2]" in told
     assert told.count("x") > 9000
     assert PipelineConfig.parse(config.text()) == config.replace(base=None)
+
+
+@pytest.mark.parametrize(
+    ("type", "properties", "params", "told"),
+    [
+        ("Input", {"source_type": "Camera", "device_id": 2}, {"index": 2}, []),
+        ("Input", {"source_type": "USB Camera", "device_id": "x"}, {}, ["source_type", "device_id"]),
+        ("Input", {"source_type": "Microphone"}, {}, ["source_type"]),
+        ("Input", {"source_type": "Camera", "source_path": "a.mp4"}, {}, ["source_path"]),
+        ("Input", {"source_type": "File", "source_path": 5}, {}, ["source_path"]),
+        ("Input", {"source_type": "Screen", "url": "rtsp://h/1"}, {"url": "rtsp://h/1"}, ["source_type"]),
+        ("Input", {"source_path": "bundled:a.mp4"}, {"path": "a.mp4"}, ["source_path"]),
+        ("Preprocess", {"normalize": False}, {"scale": 1.0}, []),
+        ("Preprocess", {"normalize": "imagenet"}, {}, ["normalize"]),
+        ("Preprocess", {"resize_width": 640.7}, {"width": 640}, ["resize_width"]),
+        ("Model", {"model_path": ["a.nef"]}, {}, ["model_path"]),
+        ("Model", {"model_path": "a.nef", "model": "b.nef"}, {"model": "a.nef"}, ["model"]),
+        ("Output", {"output_type": "Display"}, {}, []),
+        ("Output", {"output_type": "File", "format": "CSV", "destination": "a"}, {"path": "a"}, []),
+        ("Output", {"output_type": "File", "format": "JSON", "destination": "a"}, {"path": "a"}, ["format"]),
+        ("Output", {"output_type": "Database", "format": "XML"}, {}, ["output_type", "format"]),
+        ("Output", {"output_type": "Display", "destination": {"a": 1}}, {}, ["destination"]),
+        ("Output", {"output_type": "MQTT", "destination": "t"}, {}, ["destination"]),
+    ],
+)
+def test_a_property_is_taken_over_or_told(
+    type: str, properties: dict, params: dict, told: list[str], tmp_path: Path
+) -> None:
+    config = opened(
+        {"nodes": [{"name": "N", "type": type, "properties": properties}], "connections": []}, tmp_path
+    )
+    assert config.nodes[0].params == params
+    lines = [line for box in config.boxes for line in box.text.splitlines()[1:]]
+    assert lines == [f"n: {name} = {json.dumps(properties[name], ensure_ascii=False)}" for name in told]
+
+
+def test_whatever_stands_beside_properties_is_told(tmp_path: Path) -> None:
+    entry = {"id": 1, "name": "N" * 300, "type": "SpecialInputNode", "pos": [1e9, 0], "disabled": "yes",
+             "properties": {}, "custom": {"a": 1}, "position": [5, 5]}  # fmt: skip
+    other = {"id": 2, "name": "P", "type": "Preprocess"}
+    wire = {"output_node": 1, "input_node": 2, "output_port": "second", "colour": "red"}
+    data = {"nodes": [entry, other], "connections": [wire], "name": "x" * 300, "description": ["d"]}
+    told = "\n".join(box.text for box in opened(data, tmp_path).boxes)
+    for word in ("N" * 300, "SpecialInputNode", "1000000000.0", '"yes"', '"a": 1', "[5, 5]", "second", "red"):
+        assert word in told, word
+    assert "x" * 300 in told and '["d"]' in told
 
 
 @pytest.mark.parametrize("nodes", [[1, 2], ["x"], [None]])
