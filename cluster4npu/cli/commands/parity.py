@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import FAILURE, SUCCESS, WRONG_INPUT, Command
 from cluster4npu.cli.console import Console, figure, table
-from cluster4npu.cli.parsing import device_list, number
+from cluster4npu.cli.parsing import add_store, device_list, number
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
-from cluster4npu.core.errors import Cancelled
+from cluster4npu.core.errors import Cancelled, StoreError
+from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
     from cluster4npu.core.bench.card import DeviceCard, ParityCard
@@ -21,7 +23,8 @@ class Parity(Command):
     The reference is the first device that computes the model as it is. Boxes must match in 95% (IoU 0.5, same class),
     top-1 classes in 99%, raw outputs within the tolerance of the precision. Where the truth lies beside the clip
     (clip.mp4: clip.json) the mean average precision stands beside it. Exit code 1 when a device differs, 2 when
-    nothing could be compared.
+    nothing could be compared. What ran where is kept in the database's table `compatibility`, unless --no-store is
+    given.
     """
 
     name = "parity"
@@ -36,6 +39,8 @@ class Parity(Command):
             metavar="N",
             help="compare N frames (default: all whose truth is known, else 32)",
         )
+
+        add_store(parser, optional=True)
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         from cluster4npu.cli.interrupts import StopRequest
@@ -53,12 +58,25 @@ class Parity(Command):
                 )
             except Cancelled as cancelled:
                 raise KeyboardInterrupt from cancelled
+        if not args.no_store:
+            _keep(card, args.store or default_store_path(), console)
         console.object(card.as_dict())
         for line in report(card):
             console.out(line)
         if card.same is None:
             return WRONG_INPUT
         return SUCCESS if card.same else FAILURE
+
+
+def _keep(card: ParityCard, path: Path, console: Console) -> None:
+    """Keep the card; one that cannot be kept is shown all the same."""
+    from cluster4npu.core.bench.card import keep_card
+    from cluster4npu.core.store import Store
+
+    try:
+        keep_card(Store(path), card)
+    except StoreError as error:
+        console.note(f"not stored: {error}")
 
 
 def report(card: ParityCard) -> list[str]:

@@ -170,14 +170,16 @@ class PerformanceBenchmarker:
         cancelled: CancelCallback | None,
     ) -> DeviceBenchmark:
         profile = self._profile
-        leg_s = profile.leg_s + profile.ramp_s
-        tracker = Tracker(LOADING_S + profile.warm_up_s + profile.pairs * leg_s, progress or _ignore)
+        planned = LOADING_S + profile.warm_up_s + profile.legs_s(is_compared=False)
+        tracker = Tracker(planned, progress or _ignore)
         legs = []
         with self._session(pipeline, pool, tracker, cancelled) as session:
             warm_up(session)
             for number in range(profile.pairs):
-                tracker.begin("Measuring", leg_s, f"leg {number + 1} of {profile.pairs}")
-                legs.append(session.measure("pair", pool.together, profile.leg_s).leg)
+                tracker.begin(
+                    "Measuring", profile.lone_leg_s + profile.ramp_s, f"leg {number + 1} of {profile.pairs}"
+                )
+                legs.append(session.measure("pair", pool.together, profile.lone_leg_s).leg)
         tracker.end("Done")
         return DeviceBenchmark(
             tuple(member.id for member in pool.parallel),

@@ -12,7 +12,7 @@ from cluster4npu.core.bench import accuracy, parity
 from cluster4npu.core.bench.accuracy import Truth
 from cluster4npu.core.bench.options import BenchmarkOptions, BenchmarkProgress
 from cluster4npu.core.bench.parity import Parity
-from cluster4npu.core.bench.pool import BenchmarkPool, make_benchmark_pool
+from cluster4npu.core.bench.pool import BenchmarkPool, make_benchmark_pool, model_hash
 from cluster4npu.core.bench.progress import Tracker
 from cluster4npu.core.bench.session import OpenEngine, Session, open_session
 from cluster4npu.core.bench.steps import LOADING_S
@@ -26,6 +26,10 @@ from cluster4npu.core.metrics.summary import DeviceSummary
 from cluster4npu.core.nodes.values import Detections
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.plan import PoolMember
+from cluster4npu.core.store.conditions import conditions
+from cluster4npu.core.store.recording import model_record
+from cluster4npu.core.store.records import DeviceRecord, ModelRecord
+from cluster4npu.core.store.store import Store
 
 FRAMES = 32  # that are compared where the truth is not known
 _FRAME_S = 0.02
@@ -46,6 +50,7 @@ class DeviceCard:
     frame_ms: float | None
     map50: float | None
     checks: tuple[Parity, ...] = ()
+    settled_id: str = ""
 
     @property
     def same(self) -> bool:
@@ -72,6 +77,7 @@ class ParityCard:
     frames: int
     devices: tuple[DeviceCard, ...]
     left_out: tuple[str, ...] = ()
+    model: ModelRecord | None = None
 
     @property
     def same(self) -> bool | None:
@@ -149,7 +155,23 @@ def compare_devices(
         for device in order:
             told[device] = _measure(session, device, count)
     tracker.end("Done")
-    return replace(_card(pool, told, confidence, truth), left_out=left_out)
+    model = model_record(pipeline, model_hash(pool))
+    return replace(_card(pool, told, confidence, truth), left_out=left_out, model=model)
+
+
+def keep_card(store: Store, card: ParityCard) -> None:
+    """Keep what the card shows of the model on each device; raises StoreError. Without a model file nothing is kept."""
+    devices = [
+        DeviceRecord(
+            d.id, d.settled_id, unit=d.unit,
+            differs=", ".join(
+                f"{c.what} {c.score:.1%} as {card.reference}'s" for c in d.checks if c.score is not None and not c.same
+            ),
+        )
+        for d in card.devices
+    ]  # fmt: skip
+    if card.model is not None:
+        store.save_compatibility(card.model, devices, conditions())
 
 
 def _alone(pool: BenchmarkPool) -> BenchmarkPool:
@@ -202,6 +224,7 @@ def _device(
         frame_ms=summary.latency_ms.p50,
         map50=_map50(told.results, truth),
         checks=checks,
+        settled_id=summary.settled_id,
     )
 
 

@@ -46,8 +46,9 @@ class Profile:
     """How long is measured; times in seconds.
 
     A side is measured in legs, interleaved A B B A: `pairs` of them on each side, `leg_s` each, of which the
-    first `ramp_s` is not counted. `windows` stretches of equal length, cut from a side's legs laid end to
-    end, must agree. `survey_s` is measured on every device to find the best single one. `conforms` is set
+    first `ramp_s` is not counted. A window is a stretch of measuring in which both sides take turns: `windows` of
+    equal length, cut from a side's legs laid end to end, must agree. Where there is one side only, its legs are longer
+    by as much as it takes. `survey_s` is measured on every device to find the best single one. `conforms` is set
     where the lengths meet the standard's rules; any other profile is marked, and is never a headline.
     """
 
@@ -65,29 +66,42 @@ class Profile:
 
     @property
     def window_s(self) -> float:
-        """Return the length of one stability window."""
-        return self.leg_s * self.pairs / self.windows
+        """Return the length of one stability window: of both sides together."""
+        return 2 * self.leg_s * self.pairs / self.windows
+
+    @property
+    def lone_leg_s(self) -> float:
+        """Return the length of a leg where there is one side only: as long as windows of the standard's length take."""
+        if not self.conforms:
+            return self.leg_s
+        return max(self.leg_s, WINDOW_S * self.windows / self.pairs)
 
     @property
     def conforms(self) -> bool:
         """Tell whether the lengths meet the standard: five pairs, three windows of 5 s, 3 s of warm-up."""
-        return self.pairs >= 5 and self.windows >= 3 and self.window_s >= 5.0 and self.warm_up_s >= 3.0
+        return self.pairs >= 5 and self.windows >= 3 and self.window_s >= WINDOW_S and self.warm_up_s >= 3.0
+
+    def legs_s(self, *, is_compared: bool) -> float:
+        """Return how long all legs take with their ramps, of two sides or of one."""
+        if is_compared:
+            return 2 * self.pairs * (self.leg_s + self.ramp_s)
+        return self.pairs * (self.lone_leg_s + self.ramp_s)
+
+    def begin_s(self, alone: int, real: int) -> float:
+        """Return how long comparing answers, warming up, and measuring each device alone takes."""
+        warm_up = max(self.warm_up_s, 3 * self.warm_up_window_s) + 3 * self.ramp_s
+        return PARITY_S * real + warm_up + alone * (self.survey_s + self.ramp_s)
 
     def estimate_s(self, devices: int) -> float:
         """Return about how long a benchmark of that many devices takes, loading left out."""
-        legs = (
-            2 * self.pairs * (self.leg_s + self.ramp_s)
-            if devices > 1
-            else self.pairs * (self.leg_s + self.ramp_s)
-        )
-        survey = devices * (self.survey_s + self.ramp_s)
-        parity = 1.0 * devices
-        return legs + survey + parity + self.warm_up_s + self.warm_up_window_s
+        return self.legs_s(is_compared=devices > 1) + self.begin_s(devices, devices)
 
 
+WINDOW_S = 5.0  # the shortest stability window of the standard
+PARITY_S = 0.5  # that comparing one device's answers takes, about
 PROFILES = {
-    "quick": Profile("quick", "Quick: about a minute", leg_s=3.0),
-    "standard": Profile("standard", "Standard: about a minute and a half", leg_s=6.0, survey_s=3.0),
+    "quick": Profile("quick", "Quick: about half a minute", leg_s=2.0, ramp_s=0.25, survey_s=1.0),
+    "standard": Profile("standard", "Standard: about a minute", leg_s=4.0),
     "certified": Profile("certified", "Certified: about ten minutes", leg_s=28.0, pairs=10, survey_s=5.0),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from cluster4npu.core.devices import precision, registry
@@ -89,6 +90,14 @@ def single_pool(pipeline: PipelineConfig, device: str) -> BenchmarkPool:
     if len(pool.parallel) != 1:
         raise InputError(Problem("name one device", field="devices", found=device, allowed="one device id"))
     return pool
+
+
+def model_hash(pool: BenchmarkPool) -> str:
+    """Return the SHA-256 (hex) of the model file, "" where no model runs."""
+    if pool.plan.stage.model is None:
+        return ""
+    with pool.plan.stage.model.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _kind(settled: str) -> DeviceId:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from cluster4npu.core.bench.pool import BenchmarkPool
+from cluster4npu.core.bench.pool import BenchmarkPool, model_hash
 from cluster4npu.core.bench.result import BenchmarkResult, SideFigures
 from cluster4npu.core.bench.session import Session
+from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport
 from cluster4npu.core.errors import Cluster4NPUError
@@ -18,12 +18,15 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.recording import device_records, mask_passwords, model_record, pipeline_record
 from cluster4npu.core.store.records import (
     BENCHMARK,
+    DeviceRecord,
     ModelRecord,
+    PredictionRecord,
     ResultRecord,
     RunRecord,
 )
 from cluster4npu.core.store.writing import new_id
 
+SUM_OF_SINGLES = "the rates of the devices alone, added up"
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +41,7 @@ def benchmark_record(
         kind=BENCHMARK,
         pipeline=pipeline_record(pipeline),
         results=_results(result, session.host_peak_bytes),
-        devices=device_records(result.workers),
+        devices=_devices(result),
         model=_model(pipeline, pool),
         command=mask_passwords(options.command),
         conditions=result.conditions,
@@ -47,9 +50,33 @@ def benchmark_record(
         invalid_reason=result.invalid_reason,
         headline=result.headline() + (" (SIMULATED)" if result.simulated else ""),
         segments=tuple(session.segments),
+        predictions=_predictions(result),
     )
     result = replace(result, run_id=new_id(record))
     return replace(record, id=result.run_id, detail=result.as_dict()), result
+
+
+def _devices(result: BenchmarkResult) -> tuple[DeviceRecord, ...]:
+    """Return the workers' devices, with what their answers differ in."""
+    wrong: dict[str, str] = {}
+    for check in result.parity.get("checks", ()):
+        if not check["same"]:
+            wrong[str(replace(DeviceId.parse(check["device"]), replica=1))] = (
+                f"{check['what']} {check['score']:.1%} as {result.parity['reference']}'s"
+            )
+    kinds = {w.id: str(replace(DeviceId.parse(w.settled_id), replica=1)) for w in result.workers}
+    return tuple(replace(d, differs=wrong.get(kinds[d.id], "")) for d in device_records(result.workers))
+
+
+def _predictions(result: BenchmarkResult) -> tuple[PredictionRecord, ...]:
+    """Return the rate that the devices' rates alone add up to, beside what they made together."""
+    if result.simulated or result.parallel is None or not result.efficiency or result.load is not None:
+        return ()
+    told = PredictionRecord(
+        SUM_OF_SINGLES, "1", result.devices, "throughput", "frames/s",
+        value=result.parallel.fps / result.efficiency, actual=result.parallel.fps,
+    )  # fmt: skip
+    return (told,)
 
 
 def _results(result: BenchmarkResult, host_peak_bytes: int | None) -> tuple[ResultRecord, ...]:
@@ -95,7 +122,7 @@ def _side(side: str, device: str, figures: SideFigures, simulated: bool) -> Resu
 
 def _model(pipeline: PipelineConfig, pool: BenchmarkPool) -> ModelRecord | None:
     """Return the model with what a look into it tells; a look that fails leaves that unknown."""
-    model, path = model_record(pipeline, _model_hash(pool)), pool.plan.stage.model
+    model, path = model_record(pipeline, model_hash(pool)), pool.plan.stage.model
     if model is None or path is None:
         return model
     report = _look(path, model.sha256)
@@ -113,11 +140,3 @@ def _look(path: Path, _sha256: str) -> ModelReport | None:
     except Cluster4NPUError as error:
         _log.info("the model's size is not known: %s", error)
         return None
-
-
-def _model_hash(pool: BenchmarkPool) -> str:
-    """Return the SHA-256 (hex) of the model file, "" where no model runs."""
-    if pool.plan.stage.model is None:
-        return ""
-    with pool.plan.stage.model.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from cluster4npu.core.bench import parity, statistics
 from cluster4npu.core.bench.legs import Leg
-from cluster4npu.core.bench.options import BenchmarkOptions, Profile
+from cluster4npu.core.bench.options import PARITY_S, BenchmarkOptions, Profile
 from cluster4npu.core.bench.pool import BenchmarkPool
 from cluster4npu.core.bench.session import Session
 from cluster4npu.core.engine.messages import SegmentFinished
 
 LOADING_S = 3.0
-_PARITY_S = 1.0
 _MOST_ROUNDS = 3
 
 
@@ -41,15 +40,12 @@ class Sides:
 def planned_s(pool: BenchmarkPool, options: BenchmarkOptions) -> float:
     """Return about how long a benchmark takes, in seconds."""
     profile = options.the_profile()
-    leg_s = profile.leg_s + profile.ramp_s
-    legs = profile.pairs * leg_s * (2 if pool.is_compared else 1)
-    return begin_s(pool, profile) + legs
+    return begin_s(pool, profile) + profile.legs_s(is_compared=pool.is_compared)
 
 
 def begin_s(pool: BenchmarkPool, profile: Profile) -> float:
     """Return about how long it takes before the legs: loading, comparing, warming up, each device alone."""
-    survey = len(pool.alone) * (profile.survey_s + profile.ramp_s)
-    return LOADING_S + _PARITY_S * len(pool.real) + profile.warm_up_s + profile.ramp_s * 3 + survey
+    return LOADING_S + profile.begin_s(len(pool.alone), len(pool.real))
 
 
 def check_parity(session: Session) -> list[parity.Parity]:
@@ -61,7 +57,7 @@ def check_parity(session: Session) -> list[parity.Parity]:
     checks: list[parity.Parity] = []
     reference = None
     for device in workers:
-        session.tracker.begin("Comparing results", _PARITY_S, "the same frames on every device", device)
+        session.tracker.begin("Comparing results", PARITY_S, "the same frames on every device", device)
         told = session.frames("parity", device, session.profile.parity_frames)
         if reference is None:
             reference = told.results
@@ -94,7 +90,7 @@ def measure_sides(session: Session) -> Sides:
         if baseline in sides.pairs:
             break  # no other device turned out to be faster than the one that was taken for the best
         if sides.pairs:
-            session.tracker.more(session.profile.pairs * 2 * (profile.leg_s + profile.ramp_s))
+            session.tracker.more(profile.legs_s(is_compared=True))
         sides.pairs[baseline] = _pairs(session, baseline, sides)
     return sides
 
@@ -111,6 +107,7 @@ def _pairs(session: Session, baseline: str, sides: Sides) -> list[tuple[Leg, Leg
     """Measure baseline (A) and parallel (B) interleaved, A B B A; only A where there is nothing to compare."""
     profile, pool = session.profile, session.pool
     alone = (pool.alone[baseline],)
+    leg_s = profile.leg_s if pool.is_compared else profile.lone_leg_s
     found = []
     for number in range(profile.pairs):
         legs: dict[str, Leg] = {}
@@ -119,10 +116,9 @@ def _pairs(session: Session, baseline: str, sides: Sides) -> list[tuple[Leg, Leg
             device = baseline if letter == "A" else ""
             single = "The chosen device alone" if pool.against else "Best device alone"
             detail = f"pair {number + 1} of {profile.pairs}" if pool.is_compared else f"leg {number + 1}"
-            session.tracker.begin(
-                single if device else "All together", profile.leg_s + profile.ramp_s, detail, device
-            )
-            measured = session.measure("pair", alone if device else pool.together, profile.leg_s)
+            stage = single if device else "All together"
+            session.tracker.begin(stage, leg_s + profile.ramp_s, detail, device)
+            measured = session.measure("pair", alone if device else pool.together, leg_s)
             legs[letter] = measured.leg
             if letter == "B" or not pool.is_compared:
                 sides.told.append(measured.told)

@@ -18,7 +18,7 @@ from cluster4npu.core.errors import StoreError
 from cluster4npu.core.store import schema
 from cluster4npu.core.store.database import DamagedError, connection
 from cluster4npu.core.store.engines import literal
-from cluster4npu.core.store.rows import ROWS, PredictionRow, RunsRow, SampleRow
+from cluster4npu.core.store.rows import ROWS, RunsRow, SampleRow
 
 _NAME = "copy_for_readers"
 _SMALL = ("hosts", "models", "pipelines", "baselines", "compatibility")
@@ -117,7 +117,7 @@ def _take_over(opened: duckdb.DuckDBPyConnection, changed: Collection[str]) -> N
         elif kind.table in changed or kind.table in _SMALL:
             opened.execute(f"DELETE FROM {_NAME}.{kind.table}")
             opened.execute(f"INSERT INTO {_NAME}.{kind.table} SELECT * FROM {kind.table}")
-        elif kind is not PredictionRow:
+        else:
             for field in fields:
                 _keep_in_step(opened, kind.table, field, *steps[field])
 

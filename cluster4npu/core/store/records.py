@@ -68,6 +68,7 @@ class DeviceRecord:
     simulated: bool = False
     batch_size: int | None = None
     failed: str = ""
+    differs: str = ""  # from the reference, and in what ("" where it agrees, or was not compared)
 
     @property
     def fell_back(self) -> bool | None:
@@ -130,6 +131,21 @@ class StageRecord:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """A figure that was told before it was measured, and what it turned out to be: never of simulated devices."""
+
+    predictor: str
+    version: str
+    devices: tuple[str, ...]
+    metric: str
+    unit: str
+    value: float
+    actual: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentRecord:
     """One stretch of measuring. `samples` is a FRAME_TRACE array; its `worker` is an index into `workers`.
@@ -169,6 +185,7 @@ class RunRecord:
     headline: str = ""
     segments: tuple[SegmentRecord, ...] = ()
     stages: tuple[StageRecord, ...] = ()
+    predictions: tuple[PredictionRecord, ...] = ()
     id: str = ""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     sample_rows: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from cluster4npu.core.store.database import (
     set_aside,
 )
 from cluster4npu.core.store.device_runs import DeviceRun, device_runs
-from cluster4npu.core.store.records import RunRecord, RunRow, SegmentRecord, Table
+from cluster4npu.core.store.records import DeviceRecord, ModelRecord, RunRecord, RunRow, SegmentRecord, Table
 from cluster4npu.core.store.rows import Row
 from cluster4npu.core.store.table import TableAccess
 
@@ -82,6 +82,18 @@ class Store:
     def save(self, record: RunRecord) -> str:
         """Write one run in one transaction and return its id. The run is on the disk when this returns."""
         return self.writing(lambda opened: writing.write(opened, record), changed=())
+
+    def save_compatibility(
+        self, model: ModelRecord, devices: Sequence[DeviceRecord], conditions: dict[str, Any]
+    ) -> None:
+        """Keep what was seen of a model on devices outside of a run; it replaces what was seen there earlier."""
+
+        def do(opened: duckdb.DuckDBPyConnection) -> None:
+            opened.execute("BEGIN")
+            writing.write_compatibility(opened, model, devices, conditions)
+            opened.execute("COMMIT")
+
+        self.writing(do, changed=("compatibility", "models", "hosts"))
 
     def runs(self, limit: int = 100, kind: str | None = None) -> list[RunRow]:
         """Return the newest runs, of one kind or of all, newest first."""

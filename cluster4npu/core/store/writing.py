@@ -7,6 +7,7 @@ import json
 import math
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +16,20 @@ import numpy as np
 
 from cluster4npu.core.store.records import (
     SAMPLE,
+    DeviceRecord,
     ModelRecord,
     RunRecord,
     SegmentRecord,
 )
-from cluster4npu.core.store.rows import DeviceRow, ModelRow, ResultRow, Row, SegmentRow, StageRow
+from cluster4npu.core.store.rows import (
+    DeviceRow,
+    ModelRow,
+    PredictionRow,
+    ResultRow,
+    Row,
+    SegmentRow,
+    StageRow,
+)
 
 _PRECISION = re.compile(r"[?&]precision=([a-z0-9]+)")
 _LONGEST_REASON = 300  # characters
@@ -59,7 +69,11 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
         },
     )
     _write_parts(opened, run_id, record)
-    _write_compatibility(opened, run_id, host_id, record)
+    if record.model is not None:
+        write_compatibility(
+            opened, record.model, record.devices, record.conditions, run_id, record.created_at
+        )
+    _write_predictions(opened, run_id, record)
     _write_samples(opened, run_id, samples)
     opened.execute("COMMIT")
     return run_id
@@ -87,39 +101,49 @@ def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunReco
         _insert(opened, "segments", _columns(SegmentRow, segment, run_id=run_id, segment=number, **lists))
 
 
-def _write_compatibility(
-    opened: duckdb.DuckDBPyConnection, run_id: str, host_id: str, record: RunRecord
-) -> None:
-    """Keep what this run shows of its model on its devices; it replaces what an earlier run on this machine showed."""
-    if record.model is None:
-        return
+def _write_predictions(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
     at = record.created_at.astimezone(UTC).replace(tzinfo=None)
-    for device in record.devices:
+    for number, told in enumerate(record.predictions):
+        own = {
+            "id": f"{run_id}-{number}", "created_at": at, "predictor_version": told.version,
+            "pipeline_digest": record.pipeline.digest, "model_sha256": record.model.sha256 if record.model else None,
+            "devices": list(told.devices), "confidence": None, "run_id": run_id, "provenance": "predicted",
+        }  # fmt: skip
+        _insert(opened, "predictions", _columns(PredictionRow, told, **own))
+
+
+def write_compatibility(
+    opened: duckdb.DuckDBPyConnection, model: ModelRecord, devices: Iterable[DeviceRecord],
+    conditions: dict[str, Any], run_id: str | None = None, at: datetime | None = None,
+) -> None:  # fmt: skip
+    """Keep what was seen of a model on devices; it replaces what was seen earlier on this machine."""
+    host_id = _host(opened, conditions.get("host", {}))
+    _model(opened, model)
+    moment = (at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    for device in devices:
         precision = match[1] if (match := _PRECISION.search(device.settled_id)) else ""
-        key = [record.model.sha256, host_id, device.id.partition("#")[0], precision]
-        status, reason = "runs", device.unit
-        if device.failed:
-            status, reason = "fails", " ".join(device.failed.split())[:_LONGEST_REASON]
-        elif device.fell_back:
-            status, reason = "falls back", f"ran on {device.unit}"
+        key = {
+            "model_sha256": model.sha256, "host_id": host_id, "device": device.id.partition("#")[0],
+            "precision": precision,
+        }  # fmt: skip
         opened.execute(
             "DELETE FROM compatibility WHERE model_sha256 = ? AND host_id = ? AND device = ? AND precision = ?",
-            key,
+            list(key.values()),
         )
-        names = (
-            "model_sha256",
-            "host_id",
-            "device",
-            "precision",
-            "status",
-            "reason",
-            "run_id",
-            "checked_at",
-            "provenance",
-            "model",
-        )
-        values = [*key, status, reason, run_id, at, device.provenance, record.model.name]
-        _insert(opened, "compatibility", dict(zip(names, values, strict=True)))
+        status, reason = _seen(device)
+        more = {
+            "status": status, "reason": reason, "run_id": run_id, "checked_at": moment,
+            "provenance": device.provenance, "import_sha256": None, "model": model.name,
+        }  # fmt: skip
+        _insert(opened, "compatibility", {**key, **more})
+
+
+def _seen(device: DeviceRecord) -> tuple[str, str]:
+    if device.failed:
+        return "fails", " ".join(device.failed.split())[:_LONGEST_REASON]
+    if device.differs:
+        return "fails", f"outputs differ: {device.differs}"[:_LONGEST_REASON]
+    return ("falls back", f"ran on {device.unit}") if device.fell_back else ("runs", device.unit)
 
 
 def _columns(kind: type[Row], source: object, **own: Any) -> dict[str, Any]:

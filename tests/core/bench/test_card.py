@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from cluster4npu.core.bench.accuracy import mean_average_precision, truth_of
-from cluster4npu.core.bench.card import compare_devices
+from cluster4npu.core.bench.card import compare_devices, keep_card
 from cluster4npu.core.errors import Cancelled, InputError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.rows import CompatibilityRow
 
 INT8 = "onnx:cpu?precision=int8"
 
@@ -21,7 +23,7 @@ def example() -> PipelineConfig:
     return PipelineConfig.open(Path(assets_dir()) / "example.json")
 
 
-def test_int8_beside_the_model_as_it_is(example: PipelineConfig) -> None:
+def test_int8_beside_the_model_as_it_is(example: PipelineConfig, tmp_path: Path) -> None:
     told = []
     card = compare_devices(
         example, devices=(INT8, "onnx:cpu", "onnx:cpu#2", "sim:gpu"), frames=12, progress=told.append
@@ -37,6 +39,13 @@ def test_int8_beside_the_model_as_it_is(example: PipelineConfig) -> None:
         assert device.frame_ms is not None and not device.fell_back
     assert told[-1].fraction == 1.0
     assert card.as_dict()["devices"][1]["checks"][0]["same"] is True
+    store = Store(tmp_path / "results.duckdb")
+    keep_card(store, card)
+    kept = store.table(CompatibilityRow).find()
+    assert {(row.device, row.precision, row.status) for row in kept} == {
+        ("onnx:cpu", "", "runs"),
+        (INT8, "int8", "runs"),
+    }
 
 
 def test_what_cannot_be_compared_is_refused(example: PipelineConfig) -> None:

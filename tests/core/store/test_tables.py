@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,10 @@ from pydantic import ValidationError
 
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.store import Store
+from cluster4npu.core.store.keeper import Keeper
+from cluster4npu.core.store.maintenance import Prune
+from cluster4npu.core.store.readers import copy_path
+from cluster4npu.core.store.records import DeviceRecord, ModelRecord, PredictionRecord
 from cluster4npu.core.store.rows import (
     ROWS,
     CompatibilityRow,
@@ -146,3 +151,36 @@ def test_what_is_wrong_is_refused_and_nothing_is_kept(store: Store) -> None:
         models.add([ModelRow(sha256="d", name="m"), ModelRow(sha256="a" * 64, name="m")])
     assert models.count() == 1
     assert found.count() == 1  # what the run showed
+
+
+def test_what_was_foretold_stands_beside_what_was_measured(tmp_path: Path) -> None:
+    told = PredictionRecord(
+        "added up", "1", ("onnx:cpu", "openvino:cpu"), "throughput", "frames/s", 50.0, 47.5
+    )
+    with Store(tmp_path / "results.duckdb") as store:
+        run_id = store.save(record(predictions=(told,)))
+        (row,) = store.table(PredictionRow).find(run_id=run_id)
+        assert (row.value, row.actual, row.devices, row.provenance) == (
+            50.0,
+            47.5,
+            list(told.devices),
+            "predicted",
+        )
+        with duckdb.connect(str(copy_path(store.path)), read_only=True) as copy:
+            assert copy.execute("SELECT actual FROM predictions").fetchall() == [(47.5,)]
+        Keeper(store).prune(Prune(run_ids=(run_id,)), really=True)
+        assert store.table(PredictionRow).count() == 0
+
+
+def test_a_device_whose_answers_differ_does_not_run_the_model(tmp_path: Path) -> None:
+    model = ModelRecord("a" * 64, "net.onnx", 1000)
+    wrong = DeviceRecord(
+        "openvino:cpu", "openvino:cpu?precision=int8", unit="cpu", differs="boxes 80.0% as onnx:cpu's"
+    )
+    with Store(tmp_path / "results.duckdb") as store:
+        store.save(record(model=model, devices=(replace(wrong, differs=""),)))
+        store.save_compatibility(model, (DeviceRecord("onnx:cpu", "onnx:cpu", unit="cpu"), wrong), {})
+        rows = {row.device: row for row in store.table(CompatibilityRow).find()}
+        assert (rows["onnx:cpu"].status, rows["onnx:cpu"].reason) == ("runs", "cpu")
+        assert (rows["openvino:cpu"].status, rows["openvino:cpu"].run_id) == ("fails", None)
+        assert "boxes 80.0%" in rows["openvino:cpu"].reason
