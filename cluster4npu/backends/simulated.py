@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 import threading
 import time
 from dataclasses import replace
@@ -25,6 +26,8 @@ REFERENCE_MS = {"ane": 20.0, "gpu": 50.0, "cpu": 100.0}
 # service time, and seconds at most.
 _QUEUED_SHARE = 0.1
 _QUEUED_MOST_S = 0.002
+
+_STAMP = struct.Struct("=Q")
 
 
 class SimulatedOptions(DeviceOptions):
@@ -207,9 +210,9 @@ class SimulatedSession(Session):
 
 def _compare_stamps(frame: np.ndarray) -> None:
     """Read the numbers at both ends of a frame; raises RunFailed when another frame has been written over it."""
-    flat = frame.reshape(-1)
-    first, last = flat[:8].tobytes(), flat[-8:].tobytes()
+    pixels = frame.data
+    first, last = _STAMP.unpack_from(pixels), _STAMP.unpack_from(pixels, pixels.nbytes - _STAMP.size)
     if first != last:
         raise RunFailed(
-            Problem("the frame is torn", found=f"{first.hex()} at its begin, {last.hex()} at its end")
+            Problem("the frame is torn", found=f"{first[0]:#x} at its begin, {last[0]:#x} at its end")
         )

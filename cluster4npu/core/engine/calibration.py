@@ -219,7 +219,7 @@ class Calibrator:
         return len(lost.slots)
 
     def _give(self, index: int, slots: Sequence[int]) -> None:
-        self._pool.give(index, [Work(slot, self._ring.identify(slot, NO_FRAME), NO_FRAME) for slot in slots])
+        self._pool.give(index, [Work(slot, self._ring.new_use(slot), NO_FRAME) for slot in slots])
 
 
 def _least_frames(batch: int) -> int:

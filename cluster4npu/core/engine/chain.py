@@ -30,7 +30,7 @@ class Chain:
 
     def __init__(self, graph: Graph, stage: StagePlan, session: Session, batch: int | None = None) -> None:
         """Bind the nodes; `batch` of the device overrules the stage's. Raises InputError where it cannot be."""
-        self._session = session
+        self._session, self._needs_input = session, session.needs_input
         self._model = stage.node_id
         self._outputs = f"{stage.node_id}.outputs"
         self._frames = stage.frames
@@ -104,7 +104,7 @@ class Chain:
             yield values, inferred_ns, 1
 
     def _infer(self, image: np.ndarray, values: Values) -> Outputs:
-        if not self._session.needs_input:
+        if not self._needs_input:
             return Outputs(self._run_model(image))
         tensor: Tensor = values[self._tensor]
         return Outputs(self._run_model(tensor.data), tensor.geometry)

@@ -20,6 +20,8 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple, Protocol
 
+from cluster4npu.core.engine.launch import PipeEnds
+
 MAX_RECORD = 512
 _READ_BYTES = 65536
 
@@ -74,7 +76,7 @@ class Done(NamedTuple):
 
 
 _new_work = partial(tuple.__new__, Work)
-_new_done = partial(tuple.__new__, Done)
+new_done = partial(tuple.__new__, Done)
 
 
 class Handed(Protocol):
@@ -102,16 +104,17 @@ Record = Work | Done | Control
 
 
 class Channel:
-    """One end of a pipe pair, used by one thread."""
+    """One side of a pipe pair, used by one thread."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, ends: PipeEnds) -> None:
+        self.reader, self.writer = ends
+        self._in, self._out = self.reader.fileno(), self.writer.fileno()
         self._half = b""
         self._pieces: list[bytes] = []  # of a long control record
         self._poll: Any = None
         if hasattr(select, "poll"):
             self._poll = select.poll()
-            self._poll.register(connection.fileno(), select.POLLIN)
+            self._poll.register(self._in, select.POLLIN)
 
     def send(self, records: Iterable[Record]) -> None:
         """Send records in one go; raises OSError when the other side is gone.
@@ -126,11 +129,10 @@ class Channel:
 
     def _send(self, data: bytes) -> None:
         if sys.platform == "win32":
-            self.connection.send_bytes(data)
+            self.writer.send_bytes(data)
             return
-        handle = self.connection.fileno()
         while data:
-            data = data[os.write(handle, data) :]
+            data = data[os.write(self._out, data) :]
 
     def stay_awake(self, most_ns: int) -> None:
         """Return as soon as there is something to read, at the latest after `most_ns`; other processes go first."""
@@ -142,7 +144,7 @@ class Channel:
 
     def has_more(self) -> bool:
         """Tell whether there is something to read now, or the other side is gone."""
-        return bool(self._poll.poll(0)) if self._poll is not None else self.connection.poll(0)
+        return bool(self._poll.poll(0)) if self._poll is not None else self.reader.poll(0)
 
     def receive(self) -> list[Record]:
         """Read once and return the whole records that came, perhaps none; raises EOFError, or OSError.
@@ -150,15 +152,15 @@ class Channel:
         Returns at once when there is something to read; else it waits.
         """
         if sys.platform == "win32":
-            data = self.connection.recv_bytes()
+            data = self.reader.recv_bytes()
         else:
-            data = os.read(self.connection.fileno(), _READ_BYTES)
+            data = os.read(self._in, _READ_BYTES)
             if not data:
                 raise EOFError
         if self._half:
             data, self._half = self._half + data, b""
         if _is_all(data, _DONE_HEAD, _DONE.size):
-            return list(map(_new_done, _DONE_FIELDS.iter_unpack(data)))
+            return list(map(new_done, _DONE_FIELDS.iter_unpack(data)))
         if _is_all(data, _WORK_HEAD, _WORK.size):
             return list(map(_new_work, _WORK_FIELDS.iter_unpack(data)))
         return self._split(data)
@@ -176,7 +178,7 @@ class Channel:
                 records.append(_new_work(_WORK_FIELDS.unpack_from(data, at)))
             elif kind == _D:
                 *fields, _ = _DONE_FIELDS.unpack_from(data, at)
-                records.append(_new_done((*fields, data[at + _DONE.size : after])))
+                records.append(new_done((*fields, data[at + _DONE.size : after])))
             else:
                 self._pieces.append(data[at + _HEAD.size : after])
                 if kind == _LAST:
@@ -187,13 +189,17 @@ class Channel:
         return records
 
     def close(self) -> None:
-        """Close this end."""
-        self.connection.close()
+        """Close this side."""
+        self._in = self._out = -1  # the numbers may be another file's soon
+        self.reader.close()
+        self.writer.close()
 
 
 def pack(record: Record) -> bytes:
     """Return the record's bytes: at most MAX_RECORD, a long control record as several of those."""
     if isinstance(record, Done):
+        if not record.error:
+            return _DONE.pack(_DONE_REST, b"D", *record)
         error = record.error[: MAX_RECORD - _DONE.size]
         return _DONE.pack(_DONE_REST + len(error), b"D", *record) + error
     if isinstance(record, Work):

@@ -9,11 +9,11 @@ import numpy as np
 
 from cluster4npu.core.nodes.values import VALUE_KINDS, Value
 
-_VALUE = struct.Struct("<HBB")  # index of the export, kind, number of arrays
+_VALUE = struct.Struct("<BB")  # kind, number of arrays
 _ARRAY = struct.Struct("<2sB5xQ")  # dtype, number of dimensions, bytes
 _DIM = struct.Struct("<q")
 _KINDS = list(VALUE_KINDS)
-_COUNT = struct.Struct("<I")
+_NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 
 
 class ResultTooLarge(Exception):
@@ -22,13 +22,12 @@ class ResultTooLarge(Exception):
 
 def encode(values: Mapping[str, Value], exports: Sequence[str], area: memoryview) -> int:
     """Write the values of `exports` (NODE.PORT) into `area`; return the bytes used. Raises ResultTooLarge."""
-    at = _COUNT.size
+    at = 0
     try:
-        _COUNT.pack_into(area, 0, len(exports))
-        for index, key in enumerate(exports):
+        for key in exports:
             value = values[key]
             arrays = value.to_arrays()
-            _VALUE.pack_into(area, at, index, _KINDS.index(value.kind), len(arrays))
+            _VALUE.pack_into(area, at, _NUMBERS[value.kind], len(arrays))
             at += _VALUE.size
             for array in arrays:
                 array = np.asarray(array, order="C")  # not ascontiguousarray: that makes a scalar 1-D
@@ -46,7 +45,7 @@ def encode(values: Mapping[str, Value], exports: Sequence[str], area: memoryview
 
 def encoded_size(values: Mapping[str, Value]) -> int:
     """Return the bytes that `encode` needs for these values."""
-    size = _COUNT.size
+    size = 0
     for value in values.values():
         size += _VALUE.size
         for array in value.to_arrays():
@@ -55,12 +54,11 @@ def encoded_size(values: Mapping[str, Value]) -> int:
 
 
 def decode(area: memoryview, exports: Sequence[str]) -> dict[str, Value]:
-    """Read the values back as copies of their own, by NODE.PORT."""
+    """Read the values of the same `exports` back as copies of their own, by NODE.PORT."""
     values: dict[str, Value] = {}
-    (count,) = _COUNT.unpack_from(area, 0)
-    at = _COUNT.size
-    for _ in range(count):
-        index, kind, number = _VALUE.unpack_from(area, at)
+    at = 0
+    for key in exports:
+        kind, number = _VALUE.unpack_from(area, at)
         at += _VALUE.size
         arrays = []
         for _ in range(number):
@@ -71,5 +69,5 @@ def decode(area: memoryview, exports: Sequence[str]) -> dict[str, Value]:
             flat = np.frombuffer(area[at : at + nbytes], dtype=np.dtype(code.decode().rstrip("\0")))
             arrays.append(flat.reshape(shape).copy())
             at += nbytes
-        values[exports[index]] = VALUE_KINDS[_KINDS[kind]].from_arrays(arrays)
+        values[key] = VALUE_KINDS[_KINDS[kind]].from_arrays(arrays)
     return values

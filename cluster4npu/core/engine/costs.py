@@ -17,17 +17,18 @@ class CostMeter:
     """One worker's measurements. `begin` each frame; where it says yes, `add` what each node took."""
 
     def __init__(self) -> None:
-        self._count = self._frames = 0
+        self._left = 0  # frames until the next that is measured
+        self._frames = 0
         self._fresh = False  # measured since it was told
         self._nodes: dict[str, list[int]] = {}  # runs, CPU ns
         self._told_ns = 0
 
     def begin(self, frames: int = 1) -> bool:
         """Count frames that are computed together; tell whether they are measured."""
-        next_one = -(-self._count // EVERY) * EVERY
-        self._count += frames
-        if next_one >= self._count:
+        if frames <= self._left:
+            self._left -= frames
             return False
+        self._left = (self._left - frames) % EVERY
         self._frames += frames
         self._fresh = True
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,11 @@ class Deliverer:
         self._route, self._preview, self._collect, self.usage = route, preview, collect, usage
         self._remembers = any(isinstance(node, InOrderNode) for node, _ in route.joins)
 
-    def has_room(self) -> bool:
-        """Tell whether every sink can take a frame."""
-        return not self._route.outlets or all(outlet.sink.has_room() for outlet in self._route.outlets)
+    def room(self) -> int:
+        """Return how many frames may be handed on now: one at a time where anybody wants their results."""
+        if not self.is_wanted:
+            return sys.maxsize
+        return int(all(outlet.sink.has_room() for outlet in self._route.outlets))
 
     @property
     def is_wanted(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -75,12 +76,12 @@ class Feeder(ABC):
         return self._exhausted
 
     @abstractmethod
-    def offer(self, slot: int) -> None:
-        """Give a free slot to be filled."""
+    def offer(self, slots: Sequence[int]) -> None:
+        """Give free slots to be filled, the last of them first."""
 
     @abstractmethod
-    def take(self) -> Filled | None:
-        """Return the next filled slot, or None when there is none now."""
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
+        """Return the slots that are filled, at most so many; what has to be read first is read until this time."""
 
     @abstractmethod
     def due_s(self) -> float | None:
@@ -125,17 +126,13 @@ class Feeder(ABC):
         return self._cpu_ns / -(-self._fetched // EVERY) / 1e9 if self._fetched else 0.0
 
     def _fetch(self, slot: int) -> FrameInfo | None:
-        """Read one frame, and measure what some of them cost; None at the end or on an error."""
-        self._fetched += 1
-        if self._fetched % EVERY != 1:
-            return self._next_into(slot)
-        begun_ns = time.thread_time_ns()
-        info = self._next_into(slot)
-        self._cpu_ns += time.thread_time_ns() - begun_ns
-        return info
+        """Read one frame, the first again after the last where that is wanted; None at the end or on an error.
 
-    def _next_into(self, slot: int) -> FrameInfo | None:
-        """Read one frame, the first again after the last where that is wanted; None at the end or on an error."""
+        What some of them cost is measured.
+        """
+        measured = self._fetched % EVERY == 0
+        self._fetched += 1
+        begun_ns = time.thread_time_ns() if measured else 0
         try:
             pixels = self._pixels[slot]
             info = self._source.read_into(pixels)
@@ -150,6 +147,8 @@ class Feeder(ABC):
                 Problem(f"the source broke: {error}", self._node.id, found=type(error).__name__)
             )
             return None
+        if measured:
+            self._cpu_ns += time.thread_time_ns() - begun_ns
         return info
 
 
@@ -160,20 +159,23 @@ class InlineFeeder(Feeder):
         super().__init__(node, source, ring, plan)
         self._slots: list[int] = []
 
-    def offer(self, slot: int) -> None:
-        self._slots.append(slot)
+    def offer(self, slots: Sequence[int]) -> None:
+        self._slots += slots
 
-    def take(self) -> Filled | None:
-        if self._exhausted or not self._slots:
-            return None
-        if self._schedule is None:
-            due = time.monotonic_ns()
-        elif (due := self._due_ns()) > time.monotonic_ns():
-            return None
-        filled = self._read(self._slots[-1], due)
-        if filled is not None:
-            self._slots.pop()
-        return filled
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
+        slots, found, until = self._slots, list[Filled](), math.inf if until_ns is None else until_ns
+        now = time.monotonic_ns()
+        while slots and not self._exhausted and len(found) != most and now < until:
+            due = now if self._schedule is None else self._due_ns()
+            if due > now:
+                break
+            filled = self._read(slots[-1], due)
+            if filled is None:
+                break
+            slots.pop()
+            found.append(filled)
+            now = filled.captured_ns
+        return found
 
     def due_s(self) -> float | None:
         if self._exhausted or not self._slots:
@@ -204,13 +206,15 @@ class ThreadFeeder(Feeder):
     def ended(self) -> bool:
         return (self._over or self._stopped) and not self._ready
 
-    def offer(self, slot: int) -> None:
+    def offer(self, slots: Sequence[int]) -> None:
         with self._changed:
-            self._slots.append(slot)
+            self._slots += slots
             self._changed.notify()
 
-    def take(self) -> Filled | None:
-        return self._ready.popleft() if self._ready else None
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
+        ready = self._ready
+        waiting = len(ready) if most is None else min(most, len(ready))
+        return [ready.popleft() for _ in range(waiting)]
 
     def due_s(self) -> float | None:
         return 0.0 if self._ready else None

@@ -42,14 +42,14 @@ class Generation:
 
         Raises OSError when the system has no room for one.
         """
-        process, connection = start_child(worker_main, spec, name)
-        return cls(number, process, Channel(connection), time.monotonic() + load_timeout_s)
+        process, ends = start_child(worker_main, spec, name)
+        return cls(number, process, Channel(ends), time.monotonic() + load_timeout_s)
 
     @classmethod
     def standby(cls, number: int, backends: Sequence[str]) -> Generation:
         """Start a process that has everything imported and waits to become a worker. Raises OSError as `start`."""
-        process, connection = start_child(standby_main, tuple(backends), "cluster4npu-worker-standby")
-        return cls(number, process, Channel(connection), None)
+        process, ends = start_child(standby_main, tuple(backends), "cluster4npu-worker-standby")
+        return cls(number, process, Channel(ends), None)
 
     def become(self, spec: WorkerSpec, load_timeout_s: float) -> bool:
         """Let a process that stands by be this worker; False when it cannot, since it has just died."""
@@ -57,7 +57,7 @@ class Generation:
         if len(data) > _MOST_SPEC:  # more than the empty pipe takes at once: nobody here waits for a reader
             return False
         try:
-            self.channel.connection.send_bytes(data)
+            self.channel.writer.send_bytes(data)
         except OSError:
             return False
         self.due_s = time.monotonic() + load_timeout_s

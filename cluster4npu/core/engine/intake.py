@@ -6,8 +6,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
-from cluster4npu.core.engine.feeder import InlineFeeder, ThreadFeeder
+from cluster4npu.core.engine.feeder import Filled, InlineFeeder, ThreadFeeder
 from cluster4npu.core.engine.frames import Frame
 from cluster4npu.core.engine.overload import BLOCK
 from cluster4npu.core.engine.ring import Ring
@@ -63,7 +64,7 @@ class Inlet:
 
 
 class Intake:
-    """All sources, and the free slots that they share. `free` takes a slot back.
+    """All sources, and the free slots that they share. `free` takes slots back.
 
     The source that holds the fewest slots is served first: each gets as much as any other, whatever a slow one
     leaves goes to the others, and none waits for a slot behind frames of a faster one.
@@ -74,7 +75,7 @@ class Intake:
         self.waits = 0
         self._ring = ring
         self._free = list(reversed(range(ring.layout.slots)))  # the last freed is used first
-        self.free = self._free.append
+        self.free = self._free.extend
         self._next_id = self._turn = 0
         self._full = False
         self.set_window(window)
@@ -131,9 +132,10 @@ class Intake:
         room = min(len(self._free), self._limit - inlet.slots)
         if room < self._limit // _PORTIONS and not inlet.is_lossy and not urgent:
             return
-        for _ in range(room):
-            inlet.offered += 1
-            inlet.feeder.offer(self._free.pop())
+        if room > 0:
+            inlet.offered += room
+            inlet.feeder.offer(self._free[-room:])
+            del self._free[-room:]
 
     def _offer_all(self) -> None:
         ahead = max(2, self._limit // (2 * len(self.inlets)))
@@ -148,48 +150,34 @@ class Intake:
                 return
             inlet = min(wanting, key=lambda i: i.slots)
             inlet.offered += 1
-            inlet.feeder.offer(self._free.pop())
+            inlet.feeder.offer([self._free.pop()])
 
     def take(self) -> list[Frame]:
         """Return the frames that the sources have filled, numbered: one of each in turn, and only for so long that
         the workers need not wait for it."""
         until = time.monotonic_ns() + _READ_NS
-        if len(self.inlets) == 1:
-            return self._take_one(self.inlets[0], until)
-        identify, taken = self._ring.identify, list[Frame]()
+        taken: list[Frame] = []
         self._turn = (self._turn + 1) % len(self.inlets)
         turns = (*self.inlets[self._turn :], *self.inlets[: self._turn])
+        most = 1 if len(turns) > 1 else None
         going = True
         while going:
             going = False
             for inlet in turns:
-                filled = inlet.feeder.take()
-                if filled is None:
-                    continue
-                frame_id = self._next_id
-                generation = identify(filled.slot, frame_id)
-                frame = Frame(filled, frame_id, generation, inlet.stage, inlet.index, inlet.taken)
-                self._next_id = frame_id + 1
-                inlet.offered -= 1
-                inlet.taken += 1
-                inlet.order.append(frame)
-                taken.append(frame)
-                going = filled.captured_ns < until
+                if filled := inlet.feeder.take(most, until):
+                    taken += self._number(inlet, filled)
+                    going = most is not None and filled[-1].captured_ns < until
         return taken
 
-    def _take_one(self, inlet: Inlet, until_ns: int) -> list[Frame]:
-        identify, taken = self._ring.identify, list[Frame]()
-        take, stage, index = inlet.feeder.take, inlet.stage, inlet.index
-        frame_id, number = self._next_id, inlet.taken
-        captured_ns = 0
-        while captured_ns < until_ns and (filled := take()) is not None:
-            slot, _, _, captured_ns = filled
-            taken.append(Frame(filled, frame_id, identify(slot, frame_id), stage, index, number))
-            frame_id, number = frame_id + 1, number + 1
-        self._next_id, inlet.taken = frame_id, number
-        inlet.offered -= len(taken)
-        inlet.order.extend(taken)
-        return taken
+    def _number(self, inlet: Inlet, filled: Sequence[Filled]) -> list[Frame]:
+        new_use, stage, index = self._ring.new_use, inlet.stage, inlet.index
+        numbers = zip(filled, count(self._next_id), count(inlet.taken))
+        frames = [Frame(one, id_, new_use(one[0]), stage, index, number) for one, id_, number in numbers]
+        self._next_id += len(frames)
+        inlet.taken += len(frames)
+        inlet.offered -= len(frames)
+        inlet.order.extend(frames)
+        return frames
 
 
 def shares(frames: int | None, sources: int) -> list[int | None]:

@@ -160,16 +160,13 @@ class Lane:
             self._dispatch()
 
     def _assign(self) -> None:
-        while self._pending:
-            key = self._policy.assign(self._views)
-            if key is None:
-                if not self._views and not self._pool.usable(self.stage.index):
-                    raise self._nobody_left()
-                return
-            visit = self._pending.popleft()
-            visit.worker = self._active[key]
-            self._backlog[visit.worker].append(visit)
-            self._views[key].waiting += 1
+        if not self._views and not self._pool.usable(self.stage.index):
+            raise self._nobody_left()
+        pending, active, backlog = self._pending, self._active, self._backlog
+        for key in self._policy.assign_all(self._views, len(pending)):
+            visit = pending.popleft()
+            visit.worker = index = active[key]
+            backlog[index].append(visit)
 
     def _steal(self) -> None:
         """Give each idle worker the first waiting frame that it would finish before the one who has it."""
@@ -203,7 +200,7 @@ class Lane:
             visits = [backlog.popleft() for _ in range(room)]
             for visit in visits:
                 visit.queued_ns = now
-                self._in_flight[visit.slot] = visit
+            self._in_flight.update({visit.slot: visit for visit in visits})
             self._pool.give(index, visits, now)
 
     def _room_beside_suspects(self, worker: Worker, backlog: deque[Visit], room: int) -> int:
@@ -222,8 +219,8 @@ class Lane:
         """Take a worker's answers, oldest first; return what has ended with them."""
         key = self._pool.workers[index].member.settled
         ended: list[Visit] = []
-        busy_ns, before, wasted_ns, wasted, passed_on = 0, self._finished_ns[index], 0, 0, 0
-        in_flight = self._in_flight
+        busy_ns, before, wasted_ns, wasted, passed_on, computed_runs = 0, self._finished_ns[index], 0, 0, 0, 0
+        in_flight, suspicious = self._in_flight, bool(self._suspects)
         for slot, generation, _, started, inferred, finished, result_bytes, runs, error in dones:
             visit = in_flight.get(slot)
             if visit is None or visit.generation != generation:
@@ -231,11 +228,13 @@ class Lane:
             del in_flight[slot]
             visit.started_ns, visit.inferred_ns, visit.finished_ns = started, inferred, finished
             visit.result_bytes = result_bytes
-            self.runs += runs
-            spent_ns = max(finished - max(started, before), 1)  # frames of one batch are begun together
+            computed_runs += runs
+            begun = started if started > before else before  # frames of one batch are begun together
+            spent_ns = finished - begun if finished > begun else 1
             busy_ns += spent_ns
             before = finished
             if error:
+                suspicious = True
                 wasted_ns += spent_ns
                 wasted += 1
                 if runs and self._pass_on(index, visit, error):
@@ -243,9 +242,10 @@ class Lane:
                     continue
                 visit.error = error.decode(errors="replace")
                 self.failed += 1
-            elif visit.tried or self._suspects:
+            elif suspicious or visit.tried:
                 self._suspects.computed(index, visit.tried)
             ended.append(visit)
+        self.runs += computed_runs
         frames = len(ended)
         if not frames and not passed_on:
             return ended
@@ -261,8 +261,7 @@ class Lane:
     def _learn(self, index: int, key: str, frames: int, busy_ns: int) -> None:
         """Learn how long a worker takes for a frame that it computes; one that fails says nothing of that."""
         spent = busy_ns // frames
-        for _ in range(frames):
-            self._policy.finished(key, spent / 1e9)
+        self._policy.finished(key, spent / 1e9, frames)
         mean, new = self._service_ns.get(index, spent), 1 - (1 - _NEW_SHARE) ** frames
         self._service_ns[index] = mean + new * (busy_ns / frames - mean)
         self._is_quick = min(self._service_ns.values()) < AWAKE_NS

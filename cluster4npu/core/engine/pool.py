@@ -216,7 +216,7 @@ class WorkerPool:
         if generation is None:
             generation = Generation.start(next(self._numbers), spec, name, self._load_timeout_s)
         self._generations[generation.number] = (worker, generation)
-        self._waiter.add(f"talk:{generation.number}", generation.channel.connection)
+        self._waiter.add(f"talk:{generation.number}", generation.channel.reader)
         self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
         return generation
 
@@ -244,8 +244,7 @@ class WorkerPool:
         """Hand slots to a ready worker. When it has just died, `handle` will tell that they are lost."""
         worker = self.workers[index]
         overdue = (now_ns or time.monotonic_ns()) + self._timeout_ns
-        for work in works:
-            worker.in_flight[work.slot] = overdue
+        worker.in_flight.update(dict.fromkeys([work.slot for work in works], overdue))
         if worker.now is not None:
             worker.now.hand(works)
 
@@ -269,7 +268,7 @@ class WorkerPool:
             self._read(worker, generation, events)
         else:
             self.quiet_until_s = 0.0
-            while generation.channel.connection.poll(0) and self._read(worker, generation, events):
+            while generation.channel.has_more() and self._read(worker, generation, events):
                 pass  # what it answered before it died still counts
             generation.process.join(1.0)
             self._lose(worker, generation, events)
@@ -291,13 +290,13 @@ class WorkerPool:
         dones, in_flight = [], worker.in_flight
         for record in records:
             if isinstance(record, Done):
-                if in_flight.pop(record.slot, None) is not None:
+                if in_flight.pop(record[0], None) is not None:
                     dones.append(record)
             elif isinstance(record, Control):
                 self.quiet_until_s = 0.0
                 events.extend(self._control(worker, generation, record))
         if dones:
-            generation.finished += len(dones) - len([d for d in dones if d.error and d.model_failed])
+            generation.finished += len(dones) - sum([d.model_failed for d in dones if d[8]])
             events.append(Completed(worker.index, dones))
             if in_flight:  # progress: the next one's time begins now
                 in_flight[next(iter(in_flight))] = time.monotonic_ns() + self._timeout_ns

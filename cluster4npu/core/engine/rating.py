@@ -244,13 +244,11 @@ class Rating:
     def _fill_samples(self, source: tuple[SourceNode, Source], count: int) -> None:
         """Put the source's first frames into as many slots; a short clip's frames are used again."""
         feeder = make_feeder(*source, self._ring, FeedPlan(frames=count), self._hub.wake)
-        for slot in range(count):
-            feeder.offer(slot)
+        feeder.offer(range(count))
         filled: list[int] = []
         while not feeder.ended:
-            frame = feeder.take()
-            if frame is not None:
-                filled.append(frame.slot)
+            if frames := feeder.take(1):
+                filled.append(frames[0].slot)
                 continue
             for event in self._hub.pump(0.0 if feeder.due_s() == 0.0 else 0.2):
                 self._hub.tell_of(event)

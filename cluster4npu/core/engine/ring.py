@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,19 +13,7 @@ FREE, READING, DONE = range(3)  # how far a stage is with a slot
 
 # One row per slot, written only by the manager's process (feeder, then stream). A slot is lent to workers by a message
 # through a pipe, whose system call is also the memory barrier.
-SLOT = np.dtype(
-    [
-        ("frame_id", np.int64),
-        ("generation", np.uint32),  # counts the uses of the slot: a late answer to an earlier use is refused
-        ("height", np.int32),
-        ("width", np.int32),
-    ]
-)
-
-# The same row in words of 32 bits, for what is written once a frame: a field of a NumPy record takes ten times as long.
-_WORDS = SLOT.itemsize // 4
-_GENERATION, _HEIGHT, _WIDTH = range(2, 5)
-_IDENTITY = struct.Struct("=qI")  # frame_id, generation
+SLOT = np.dtype([("height", np.int32), ("width", np.int32)])
 
 _PAGE = 4096
 
@@ -55,17 +42,21 @@ class RingLayout:
 class Ring:
     """A mapped ring. `table` is a SLOT array; `frame(i)` and `result(i)` are views, valid for the process's life.
 
-    Several stages may work on one frame at once: each has a result area and a mark of its own in every slot.
+    Several stages may work on one frame at once: each has a result area and a mark of its own in every slot (`marks`,
+    by stage and slot).
     """
 
     def __init__(self, layout: RingLayout, block: shm.SharedBlock) -> None:
         self.layout = layout
         self._block = block
         self.table: np.ndarray = np.frombuffer(block.memory, SLOT, layout.slots)
-        self._words = memoryview(block.memory)[: layout.slots * SLOT.itemsize].cast("I")
-        marks = layout.slots * SLOT.itemsize
-        stages = len(layout.result_bytes)
-        self._marks = memoryview(block.memory)[marks : marks + 4 * stages * layout.slots].cast("I")
+        table = memoryview(block.memory)[: layout.slots * SLOT.itemsize]
+        # The same rows as numbers: a field of a NumPy record takes ten times as long.
+        self._sides, self._sizes = table.cast("I"), table.cast("Q")
+        marks = memoryview(block.memory)[len(table) : layout.table_bytes].cast("I")
+        stages, slots = len(layout.result_bytes), layout.slots
+        self.marks = [marks[stage * slots : (stage + 1) * slots] for stage in range(stages)]
+        self._uses = [0] * slots  # counted by the manager only
         at = layout.table_bytes
         self._results: list[list[memoryview]] = []
         for nbytes in layout.result_bytes:
@@ -77,7 +68,8 @@ class Ring:
         for _ in range(layout.slots):
             self._frames.append(np.frombuffer(block.memory, np.uint8, layout.frame_bytes, at))
             at += _aligned(layout.frame_bytes)
-        self._images = [frame[:0].reshape(0, 0, 3) for frame in self._frames]  # the views made last
+        self._images = [frame[:0].reshape(0, 0, 3) for frame in self._frames]  # the views made last,
+        self._seen = [0] * slots  # and the size of each, as one number
 
     @classmethod
     def create(cls, slots: int, frame_bytes: int, result_bytes: Sequence[int]) -> Ring:
@@ -99,33 +91,28 @@ class Ring:
 
     def image(self, slot: int) -> np.ndarray:
         """Return the slot's frame as H x W x 3 uint8 BGR, borrowed as long as the caller owns the slot."""
-        at = slot * _WORDS
-        shape = (self._words[at + _HEIGHT], self._words[at + _WIDTH], 3)
-        image = self._images[slot]
-        if image.shape != shape:
-            image = self._frames[slot][: shape[0] * shape[1] * 3].reshape(shape)
-            self._images[slot] = image
-        return image
+        if self._seen[slot] != self._sizes[slot]:
+            height, width = self._sides[2 * slot], self._sides[2 * slot + 1]
+            self._images[slot] = self._frames[slot][: height * width * 3].reshape(height, width, 3)
+            self._seen[slot] = self._sizes[slot]
+        return self._images[slot]
 
     def mark(self, slot: int, stage: int, state: int) -> None:
         """Tell how far a stage is with the slot: READING from when a worker took it up, then DONE; else FREE."""
-        self._marks[stage * self.layout.slots + slot] = state
+        self.marks[stage][slot] = state
 
     def is_begun(self, slot: int, stage: int) -> bool:
         """Tell whether a worker of the stage has taken the slot up and not finished it."""
-        return self._marks[stage * self.layout.slots + slot] == READING
+        return self.marks[stage][slot] == READING
 
     def set_filled(self, slot: int, height: int, width: int) -> None:
         """Tell that a frame of this size is in the slot."""
-        at = slot * _WORDS
-        self._words[at + _HEIGHT] = height
-        self._words[at + _WIDTH] = width
+        self._sides[2 * slot], self._sides[2 * slot + 1] = height, width
 
-    def identify(self, slot: int, frame_id: int) -> int:
-        """Say which frame is in the slot; return the generation of this use of it."""
-        generation = (self._words[slot * _WORDS + _GENERATION] + 1) & 0xFFFFFFFF
-        _IDENTITY.pack_into(self._block.memory, slot * SLOT.itemsize, frame_id, generation)
-        return generation
+    def new_use(self, slot: int) -> int:
+        """Return the generation of the next use of a slot: by it a late answer to an earlier use is refused."""
+        self._uses[slot] = use = (self._uses[slot] + 1) & 0xFFFFFFFF
+        return use
 
     def result(self, slot: int, stage: int = 0) -> memoryview:
         """Return the slot's result area of one stage."""

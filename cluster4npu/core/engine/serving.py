@@ -25,7 +25,8 @@ class Serving:
         self._stage, self._channel = stage, channel
         self._ring: Ring | None = None
         self._todo: deque[Record] = deque()
-        self._answers: list[Record] = []
+        self._answers: list[Done] = []
+        self._news: list[Control] = []
         self._quick = False  # the last frame took less than a wake-up
         self._going = True
 
@@ -36,54 +37,56 @@ class Serving:
                 self._channel.stay_awake(AWAKE_NS)
             self._todo.extend(self._channel.receive())
             self._work_off()
-            self._send()
         self._stage.session.close()
 
     def _work_off(self) -> None:
-        begun = now = time.monotonic_ns()
-        todo, stage = self._todo, self._stage
+        begun = now = started = time.monotonic_ns()
+        todo, answers, ring = self._todo, self._answers, self._ring
+        stage, session = self._stage, self._stage.session
         while todo and self._going:
             record = todo.popleft()
-            if isinstance(record, Work) and self._ring is not None:
-                stage.session.measuring = record.frame_id == NO_FRAME
-                if stage.batch > 1:
-                    done = self._work_together(self._ring, record)
-                else:
-                    done = stage.work(self._ring, record)
-                    self._answers.append(done)
-                now = done.finished_ns
-                self._quick = now - done.started_ns < AWAKE_NS
-                if (costs := stage.costs.news(now)) is not None:
-                    self._answers.append(Control("costs", costs))
-            else:
+            if not isinstance(record, Work) or ring is None:
                 self._obey(record)
+                ring = self._ring
+                continue
+            session.measuring = record.frame_id == NO_FRAME
+            if stage.batch > 1:
+                answers += self._work_together(ring, record)
+            else:
+                answers.append(stage.work(ring, record))
+            _, _, _, started, _, now, _, _, _ = answers[-1]
             if now - begun > _TOGETHER_NS:
-                self._send()
+                self._send(now)
                 begun = now
+        self._quick = now - started < AWAKE_NS
+        self._send(now)
 
-    def _work_together(self, ring: Ring, first: Work) -> Done:
-        """Compute this frame and those behind it that are at hand; return the last answer."""
+    def _work_together(self, ring: Ring, first: Work) -> list[Done]:
+        """Compute this frame and those behind it that are at hand; return their answers."""
         while self._channel.has_more():
             self._todo.extend(self._channel.receive())
         group = [first]
         while len(group) < self._stage.batch and self._todo and isinstance(self._todo[0], Work):
             group.append(self._todo.popleft())  # type: ignore[arg-type]
         done = self._stage.work_together(ring, group)
-        self._answers += self._stage.notices
+        self._news += self._stage.notices
         self._stage.notices.clear()
-        self._answers += done
-        return done[-1]
+        return done
 
     def _obey(self, record: Record) -> None:
         if isinstance(record, Control) and record.kind == "attach":
             self._ring = Ring.attach(RingLayout(**record.data))
-            self._answers.append(Control("ready", {}))
+            self._news.append(Control("ready", {}))
         elif isinstance(record, Control) and record.kind == "batch":
             self._stage.batch = int(record.data["frames"])
         else:
             self._going = False
 
-    def _send(self) -> None:
-        if self._answers:
-            self._channel.send(self._answers)
+    def _send(self, now_ns: int) -> None:
+        """Send what there is to tell: first what is rare."""
+        if (costs := self._stage.costs.news(now_ns)) is not None:
+            self._news.append(Control("costs", costs))
+        if self._news or self._answers:
+            self._channel.send([*self._news, *self._answers])
+            self._news.clear()
             self._answers.clear()

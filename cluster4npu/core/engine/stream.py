@@ -13,6 +13,8 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
+from operator import attrgetter
 
 from cluster4npu.core.engine.channel import AWAKE_NS
 from cluster4npu.core.engine.delivery import Deliverer
@@ -26,11 +28,18 @@ from cluster4npu.core.engine.pool import PAUSED_S, Completed, Lost, PoolEvent, R
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.metrics.meter import Meter
-from cluster4npu.core.metrics.traces import STATUS_DELIVERED, STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
+from cluster4npu.core.metrics.traces import (
+    STATUS_DELIVERED,
+    STATUS_DROPPED,
+    STATUS_FAILED,
+    STATUS_PASSED,
+    pack_row,
+)
 
 DRAIN_GRACE_S = 2.0  # beyond what the frames in flight should take, when a run is to end
 MOST_FAILURES = 32  # without any success: then it is no use going on
 _FAILURES_TOLD = 5
+_is_over = attrgetter("over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,8 @@ class Stream:
         for lane in lanes:
             lane.following = tuple(other for other in lanes if lane.stage.index in other.stage.takes)
         self._lossy = [inlet for inlet in inlets if inlet.is_lossy]
-        self._frames: dict[int, Frame] = {}  # by slot
         slots = ring.layout.slots
+        self._frames: dict[int, Frame] = {}  # by slot
         window = options.window or self._window([lane.first_window(slots) for lane in lanes])
         self._intake = Intake(ring, inlets, window)
         self._draining = False
@@ -195,8 +204,7 @@ class Stream:
 
     def _take_frames(self) -> None:
         frames = self._intake.take()
-        for frame in frames:
-            self._frames[frame.slot] = frame
+        self._frames.update({frame.slot: frame for frame in frames})
         if len(self.lanes) == 1:
             self.lanes[0].put(frames)
             return
@@ -222,8 +230,8 @@ class Stream:
             self.lanes[visit.stage].drop(visit)
         inlet.order.remove(frame)
         inlet.dropped += 1
-        self._end(frame, STATUS_DROPPED, time.monotonic_ns())
-        self._intake.free(frame.slot)
+        self._end([frame], STATUS_DROPPED, time.monotonic_ns())
+        self._intake.free([frame.slot])
 
     def _send(self, frame: Frame, lane: Lane) -> None:
         """Let a frame go into one more stage."""
@@ -303,61 +311,60 @@ class Stream:
     # ---- delivery
 
     def _deliver(self) -> None:
-        has_room, free = self._deliverer.has_room, self._intake.free
         for inlet in self.inlets:
             order = inlet.order
-            while order and order[0].over and has_room():
-                frame = order.popleft()
-                self._hand_on(inlet, frame)
-                free(frame.slot)
+            while order and order[0].over and (room := self._deliverer.room()):
+                frames = list(takewhile(_is_over, islice(order, room)))
+                for _ in frames:
+                    order.popleft()
+                self._hand_on(inlet, frames)
+                self._intake.free([frame.slot for frame in frames])
 
-    def _hand_on(self, inlet: Inlet, frame: Frame) -> None:
-        now = time.monotonic_ns()
-        self.meter.out_of_order += frame.frame_id <= inlet.last_id
-        inlet.last_id = frame.frame_id
-        info = frame.filled.info
-        if frame.failure:
-            inlet.failed += 1
-            if len(self.failures) < _FAILURES_TOLD:
-                which = f"frame {frame.number}" + (f" of {inlet.node_id}" if len(self.inlets) > 1 else "")
-                self.failures.append(f"{which}: {frame.failure}")
-            failed = sum(other.failed for other in self.inlets)
-            if failed >= MOST_FAILURES and not any(other.out for other in self.inlets):
-                raise self._all_fail(f"each of the first {failed} frames failed")
-        else:
-            inlet.out += 1
-            self.meter.bytes += info.height * info.width * 3
-        status = STATUS_FAILED if frame.failure else STATUS_DELIVERED
-        self._end(frame, status, now)
+    def _hand_on(self, inlet: Inlet, frames: Sequence[Frame]) -> None:
+        """Hand on what is over, in its order: several frames only where nobody looks at their results."""
+        now, last_id, nbytes = time.monotonic_ns(), inlet.last_id, 0
+        good: list[Frame] = []
+        for frame in frames:
+            if frame.frame_id <= last_id:
+                self.meter.out_of_order += 1
+            last_id = frame.frame_id
+            if frame.failure:
+                self._fail(inlet, frame, now)
+                continue
+            good.append(frame)
+            info = frame.filled[1]
+            nbytes += info.height * info.width * 3
+        inlet.last_id = last_id
+        inlet.out += len(good)
+        self.meter.bytes += nbytes
+        self._end(good, STATUS_DELIVERED, now)
         if self._deliverer.is_wanted:
-            self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
+            for frame in frames:
+                self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
 
-    def _end(self, frame: Frame, status: int, now: int) -> None:
-        """Keep the frame's stamps: a row for the stage that it left last, and one for each that it went through."""
-        if not frame.later:
-            self._note(frame, frame, status, now)
+    def _fail(self, inlet: Inlet, frame: Frame, now: int) -> None:
+        """Count a frame that failed; raises RunFailed where nothing but that has happened yet."""
+        inlet.failed += 1
+        if len(self.failures) < _FAILURES_TOLD:
+            which = f"frame {frame.number}" + (f" of {inlet.node_id}" if len(self.inlets) > 1 else "")
+            self.failures.append(f"{which}: {frame.failure}")
+        failed = sum(other.failed for other in self.inlets)
+        if failed >= MOST_FAILURES and not any(other.out for other in self.inlets):
+            raise self._all_fail(f"each of the first {failed} frames failed")
+        self._end([frame], STATUS_FAILED, now)
+
+    def _end(self, frames: Sequence[Frame], status: int, now: int) -> None:
+        """Keep the frames' stamps: a row for the stage that each left last, and one for each that it went through."""
+        if len(self.lanes) == 1:
+            self.meter.ended([_row(frame, frame, status, now) for frame in frames])
             return
-        visits = frame.visits() or [frame]
-        last = max(visits, key=lambda visit: visit.finished_ns)
-        for visit in visits:
-            if visit is not last and status == STATUS_DELIVERED:
-                self._note(frame, visit, STATUS_PASSED, now)
-        self._note(frame, last, status, now)
-
-    def _note(self, frame: Frame, visit: Visit, status: int, now: int) -> None:
-        _, _, scheduled_ns, captured_ns = frame.filled
-        self.meter.ended(
-            frame.frame_id,
-            visit.worker,
-            status,
-            scheduled_ns,
-            captured_ns,
-            visit.queued_ns,
-            visit.started_ns,
-            visit.inferred_ns,
-            visit.finished_ns,
-            now,
-        )
+        for frame in frames:
+            visits = frame.visits() or [frame]
+            last = max(visits, key=lambda visit: visit.finished_ns)
+            if status == STATUS_DELIVERED:
+                passed = [_row(frame, visit, STATUS_PASSED, now) for visit in visits if visit is not last]
+                self.meter.ended(passed)
+            self.meter.ended([_row(frame, last, status, now)])
 
     def abandon(self, failure: str = "") -> None:
         """Count everything that is still on its way as dropped, or as failed for this reason."""
@@ -366,8 +373,7 @@ class Stream:
             pass
         now = time.monotonic_ns()
         for inlet in self.inlets:
-            for frame in inlet.order:
-                self._end(frame, STATUS_FAILED if failure else STATUS_DROPPED, now)
+            self._end(inlet.order, STATUS_FAILED if failure else STATUS_DROPPED, now)
             if failure:
                 inlet.failed += len(inlet.order)
             else:
@@ -377,6 +383,23 @@ class Stream:
             self.failures.append(f"what was on its way: {failure}")
             for lane in self.lanes:
                 lane.fail_the_rest()
+
+
+def _row(frame: Frame, visit: Visit, status: int, now: int) -> bytes:
+    """Return a FRAME_TRACE row."""
+    _, _, scheduled_ns, captured_ns = frame.filled
+    return pack_row(
+        frame.frame_id,
+        visit.worker,
+        status,
+        scheduled_ns,
+        captured_ns,
+        visit.queued_ns,
+        visit.started_ns,
+        visit.inferred_ns,
+        visit.finished_ns,
+        now,
+    )
 
 
 def _entries(lanes: Sequence[Lane], source: str) -> tuple[Lane, ...]:

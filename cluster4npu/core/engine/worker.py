@@ -7,8 +7,8 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
+from time import monotonic_ns
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,8 +18,9 @@ from cluster4npu.core.devices.backend import Session
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.chain import Chain
-from cluster4npu.core.engine.channel import Channel, Control, Done, Work
+from cluster4npu.core.engine.channel import Channel, Control, Done, Work, new_done
 from cluster4npu.core.engine.costs import CostMeter
+from cluster4npu.core.engine.launch import PipeEnds
 from cluster4npu.core.engine.ring import DONE, READING, Ring
 from cluster4npu.core.engine.serving import Serving
 from cluster4npu.core.errors import (
@@ -53,12 +54,12 @@ class WorkerSpec:
     model: Path | None = None  # the version in this device's precision; None: the stage's own file
 
 
-def worker_main(spec: WorkerSpec, connection: Connection) -> None:
+def worker_main(spec: WorkerSpec, ends: PipeEnds) -> None:
     """Run a worker until it is told to quit or its pipe ends."""
-    _serve(spec, connection)
+    _serve(spec, ends)
 
 
-def standby_main(backends: Sequence[str], connection: Connection) -> None:
+def standby_main(backends: Sequence[str], ends: PipeEnds) -> None:
     """Import what any worker of these backends needs, wait for a pickled WorkerSpec, and be that worker."""
     _one_thread_for_opencv()
     node_types()
@@ -66,14 +67,14 @@ def standby_main(backends: Sequence[str], connection: Connection) -> None:
         with contextlib.suppress(Exception):  # a vendor's: the worker tells of it, when it comes to that
             registry.backend(key).warm()
     try:
-        spec: WorkerSpec = pickle.loads(connection.recv_bytes())
+        spec: WorkerSpec = pickle.loads(ends[0].recv_bytes())
     except (EOFError, OSError):
         return  # the manager is gone, or needs it no more
-    _serve(spec, connection)
+    _serve(spec, ends)
 
 
-def _serve(spec: WorkerSpec, connection: Connection) -> None:
-    channel = Channel(connection)
+def _serve(spec: WorkerSpec, ends: PipeEnds) -> None:
+    channel = Channel(ends)
     try:
         stage = LoadedStage.load(spec)
         for chunk in stage.label_chunks():
@@ -217,10 +218,11 @@ class LoadedStage:
 
         Raises DeviceUnavailable where the device itself is gone: its frames are for others to compute then.
         """
-        started = time.monotonic_ns()
+        started = monotonic_ns()
         slot, generation, frame_id = record
         stage = self._stage
-        ring.mark(slot, stage.index, READING)
+        marks = ring.marks[stage.index]
+        marks[slot] = READING
         inferred = used = runs = 0
         error = ""
         try:
@@ -241,16 +243,17 @@ class LoadedStage:
             Exception
         ) as problem:  # a third party's node may raise anything: this frame fails, the worker goes on
             error = f"{type(problem).__name__}: {problem}"
-        ring.mark(slot, stage.index, DONE)
-        finished = time.monotonic_ns()
-        return Done(slot, generation, frame_id, started, inferred, finished, used, runs, error.encode())
+        marks[slot] = DONE
+        told = error.encode() if error else b""
+        return new_done((slot, generation, frame_id, started, inferred, monotonic_ns(), used, runs, told))
 
     def work_together(self, ring: Ring, records: Sequence[Work]) -> list[Done]:
         """Compute several slots' frames with one call of the model. Where that fails, each for itself: then it is told
         which of them is at fault; where none is, the device cannot have so many at once and gets them one by one."""
-        started, stage = time.monotonic_ns(), self._stage
+        started, stage = monotonic_ns(), self._stage
+        marks = ring.marks[stage.index]
         for record in records:
-            ring.mark(record.slot, stage.index, READING)
+            marks[record.slot] = READING
         done: list[Done] = []
         try:
             images = [ring.image(record.slot) for record in records]
@@ -258,8 +261,8 @@ class LoadedStage:
             computed = self._chain.compute_together(images, imports)
             for (slot, generation, frame_id), (values, inferred, runs) in zip(records, computed, strict=True):
                 used = codec.encode(values, stage.exports, ring.result(slot, stage.index))
-                ring.mark(slot, stage.index, DONE)
-                finished = time.monotonic_ns()
+                marks[slot] = DONE
+                finished = monotonic_ns()
                 done.append(Done(slot, generation, frame_id, started, inferred, finished, used, runs))
         except DeviceUnavailable:
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import struct
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ from cluster4npu.core.metrics.traces import (
 
 _CHUNK = 4096  # frames
 MOST_KEPT = 1 << 18  # frames of a run whose stamps are kept: 17 MB
-_ROW = struct.Struct("=qhB7q")  # FRAME_TRACE
 
 
 @dataclass(slots=True)
@@ -99,8 +97,7 @@ class Meter:
         self.latency_ms = Samples()
         self.devices = [DeviceCount() for _ in range(workers)]
         self.traces = TraceLog(most_traces) if traces else None
-        self._rows = bytearray(_CHUNK * FRAME_TRACE.itemsize)
-        self._used = 0
+        self._rows: list[bytes] = []
         self._period_ns = self.start_ns
         self._period_out = self._period_bytes = 0
         self._period_latency: list[np.ndarray] = []
@@ -116,44 +113,18 @@ class Meter:
         device.period_frames += frames
         device.period_busy_ns += busy_ns
 
-    def ended(
-        self,
-        frame_id: int,
-        worker: int,
-        status: int,
-        scheduled_ns: int,
-        captured_ns: int,
-        queued_ns: int,
-        started_ns: int,
-        inferred_ns: int,
-        finished_ns: int,
-        delivered_ns: int,
-    ) -> None:
-        """Keep the stamps of one frame that was handed on (or failed, or was dropped): a FRAME_TRACE row."""
-        _ROW.pack_into(
-            self._rows,
-            self._used,
-            frame_id,
-            worker,
-            status,
-            scheduled_ns,
-            captured_ns,
-            queued_ns,
-            started_ns,
-            inferred_ns,
-            finished_ns,
-            delivered_ns,
-        )
-        self._used += _ROW.size
-        if self._used == len(self._rows):
+    def ended(self, rows: Sequence[bytes]) -> None:
+        """Keep the stamps of frames that were handed on, failed or were dropped, by `traces.pack_row`."""
+        self._rows += rows
+        if len(self._rows) >= _CHUNK:
             self.settle()
 
     def settle(self) -> None:
         """Count the frames that have ended since the last time."""
-        if not self._used:
+        if not self._rows:
             return
-        rows = np.frombuffer(bytes(memoryview(self._rows)[: self._used]), FRAME_TRACE)
-        self._used = 0
+        rows = np.frombuffer(b"".join(self._rows), FRAME_TRACE)
+        self._rows.clear()
         if self.traces is not None:
             self.traces.append(rows)
         self.failed += int((rows["status"] == STATUS_FAILED).sum())

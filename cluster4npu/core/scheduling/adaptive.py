@@ -7,6 +7,7 @@ neighbouring frames finish at about the same time, little is left to be put back
 from __future__ import annotations
 
 from collections.abc import Mapping
+from heapq import heapify, heapreplace
 
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 
@@ -27,20 +28,37 @@ class Adaptive(Policy):
         self._seen = seen
         self._calibrated = len(set(weights.values())) > 1
 
-    def finished(self, worker: str, service_s: float) -> None:
+    def finished(self, worker: str, service_s: float, frames: int = 1) -> None:
         if worker in self._service:
             known = self._seen.get(worker, service_s)  # the first measurement counts whole
-            self._seen[worker] = self._service[worker] = known + _NEW_SHARE * (service_s - known)
+            share = 1 - (1 - _NEW_SHARE) ** frames
+            self._seen[worker] = self._service[worker] = known + share * (service_s - known)
             if not self._calibrated and len(self._seen) < len(self._service):
                 fastest = min(self._seen.values())  # of the others nothing is known: they are worth a try
                 self._service.update((name, fastest) for name in self._service if name not in self._seen)
 
     def assign(self, workers: Mapping[str, WorkerView]) -> str | None:
-        best, best_finish = None, 0.0
-        for name, view in workers.items():
-            if name not in self._service:
-                continue
-            finish = (view.waiting + 1) * self._service[name]
-            if best is None or finish < best_finish:
-                best, best_finish = name, finish
-        return best
+        finishes = self._finishes(workers)
+        return min(finishes)[3] if finishes else None
+
+    def assign_all(self, workers: Mapping[str, WorkerView], frames: int) -> list[str]:
+        heap = self._finishes(workers)
+        if not heap:
+            return []
+        heapify(heap)
+        found = []
+        for _ in range(frames):
+            finish, place, service, name = heap[0]
+            heapreplace(heap, (finish + service, place, service, name))
+            found.append(name)
+        for name in workers:
+            workers[name].waiting += found.count(name)
+        return found
+
+    def _finishes(self, workers: Mapping[str, WorkerView]) -> list[tuple[float, int, float, str]]:
+        """Return when each worker would be done with one frame more, its place, and its service time and name."""
+        return [
+            ((view.waiting + 1) * self._service[name], place, self._service[name], name)
+            for place, (name, view) in enumerate(workers.items())
+            if name in self._service
+        ]

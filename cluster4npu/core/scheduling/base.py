@@ -40,5 +40,16 @@ class Policy(ABC):
         `workers` holds every worker that is alive and in the weights.
         """
 
-    def finished(self, worker: str, service_s: float) -> None:  # noqa: B027 - most policies do not look
-        """Learn that a worker has finished a frame in `service_s` seconds."""
+    def assign_all(self, workers: Mapping[str, WorkerView], frames: int) -> list[str]:
+        """Return the workers that get the next frames, in order, and count these as `waiting` with them.
+
+        Fewer than `frames` where the rest shall wait for now.
+        """
+        found: list[str] = []
+        while len(found) < frames and (name := self.assign(workers)) is not None:
+            workers[name].waiting += 1
+            found.append(name)
+        return found
+
+    def finished(self, worker: str, service_s: float, frames: int = 1) -> None:  # noqa: B027 - most do not look
+        """Learn that a worker has finished frames in `service_s` seconds each."""

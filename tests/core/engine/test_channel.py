@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster4npu.core.engine.channel import AWAKE_NS, MAX_RECORD, Channel, Control, Done, Waiter, Work, pack
+from cluster4npu.core.engine.channel import (
+    AWAKE_NS,
+    MAX_RECORD,
+    Channel,
+    Control,
+    Done,
+    Waiter,
+    Work,
+    make_pipes,
+    pack,
+)
 from cluster4npu.core.engine.frames import Visit
 
 NS = st.integers(0, 2**62)
@@ -23,7 +33,7 @@ CONTROL = st.builds(
 
 
 def through_a_pipe(*records):
-    ours, theirs = map(Channel, Pipe())
+    ours, theirs = map(Channel, make_pipes())
     theirs.send(records)
     return ours.receive()
 
@@ -45,7 +55,7 @@ def test_records_of_one_kind_come_as_they_were_sent(records):
 
 
 def test_what_is_handed_over_comes_as_work():
-    ours, theirs = map(Channel, Pipe())
+    ours, theirs = map(Channel, make_pipes())
     theirs.hand([Visit(slot, slot + 10, 3, 0) for slot in range(3)])
     assert ours.receive() == [Work(slot, 3, slot + 10) for slot in range(3)]
 
@@ -64,7 +74,7 @@ def test_a_long_control_record_goes_in_pieces_of_bounded_size():
 
 
 def test_many_records_come_in_one_read():
-    ours, theirs = map(Channel, Pipe())
+    ours, theirs = map(Channel, make_pipes())
     records = [Work(i, 0, i) for i in range(20)]
     theirs.send(records)
     assert ours.receive() == records
@@ -72,15 +82,14 @@ def test_many_records_come_in_one_read():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pipe of Windows passes whole messages")
 def test_half_a_record_waits_for_the_rest_without_blocking():
-    ours, theirs = Pipe()
-    channel = Channel(ours)
-    theirs_again = Channel(theirs)
+    ours, theirs = make_pipes()
+    channel, theirs_again = Channel(ours), Channel(theirs)
     data = pack(Work(1, 2, 3))
-    os.write(theirs.fileno(), data[:5])
+    os.write(theirs[1].fileno(), data[:5])
     assert channel.receive() == []
-    os.write(theirs.fileno(), data[5:] + data[:1])
+    os.write(theirs[1].fileno(), data[5:] + data[:1])
     assert channel.receive() == [Work(1, 2, 3)]
-    os.write(theirs.fileno(), data[1:])
+    os.write(theirs[1].fileno(), data[1:])
     assert channel.receive() == [Work(1, 2, 3)]
     theirs_again.close()
     with pytest.raises(EOFError):
@@ -104,7 +113,7 @@ def test_waiter_names_what_is_ready():
 
 
 def test_staying_awake_ends_with_the_record_or_with_the_time():
-    ours, theirs = map(Channel, Pipe())
+    ours, theirs = map(Channel, make_pipes())
     ours.stay_awake(AWAKE_NS)
     theirs.send([Work(1, 2, 3)])
     ours.stay_awake(10**12)

@@ -69,16 +69,14 @@ def feeder(kind, ring, source, plan, live=False):
 
 def drain(feeder, ring, limit_s: float = 5.0) -> list[int]:
     """Take every frame, giving each slot back at once; return what was in them."""
-    for slot in range(4):
-        feeder.offer(slot)
+    feeder.offer(range(4))
     seen: list[int] = []
     until = time.monotonic() + limit_s
     while not feeder.ended and time.monotonic() < until:
-        filled = feeder.take()
-        if filled is not None:
+        for filled in feeder.take():
             assert filled.scheduled_ns <= filled.captured_ns
             seen.append(int(ring.frame(filled.slot)[0]))
-            feeder.offer(filled.slot)
+            feeder.offer([filled.slot])
     return seen
 
 
@@ -113,8 +111,7 @@ def test_live_source_drops_and_counts_when_no_slot_is_free(ring):
     source = Counting(None)
     source.gate = threading.Semaphore(0)
     live = feeder("thread", ring, source, FeedPlan(overload="drop_oldest"), live=True)
-    live.offer(0)
-    live.offer(1)
+    live.offer([0, 1])
     source.gate.release(
         6
     )  # six frames come while two slots are there: one to hand on, one to keep reading into
@@ -122,8 +119,8 @@ def test_live_source_drops_and_counts_when_no_slot_is_free(ring):
     while live.dropped < 5 and time.monotonic() < until:
         threading.Event().wait(0.01)
     assert live.dropped == 5
-    filled = live.take()
-    assert filled is not None and ring.frame(filled.slot)[0] == 0
+    (filled,) = live.take(1)
+    assert ring.frame(filled.slot)[0] == 0
     live.finish()
     source.gate.release()
     assert live.join(5)
@@ -136,11 +133,11 @@ def test_a_live_source_is_paced_by_letting_frames_go_by(ring):
     start = time.monotonic()
     seen = []
     while not live.ended:
-        live.offer(0)
-        while (filled := live.take()) is None:
+        live.offer([0])
+        while not (taken := live.take()):
             source.gate.release()
             threading.Event().wait(0.005)
-        seen.append(int(ring.frame(filled.slot)[0]))
+        seen.append(int(ring.frame(taken[0].slot)[0]))
     assert time.monotonic() - start >= 0.1
     assert seen[0] == 0 and seen[1] > 1 and seen[2] > seen[1] + 1
     assert live.dropped == 0

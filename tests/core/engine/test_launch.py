@@ -18,24 +18,24 @@ import os, sys, time
 from cluster4npu.core.engine.launch import start_child
 from tests.core.engine.test_launch import {target}
 if __name__ == "__main__":
-    child, connection = start_child({target}, "data", "cluster4npu-test")
-    print(child.pid, connection.recv(), flush=True)
+    child, ends = start_child({target}, "data", "cluster4npu-test")
+    print(child.pid, ends[0].recv(), flush=True)
     time.sleep(60)
 """
 
 
-def busy(what, connection) -> None:
-    connection.send(what)
+def busy(what, ends) -> None:
+    ends[1].send(what)
     time.sleep(60)
 
 
-def stopped(what, connection) -> None:
-    connection.send(what)
+def stopped(what, ends) -> None:
+    ends[1].send(what)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def quick(what, connection) -> None:
-    connection.send(what)
+def quick(what, ends) -> None:
+    ends[1].send(what)
 
 
 @pytest.fixture

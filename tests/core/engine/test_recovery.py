@@ -7,7 +7,6 @@ import random
 import signal
 import sys
 import time
-from multiprocessing.connection import Connection
 
 import psutil
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from cluster4npu.core.engine import generation
 from cluster4npu.core.engine.channel import Channel, Control, Done, Waiter, Work, pack
 from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.launch import PipeEnds
 from cluster4npu.core.engine.messages import (
     MetricsUpdated,
     ResultsReady,
@@ -35,15 +35,15 @@ from tests.distribution import Rounds, short, show, soak
 TIMEOUT_S = 0.3
 
 
-def silent_in_the_middle(spec: WorkerSpec, connection: Connection) -> None:
+def silent_in_the_middle(spec: WorkerSpec, ends: PipeEnds) -> None:
     """A worker that answers its first frame, and is stopped in the middle of the answer to the second."""
-    channel = Channel(connection)
+    channel = Channel(ends)
     channel.send([Control("loaded", {"result_bytes": 64, "unit": "test", "sha256": ""})])
     channel.receive()
     channel.send([Control("ready", {})])
     work = next(r for r in channel.receive() if isinstance(r, Work))
     data = pack(Done(work.slot, work.generation, work.frame_id, 1, 2, 3, 0))
-    os.write(connection.fileno(), data + data[: len(data) // 2])
+    os.write(ends[1].fileno(), data + data[: len(data) // 2])
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -100,7 +100,7 @@ def test_a_worker_killed_while_it_loads_is_started_again(make_pipeline):
     assert summary.frames_out == 50 and summary.restarts == 1
 
 
-def killed_from_outside(spec: WorkerSpec, connection: Connection) -> None:
+def killed_from_outside(spec: WorkerSpec, ends: PipeEnds) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

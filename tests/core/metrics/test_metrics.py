@@ -16,6 +16,7 @@ from cluster4npu.core.metrics.traces import (
     STATUS_DELIVERED,
     STATUS_FAILED,
     latency_ms,
+    pack_row,
     service_ms,
 )
 
@@ -61,8 +62,9 @@ def test_latencies_leave_failed_frames_out():
 def test_meter_counts_devices_and_periods():
     meter = Meter(2, traces=True)
     meter.finished(1, 1, 4_000_000)
-    meter.ended(7, 1, STATUS_DELIVERED, 0, 0, 0, 2_000_000, 5_000_000, 6_000_000, 10_000_000)
-    meter.ended(8, 0, STATUS_FAILED, 0, 0, 0, 0, 0, 0, 11_000_000)
+    stamps = 0, 0, 0, 2_000_000, 5_000_000, 6_000_000, 10_000_000
+    meter.ended([pack_row(7, 1, STATUS_DELIVERED, *stamps)])
+    meter.ended([pack_row(8, 0, STATUS_FAILED, 0, 0, 0, 0, 0, 0, 11_000_000)])
     period = meter.period()
     assert period.fps > 0 and period.latency_mean_ms == 10.0
     assert meter.period().latency_mean_ms is None
@@ -74,7 +76,7 @@ def test_meter_counts_devices_and_periods():
 def test_more_frames_than_a_chunk_are_all_counted():
     meter = Meter(1, traces=True)
     for i in range(10_000):
-        meter.ended(i, 0, STATUS_DELIVERED, 0, 0, 0, 0, 0, 1_000_000, 2_000_000)
+        meter.ended([pack_row(i, 0, STATUS_DELIVERED, 0, 0, 0, 0, 0, 1_000_000, 2_000_000)])
     assert meter.latency().n == meter.devices[0].frames == meter.out == 10_000
     assert meter.traces is not None and (meter.traces.array()["frame_id"] == np.arange(10_000)).all()
 
