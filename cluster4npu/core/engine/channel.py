@@ -8,9 +8,9 @@ of a record whose sender was stopped in the middle of it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
-import selectors
 import struct
 import sys
 import time
@@ -225,42 +225,44 @@ def _is_all(data: bytes, head: bytes, size: int) -> bool:
 class Waiter:
     """Waits on many connections and process sentinels at once, by name.
 
-    A kept selector where there is one (epoll, kqueue: one system call a wait); Windows waits on handles instead.
+    One system call a wait, where there is `poll`; Windows waits on handles instead.
     """
 
     def __init__(self) -> None:
         self._sources: dict[str, Connection | int] = {}
-        self._selector = None if sys.platform == "win32" else selectors.DefaultSelector()
+        self._keys: dict[int, str] = {}  # by file descriptor
+        self._poll = select.poll() if hasattr(select, "poll") else None
 
     def add(self, key: str, source: Connection | int) -> None:
         """Wait also on this connection or sentinel."""
         self._sources[key] = source
-        if self._selector is not None:
-            self._selector.register(source, selectors.EVENT_READ, key)
+        if self._poll is not None:
+            handle = source if isinstance(source, int) else source.fileno()
+            self._keys[handle] = key
+            self._poll.register(handle, select.POLLIN)
 
     def remove(self, key: str) -> None:
         """Wait no longer on it; unknown keys are fine."""
         source = self._sources.pop(key, None)
-        if source is not None and self._selector is not None:
-            self._selector.unregister(source)
+        if source is not None and self._poll is not None:
+            handle = source if isinstance(source, int) else source.fileno()
+            del self._keys[handle]
+            self._poll.unregister(handle)
 
     def wait(self, timeout_s: float | None, awake_ns: int = 0) -> Sequence[str]:
         """Return the keys that are ready; none after the timeout (None: wait for ever).
 
         Stays awake for the first `awake_ns` of that time: for what is expected sooner than a wake-up takes.
         """
-        if self._selector is not None:
-            if awake_ns and _give_way is not None and timeout_s != 0:
-                until = time.monotonic_ns() + awake_ns
-                while time.monotonic_ns() < until:
-                    if ready := self._selector.select(0):
-                        return [key.data for key, _ in ready]
-                    _give_way()
-            return [key.data for key, _ in self._selector.select(timeout_s)]
-        by_source = {id(source): key for key, source in self._sources.items()}
-        return [by_source[id(s)] for s in wait(list(self._sources.values()), timeout_s)]
-
-    def close(self) -> None:
-        """Let go of the selector."""
-        if self._selector is not None:
-            self._selector.close()
+        if self._poll is None:
+            by_source = {id(source): key for key, source in self._sources.items()}
+            return [by_source[id(s)] for s in wait(list(self._sources.values()), timeout_s)]
+        poll, keys = self._poll.poll, self._keys
+        if awake_ns and _give_way is not None and timeout_s != 0:
+            until = time.monotonic_ns() + awake_ns
+            while time.monotonic_ns() < until:
+                if ready := poll(0):
+                    return [keys[handle] for handle, _ in ready]
+                _give_way()
+        timeout_ms = None if timeout_s is None else math.ceil(timeout_s * 1e3)
+        return [keys[handle] for handle, _ in poll(timeout_ms)]

@@ -55,7 +55,7 @@ class Feeder(ABC):
     """
 
     def __init__(self, node: SourceNode, source: Source, ring: Ring, plan: FeedPlan) -> None:
-        self._node = node
+        self._node, self._live = node, node.live
         self._source = source
         self._ring = ring
         self._plan = plan
@@ -107,18 +107,18 @@ class Feeder(ABC):
     def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
         info = self._fetch(slot)
-        if self._node.live:  # paced: what it sends before its time goes by
+        if self._live:  # paced: what it sends before its time goes by
             while info is not None and time.monotonic_ns() < scheduled_ns and not self._stopped:
                 info = self._fetch(slot)
         if info is None:
             self._exhausted = True
             return None
         self._count += 1
-        if self._plan.frames is not None and self._count >= self._plan.frames:
+        if self._count == self._plan.frames:
             self._exhausted = True
         self._ring.set_filled(slot, info.height, info.width)
         captured = time.monotonic_ns()
-        return _new((slot, info, captured if self._node.live else scheduled_ns, captured))
+        return _new((slot, info, captured if self._live else scheduled_ns, captured))
 
     @property
     def cost_s(self) -> float:
@@ -238,7 +238,7 @@ class ThreadFeeder(Feeder):
         slot = None if self._exhausted else self._next_slot()
         while slot is not None:
             due = self._due_ns()
-            if self._schedule is not None and not self._node.live and not self._sleep_until(due):
+            if self._schedule is not None and not self._live and not self._sleep_until(due):
                 break
             filled = self._read(slot, due)
             if filled is None or self._stopped:

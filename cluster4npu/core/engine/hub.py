@@ -110,4 +110,3 @@ class Hub:
         """Send what is left and end the sender: as late as the app has read it all, unless the app is gone."""
         self._outbox.put(None)
         self._sender.join()
-        self.waiter.close()

@@ -204,7 +204,9 @@ class Stream:
 
     def _take_frames(self) -> None:
         frames = self._intake.take()
-        self._frames.update({frame.slot: frame for frame in frames})
+        by_slot = self._frames
+        for frame in frames:
+            by_slot[frame.slot] = frame
         if len(self.lanes) == 1:
             self.lanes[0].put(frames)
             return

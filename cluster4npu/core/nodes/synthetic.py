@@ -99,19 +99,21 @@ class StampSource:
         self._pace = None if fps is None else Pace(fps)
         self._info = FrameInfo(height, width)
         self._last = self.spec.nbytes - STAMP.size
+        self._frames = frames
         self._index = 0
 
     def read_into(self, slot: np.ndarray) -> FrameInfo | None:
         """Write the next number into `slot`; None after the last frame."""
         index = self._index
-        if self.spec.frames is not None and index >= self.spec.frames:
+        if index == self._frames:
             return None
         info = self._info
         if self._pace is not None:
             info = FrameInfo(info.height, info.width, self._pace.wait(index))
-        STAMP.pack_into(slot.data, 0, index)
-        STAMP.pack_into(slot.data, self._last, index)
-        self._index += 1
+        pixels = slot.data
+        STAMP.pack_into(pixels, 0, index)
+        STAMP.pack_into(pixels, self._last, index)
+        self._index = index + 1
         return info
 
     def rewind(self) -> None:

@@ -109,7 +109,6 @@ def test_waiter_names_what_is_ready():
     waiter.remove("a")
     waiter.remove("unknown")
     assert list(waiter.wait(0, AWAKE_NS)) == []
-    waiter.close()
 
 
 def test_staying_awake_ends_with_the_record_or_with_the_time():

@@ -75,7 +75,6 @@ def test_a_worker_stopped_in_the_middle_of_a_message_blocks_nobody(make_pipeline
         turns_s.append(time.monotonic() - begun)
     pool.stop()
     ring.unlink()
-    waiter.close()
     show("noticed after the timeout", late_s, times)
     show("a turn of the manager's loop", turns_s, times)
     assert max(late_s) < 1.0 and max(turns_s) < 0.5  # 250 ms and 50 ms, and room for a loaded machine
@@ -115,7 +114,6 @@ def test_who_is_killed_from_outside_while_it_loads_is_started_again_more_often(m
         keys = waiter.wait(max(0.0, min(0.2, pool.quiet_until_s - time.monotonic())))
         lost += [*(e for key in keys for e in pool.handle(key)), *pool.tick()]
     pool.stop()
-    waiter.close()
     assert all(isinstance(event, Lost) and "signal 9" in event.reason for event in lost)
     assert not any(event.final for event in lost)
 
