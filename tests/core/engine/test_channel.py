@@ -18,10 +18,10 @@ from cluster4npu.core.engine.channel import (
     Done,
     Waiter,
     Work,
-    make_pipes,
     pack,
 )
 from cluster4npu.core.engine.frames import Visit
+from cluster4npu.core.engine.launch import make_pipes
 
 NS = st.integers(0, 2**62)
 U32 = st.integers(0, 2**32 - 1)
