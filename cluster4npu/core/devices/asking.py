@@ -12,10 +12,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 LIMIT_S = 30.0  # for one backend; importing a large framework from a slow disk takes ten
 TOLD_AFTER_S = 5.0

@@ -6,14 +6,15 @@ They are loaded by name, never imported from here, so that the core does not dep
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -29,6 +30,9 @@ from cluster4npu.core.devices.backend import (
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.offered import remedy_of, require_offered
 from cluster4npu.core.errors import DeviceUnavailable, DriverSilent, InputError, Problem, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "cluster4npu.backends"
 _KEY = re.compile("[a-z][a-z0-9_]*")
@@ -50,6 +54,8 @@ def broken() -> dict[str, str]:
 @cache
 def _discover() -> tuple[dict[str, Backend], dict[str, str], dict[str, str]]:
     """Return the backends by key, why others could not be loaded, and which entry point a third party's came from."""
+    from importlib.metadata import entry_points  # what a worker can do without, for its start's sake
+
     found, failed, came_from = dict(own()), {}, {}
     entries = list(entry_points(group=GROUP))
     why = why_broken(entries)
@@ -69,15 +75,25 @@ def _discover() -> tuple[dict[str, Backend], dict[str, str], dict[str, str]]:
 @cache
 def own() -> dict[str, Backend]:
     """Return one object of every backend that comes with this program, by key."""
-    found: dict[str, Backend] = {}
     package = importlib.import_module(GROUP)
-    for module_info in pkgutil.iter_modules(package.__path__):
-        module = importlib.import_module(f"{GROUP}.{module_info.name}")
-        for item in vars(module).values():
-            own = inspect.isclass(item) and issubclass(item, Backend) and item.__module__ == module.__name__
-            if own and not inspect.isabstract(item):
-                found[item.key] = item()
-    return found
+    modules = [info.name for info in pkgutil.iter_modules(package.__path__)]
+    return {backend.key: backend for name in modules for backend in _of_module(name)}
+
+
+@cache
+def _of_module(name: str) -> tuple[Backend, ...]:
+    module = importlib.import_module(f"{GROUP}.{name}")
+    classes = [item for item in vars(module).values() if inspect.isclass(item) and issubclass(item, Backend)]
+    return tuple(
+        item() for item in classes if item.__module__ == module.__name__ and not inspect.isabstract(item)
+    )
+
+
+def _by_file_name(key: str) -> Backend | None:
+    """Return a backend of ours whose file has its name, without importing any other: a worker needs no more."""
+    if not _KEY.fullmatch(key) or importlib.util.find_spec(f"{GROUP}.{key}") is None:
+        return None
+    return next((backend for backend in _of_module(key) if backend.key == key), None)
 
 
 def third_party(entry: EntryPoint, found: Mapping[str, Backend]) -> Backend:
@@ -103,6 +119,8 @@ def line_of(error: BaseException) -> str:
 
 def backend(key: str) -> Backend:
     """Return one backend; raises DeviceUnavailable that names the nearest key."""
+    if (found := _by_file_name(key)) is not None:
+        return found
     known = backends()
     if key not in known:
         reason = broken().get(key)

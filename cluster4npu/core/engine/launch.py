@@ -67,6 +67,9 @@ def _begin(data: bytes, ends: PipeEnds) -> None:
     leave_signals_to_the_app()
     leave_with_parent()
     _be_killed_with_parent()
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # it would look through every installed package
     target, what = pickle.loads(data)
     target(what, ends)
     for stream in (sys.stdout, sys.stderr):

@@ -14,13 +14,12 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
-import psutil
-
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine.channel import Control, Done, Handed, Waiter
 from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
 from cluster4npu.core.engine.ring import RingLayout
+from cluster4npu.core.engine.standing import Standbys
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameSpec
@@ -29,9 +28,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
 MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
 )
-STANDBY_PAUSE_S, STANDBY_AGAIN_S = 1.0, 0.2  # from the begin of the run, and from the use of one, to the next
 MOST_KILLS = 30  # from outside, otherwise the same: by a user, or where the system has no memory left
-LEAST_FREE_BYTES = 512 << 20  # of memory: with less, no process stands by (it takes 40 MB, torch's more)
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
@@ -143,17 +140,14 @@ class WorkerPool:
         self.quiet_until_s = 0.0  # monotonic: before, `tick` has nothing to do
         self._numbers = count()
         self._generations: dict[int, tuple[Worker, Generation]] = {}
-        self._standby: Generation | None = None
-        self._standby_due_s: float | None = None
         places = [(stage, member) for stage in plan.stages for member in stage.pool]
+        self._standbys = Standbys(waiter, self._numbers, len(places))
         self.workers = [Worker(i, member, stage) for i, (stage, member) in enumerate(places)]
 
     @property
     def pids(self) -> list[int]:
         """Return all processes of the pool."""
-        found = [pid for worker in self.workers for pid in worker.pids]
-        standby = self._standby.process.pid if self._standby is not None else None
-        return [*found, standby] if standby is not None else found
+        return [*(pid for worker in self.workers for pid in worker.pids), *self._standbys.pids]
 
     def of(self, stage: int) -> list[Worker]:
         """Return the workers of one stage."""
@@ -178,41 +172,17 @@ class WorkerPool:
                 worker.spare_due_s = self.quiet_until_s = time.monotonic()
 
     def keep_standby(self) -> None:
-        """Keep one process from now on that has everything imported, to follow whichever worker is lost first."""
-        self._standby_due_s = time.monotonic() + STANDBY_PAUSE_S
-        self.quiet_until_s = 0.0
-
-    def _start_standby(self) -> None:
-        """Start it, where the system has room for one; one that dies is not followed."""
-        if self.starting():  # whoever is on its way back needs the processor more
-            self._standby_due_s = time.monotonic() + STANDBY_AGAIN_S
-            return
-        self._standby_due_s = None
-        if psutil.virtual_memory().available < LEAST_FREE_BYTES:
-            return
+        """Keep a process from now on that has everything imported, to follow whichever worker is lost first."""
         keys = {DeviceId.parse(worker.member.settled).backend for worker in self.workers}
-        with contextlib.suppress(OSError):
-            self._standby = Generation.standby(next(self._numbers), sorted(keys))
-            self._waiter.add(f"exit:{self._standby.number}", self._standby.process.sentinel)
-
-    def _take_standby(self, spec: WorkerSpec) -> Generation | None:
-        """Return the process that stands by, which becomes this worker now; None when there is none."""
-        generation, self._standby = self._standby, None
-        if generation is None:
-            return None
-        self._waiter.remove(f"exit:{generation.number}")
-        if not generation.become(spec, self._load_timeout_s):
-            generation.close(0.0)
-            return None
-        self._standby_due_s = time.monotonic() + STANDBY_AGAIN_S
-        return generation
+        self._standbys.keep(sorted(keys))
+        self.quiet_until_s = 0.0
 
     def _spawn(self, worker: Worker) -> Generation:
         member, stage = worker.member, worker.stage.index
         frames = self._frames[stage]
         spec = WorkerSpec(self._plan, stage, member.settled, frames.height, frames.width, member.model)
         name = f"cluster4npu-worker-{worker.member.id}"
-        generation = self._take_standby(spec)
+        generation = self._standbys.take(spec, self._load_timeout_s)
         if generation is None:
             generation = Generation.start(next(self._numbers), spec, name, self._load_timeout_s)
         self._generations[generation.number] = (worker, generation)
@@ -260,7 +230,7 @@ class WorkerPool:
         kind, number = key[:4], int(key[5:])
         found = self._generations.get(number)
         if found is None:
-            self._forget_standby(number)
+            self._standbys.forget(number)
             return []  # or thrown away in this very round
         worker, generation = found
         events: list[PoolEvent] = []
@@ -273,12 +243,6 @@ class WorkerPool:
             generation.process.join(1.0)
             self._lose(worker, generation, events)
         return events
-
-    def _forget_standby(self, number: int, timeout_s: float = 0.0) -> None:
-        if self._standby is not None and self._standby.number == number:
-            self._waiter.remove(f"exit:{number}")
-            self._standby.close(timeout_s)
-            self._standby = None
 
     def _read(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> bool:
         """Take the records that are there; False at the end of the pipe."""
@@ -337,8 +301,7 @@ class WorkerPool:
         now, now_ns = time.monotonic(), time.monotonic_ns()
         if 0.0 < self.quiet_until_s < now - PAUSED_S:
             self.grant_time()
-        if self._standby_due_s is not None and now >= self._standby_due_s:
-            self._start_standby()
+        self._standbys.tick(now, busy=self.starting())
         events: list[PoolEvent] = []
         for worker in self.workers:
             if worker.due_s is not None and now >= worker.due_s:
@@ -461,7 +424,7 @@ class WorkerPool:
 
     def _next_due_s(self) -> float:
         """Return when `tick` has something to do at the earliest, whatever the workers are given until then."""
-        times = [w.due_s for w in self.workers] + [self._standby_due_s]
+        times = [w.due_s for w in self.workers] + [self._standbys.due_s]
         times += [w.spare_due_s for w in self.workers if w.alive]
         times += [g.due_s for _, g in self._generations.values()]
         times += [
@@ -483,9 +446,7 @@ class WorkerPool:
     def stop(self, grace_s: float = 0.4) -> None:
         """End every worker: who serves politely, then for certain; who is still loading would not listen."""
         generations = [generation for _, generation in self._generations.values()]
-        self._standby_due_s = None
-        if self._standby is not None:
-            self._forget_standby(self._standby.number, KILL_TIMEOUT_S)
+        self._standbys.stop()
         for generation in generations:
             if generation.state == "starting":
                 generation.process.kill()

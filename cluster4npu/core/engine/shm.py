@@ -13,13 +13,12 @@ import errno
 import mmap
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-import psutil
 
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.locks import lock
@@ -107,9 +106,11 @@ def attach(name: str, size: int) -> SharedBlock:
 
 def available_bytes() -> int:
     """Return how much shared memory can be taken now: what memory is left, and what /dev/shm still holds."""
+    import psutil  # only who makes a ring needs it, not each worker
+
     room = psutil.virtual_memory().available
     with contextlib.suppress(OSError):
-        room = min(room, psutil.disk_usage("/dev/shm").free)
+        room = min(room, shutil.disk_usage("/dev/shm").free)
     return int(room)
 
 

@@ -67,6 +67,7 @@ def standby_main(backends: Sequence[str], ends: PipeEnds) -> None:
         with contextlib.suppress(Exception):  # a vendor's: the worker tells of it, when it comes to that
             registry.backend(key).warm()
     try:
+        Channel(ends).send([Control("standing by", {})])
         spec: WorkerSpec = pickle.loads(ends[0].recv_bytes())
     except (EOFError, OSError):
         return  # the manager is gone, or needs it no more

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import abstractmethod
 from pathlib import Path
 from typing import IO, Any
-
-import psutil
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Delivery, SinkNode, param
@@ -36,7 +35,7 @@ def wrong_place(given: str, path: Path, what: str, least_free: int) -> str:
         return f"the file for {what} is a folder"
     if not path.parent.is_dir():
         return f"the folder for {what} is missing"
-    if psutil.disk_usage(str(path.parent)).free < least_free:
+    if shutil.disk_usage(path.parent).free < least_free:
         return f"the disk for {what} is full"
     return ""
 

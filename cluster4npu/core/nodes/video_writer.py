@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, SinkNode, param
@@ -123,10 +122,7 @@ class VideoWriter(SinkNode):
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
         self._writer.write(image)
         self._written += 1
-        if (
-            self._written % _CHECK_EVERY == 0
-            and psutil.disk_usage(str(self._path().parent)).free < _LEAST_FREE
-        ):
+        if self._written % _CHECK_EVERY == 0 and shutil.disk_usage(self._path().parent).free < _LEAST_FREE:
             raise RunFailed(self._problem("the disk for the video is full"))
 
     def _path(self) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.pipeline.mflow import convert, is_mflow
 
 CURRENT_VERSION: Literal[1] = 1
 
@@ -19,6 +18,8 @@ def migrate(data: dict[str, Any], origin: str) -> dict[str, Any]:
 
     A file of an earlier designer (`.mflow`) is read as well.
     """
+    from cluster4npu.core.pipeline.mflow import convert, is_mflow  # a worker opens no files
+
     if is_mflow(data):
         return convert(data, origin)
     version = data.get("version")

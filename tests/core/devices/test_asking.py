@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_what_was_asked_once_is_known_to_the_processes_of_a_run(
     installed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(asking._KNOWN, "{}")
-    entries = [e for e in registry.entry_points(group=registry.GROUP) if e.name in ("fine", "leaves")]
+    entries = [e for e in entry_points(group=registry.GROUP) if e.name in ("fine", "leaves")]
     first = asking.why_broken(entries)
     assert first["fine"] == "" and "ended the process" in first["leaves"]
     monkeypatch.setattr(asking, "ask", lambda names: {} if not names else pytest.fail("asked again"))

@@ -176,8 +176,8 @@ def living_workers(manager: psutil.Process) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", [7])
-@pytest.mark.parametrize("kills", [short(5), soak(1000)])
-def test_random_workers_killed_again_and_again(computing, kills: Rounds, seed: int):
+@pytest.mark.parametrize("kills", [soak(1000)])
+def test_random_workers_killed_without_a_pause(computing, kills: Rounds, seed: int):
     draw = random.Random(seed)
 
     def one(devices: list[str]) -> list[str]:
@@ -185,6 +185,28 @@ def test_random_workers_killed_again_and_again(computing, kills: Rounds, seed: i
         return [draw.choice(devices)] if devices else []
 
     disturbed = Disturbed(computing, STEADY)
+    disturbed.run(kills, one, kill)
+    assert len(disturbed.told) == disturbed.hits
+    disturbed.check()
+
+
+@pytest.mark.parametrize("seed", [7])
+@pytest.mark.parametrize("kills", [short(3), soak(1000)])
+def test_random_workers_killed_again_and_again(computing, kills: Rounds, seed: int):
+    """The long form kills 1,000 times in 100,000 frames: after 0 to 100 frames each, whoever has worked since."""
+    draw = random.Random(seed)
+    disturbed = Disturbed(computing, replace(STEADY, target_fps=100))
+    due = 0.0
+
+    def one(devices: list[str]) -> list[str]:
+        nonlocal due
+        done = sum(map(len, disturbed.rows))
+        if not devices or done < due:
+            return []
+        due = max(due, done) + draw.uniform(0, 100)
+        time.sleep(draw.uniform(0, 0.01))  # the fault is its moment
+        return [draw.choice(devices)]
+
     disturbed.run(kills, one, kill)
     assert len(disturbed.told) == disturbed.hits
     disturbed.check()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections import namedtuple
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cluster4npu.core.engine import resources, shm
@@ -123,8 +123,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_a_clear_error(make_pipeline):
 
 
 def test_a_full_disk_is_refused_before_the_first_frame(tmp_path: Path, monkeypatch):
-    usage = namedtuple("usage", "total used free percent")
-    monkeypatch.setattr(psutil, "disk_usage", lambda path: usage(100, 100, 0, 100.0))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 100, 0))
     (problem,) = make("jsonl", path=str(tmp_path / "r.jsonl")).problems()
     assert "full" in problem.message and problem.field == "path"
 
@@ -139,8 +139,8 @@ def test_models_that_do_not_fit_into_memory_are_refused(make_pipeline, tmp_path:
 
 
 def test_a_small_dev_shm_is_refused_with_the_remedy(monkeypatch):
-    usage = namedtuple("usage", "total used free percent")
-    monkeypatch.setattr(psutil, "disk_usage", lambda path: usage(64 * MB, 0, MB, 0.0))
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(64 * MB, 0, MB))
     from cluster4npu.core.engine.ring import Ring
 
     with pytest.raises(RunFailed, match="--shm-size"):

@@ -1,0 +1,95 @@
+"""Processes that stand by: everything is imported in them, and they have only to load the model of whom they become."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import psutil
+
+from cluster4npu.core.engine.channel import Waiter
+from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
+from cluster4npu.core.engine.worker import WorkerSpec
+
+FIRST_PAUSE_S, AGAIN_S = 1.0, 0.1  # from the begin of the run, and from the use of one, to the next
+RECENT_S = 10.0  # as many stand by as workers were lost in this time,
+MOST = 3  # but no more than that, and always one
+LEAST_FREE_BYTES = 512 << 20  # of memory: with less, none is started (one takes 40 MB, torch's more)
+
+
+class Standbys:
+    """The stock of them. None is there before `keep`; what is taken is replaced. `due_s`: when `tick` has work."""
+
+    def __init__(self, waiter: Waiter, numbers: Iterator[int], most: int) -> None:
+        """`numbers` are those of the generations; `most` stand by at once, if ever so many are lost."""
+        self._waiter, self._numbers, self._most = waiter, numbers, min(most, MOST)
+        self._there: deque[Generation] = deque()  # the first one started is the first one taken
+        self._lost_s: deque[float] = deque(maxlen=MOST)
+        self._backends: Sequence[str] = ()
+        self.due_s: float | None = None
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the processes that stand by."""
+        return [pid for generation in self._there if (pid := generation.process.pid) is not None]
+
+    def keep(self, backends: Sequence[str]) -> None:
+        """Have one there from now on, with these backends imported."""
+        self._backends = backends
+        self.due_s = time.monotonic() + FIRST_PAUSE_S
+
+    def tick(self, now: float, *, busy: bool) -> None:
+        """Start the next one where it is due; `busy`: the processor is needed for a worker that is on its way back."""
+        if self.due_s is None or now < self.due_s:
+            return
+        self.due_s = None
+        if busy or self._is_one_importing():
+            self.due_s = now + AGAIN_S
+        elif psutil.virtual_memory().available >= LEAST_FREE_BYTES and len(self._there) < self._wanted(now):
+            self._start()
+            self.due_s = now + AGAIN_S if len(self._there) < self._wanted(now) else None
+
+    def _is_one_importing(self) -> bool:
+        """Tell whether the last one started is not ready yet: two at once would take twice as long, each."""
+        return bool(self._there) and not self._there[-1].channel.has_more()
+
+    def _wanted(self, now: float) -> int:
+        recent = sum(now - lost_s < RECENT_S for lost_s in self._lost_s)
+        return min(self._most, max(1, recent))
+
+    def _start(self) -> None:
+        with contextlib.suppress(OSError):  # no room for one: then there is none
+            generation = Generation.standby(next(self._numbers), self._backends)
+            self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
+            self._there.append(generation)
+
+    def take(self, spec: WorkerSpec, load_timeout_s: float) -> Generation | None:
+        """Return one that becomes this worker now, and have it replaced; None when there is none."""
+        if self._backends:
+            now = time.monotonic()
+            self._lost_s.append(now)
+            self.due_s = now + AGAIN_S
+        while self._there:
+            generation = self._there.popleft()
+            self._waiter.remove(f"exit:{generation.number}")
+            if generation.become(spec, load_timeout_s):
+                return generation
+            generation.close(0.0)
+        return None
+
+    def forget(self, number: int) -> None:
+        """Let go of the one of this number, if it is one of these: it has ended, and is not replaced."""
+        for generation in [g for g in self._there if g.number == number]:
+            self._there.remove(generation)
+            self._waiter.remove(f"exit:{number}")
+            generation.close(0.0)
+
+    def stop(self) -> None:
+        """End all of them."""
+        self.due_s = None
+        for generation in self._there:
+            self._waiter.remove(f"exit:{generation.number}")
+            generation.close(KILL_TIMEOUT_S)
+        self._there.clear()
