@@ -15,11 +15,21 @@ UI = Path(__file__).resolve().parents[1] / "cluster4npu" / "ui"
 
 
 def texts() -> list[str]:
-    """Return all texts, sorted: what stands in the sources, and what node types and templates say of themselves."""
+    """Return all texts, sorted: what stands in the sources, what node types and templates say of themselves, and what
+    the core may tell.
+    """
+    from cluster4npu.ui.told import sources
+
+    found = set(sources())
+    found.update(_of_the_window())
+    return sorted(text for text in found if any(letter.isalpha() for letter in text))
+
+
+def _of_the_window() -> set[str]:
     found = {text for path in UI.rglob("*.py") for text in _in_source(path)}
     found.update(_of_nodes())
     found.update(_of_templates())
-    return sorted(text for text in found if any(letter.isalpha() for letter in text))
+    return found
 
 
 def write(path: Path) -> int:

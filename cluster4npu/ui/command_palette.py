@@ -86,7 +86,7 @@ class ShortcutList(QDialog):
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         for row, command in enumerate(rows):
-            for column, text in enumerate((command.title, command.keys, command.group)):
+            for column, text in enumerate((tr(command.title), tr(command.keys), tr(command.group))):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -119,10 +119,12 @@ _GESTURES = tuple(
 
 def _window_commands(window: MainWindow) -> Iterator[Command]:
     for action in window.actions_by_name.by_name.values():
-        yield _of(action, "Window", action.trigger, action.isEnabled())
+        yield _of(action, tr("Window"), action.trigger, action.isEnabled())
     for path in window.preferences.recent:
         if path.is_file():
-            yield Command(f"Open {path.name}", "Recent", "", partial(window.files.open, path))
+            yield Command(
+                tr("Open {0}").format(path.name), tr("Recent"), "", partial(window.files.open, path)
+            )
 
 
 def _canvas_commands(window: MainWindow) -> Iterator[Command]:
@@ -131,9 +133,9 @@ def _canvas_commands(window: MainWindow) -> Iterator[Command]:
         action.trigger()
 
     for action in window.workspace.editor.actions_by_name.values():
-        yield _of(action, "Canvas", partial(run, action))
+        yield _of(action, tr("Canvas"), partial(run, action))
     for action in window.workspace.view_actions():
-        yield _of(action, "Panel", partial(run, action))
+        yield _of(action, tr("Panel"), partial(run, action))
 
 
 def _node_commands(window: MainWindow) -> Iterator[Command]:
@@ -149,14 +151,14 @@ def _node_commands(window: MainWindow) -> Iterator[Command]:
         editor.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     for key, cls in node_types().items():
-        yield Command(f"Add {cls.title}", "Node", "", partial(add, key))
+        yield Command(tr("Add {0}").format(tr(cls.title)), tr("Node"), "", partial(add, key))
     for node in window.document.config.nodes:
-        yield Command(f"Go to {node.title or node.id}", "Node", "", partial(go, node.id))
+        yield Command(tr("Go to {0}").format(node.title or node.id), tr("Node"), "", partial(go, node.id))
 
 
 def _of(action: QAction, group: str, run: Callable[[], object], enabled: bool = True) -> Command:
     native = QKeySequence.SequenceFormat.NativeText
-    keys = " or ".join(key.toString(native) for key in action.shortcuts())
+    keys = tr(" or ").join(key.toString(native) for key in action.shortcuts())
     return Command(action.text().replace("&", ""), group, keys, run, enabled)
 
 

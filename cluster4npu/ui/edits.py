@@ -21,6 +21,7 @@ from cluster4npu.core.pipeline.config import (
     validation_problems,
 )
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
+from cluster4npu.ui.text import told, tr
 
 _MERGEABLE = 1
 _NOT_MERGEABLE = -1
@@ -38,7 +39,7 @@ class Replace(QUndoCommand):
         text: str,
         key: str = "",
     ) -> None:
-        super().__init__(text)
+        super().__init__(told(text) if " " in text else tr(text))
         self.show = show
         self.before = before
         self.after = after

@@ -198,7 +198,12 @@ class FileControl(QObject):
 
 def display_name(document: Document) -> str:
     """Return what the title calls the pipeline: its file, or its own name before it has one."""
-    return document.path.stem if document.path is not None else document.config.name or "Untitled"
+    return document.path.stem if document.path is not None else _named(document.config)
+
+
+def _named(config: PipelineConfig) -> str:
+    """Return a pipeline's name; the one that it has before it is named is the program's own word."""
+    return tr("Untitled") if config.name in ("", "Untitled") else config.name
 
 
 def _file_name(name: str) -> str:

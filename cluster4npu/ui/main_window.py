@@ -231,8 +231,10 @@ class MainWindow(QMainWindow):
         box.setWindowTitle(tr("About Cluster4NPU"))
         box.setText(tr("Cluster4NPU {0}").format(version("cluster4npu")))
         box.setInformativeText(
-            "Runs one model on several inference devices at once and measures the gain.\n"
-            "Apache License 2.0. Runs and settings are kept in " + str(self.store.parent)
+            tr(
+                "Runs one model on several inference devices at once and measures the gain.\n"
+                "Apache License 2.0. Runs and settings are kept in {0}"
+            ).format(self.store.parent)
         )
         box.open()
 

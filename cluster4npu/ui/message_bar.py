@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, told_problem, tr
 
 _WORDS = {"fail": "Error", "warn": "Warning", "ok": "Done", "accent": "Note"}
 
@@ -48,15 +48,16 @@ class MessageBar(QFrame):
     def show_problems(self, problems: Sequence[Problem], role: str = "fail") -> None:
         """Show the first problem with its remedy, and how many more there are."""
         first = problems[0]
-        more = f" (And {len(problems) - 1} more.)" if len(problems) > 1 else ""
-        text = first.text()
-        named = first.node or first.field or not text.split()[0].isalpha()
+        more = " " + tr("(And {0} more.)").format(len(problems) - 1) if len(problems) > 1 else ""
+        text = told_problem(first)
+        named = first.node or first.field or not first.message.split()[0].isalpha()
         if not named:  # a name is told as it is
             text = text[:1].upper() + text[1:]
         self.show_text(text + more, role, first.node)
 
     def show_text(self, text: str, role: str = "accent", node: str = "") -> None:
         """Show a message; `role` is "fail", "warn", "ok" or "accent"."""
+        text = told(text)
         self.label.setText(text)
         self.word.setText(tr(_WORDS[role]))
         self._role, self._node = role, node

@@ -36,7 +36,7 @@ class Lost:
 
     @property
     def name(self) -> str:
-        return self.path.stem if self.path is not None else self.config.name or "Untitled"
+        return self.path.stem if self.path is not None else self.config.name or tr("Untitled")
 
     def when(self) -> datetime:
         """Return when the edits were kept, in this machine's time; raises for a moment that no calendar has."""

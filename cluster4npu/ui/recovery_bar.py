@@ -61,9 +61,13 @@ class RecoveryBar(QFrame):
         lost = self._offered[0]
         when = lost.when().strftime("%d %b %H:%M:%S")
         more = len(self._offered) - 1
-        text = f"“{lost.name}” has edits of {when} that were not saved when the program ended."
-        text += " Its file was changed after that; Save as keeps both." if lost.file_is_newer() else ""
-        text += f" And {more} more." if more else ""
+        text = tr("“{0}” has edits of {1} that were not saved when the program ended.").format(
+            lost.name, when
+        )
+        text += (
+            " " + tr("Its file was changed after that; Save as keeps both.") if lost.file_is_newer() else ""
+        )
+        text += " " + tr("And {0} more.").format(more) if more else ""
         self.label.setText(text)
         self.setAccessibleName(text)
 

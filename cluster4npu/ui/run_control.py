@@ -28,7 +28,7 @@ from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.result_files import placed, written_files
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, told_problem, tr
 
 if TYPE_CHECKING:
     from cluster4npu.ui.workspace import Workspace
@@ -132,7 +132,9 @@ class RunControl(QObject):
     def _show_calibrated(self, event: Calibrated) -> None:
         self._workspace().dashboard.show_calibrated(event)
         if event.harmful is not None:
-            self._messages.show_text(tr("{0} is left out: {1}.").format(*event.harmful), "warn")
+            self._messages.show_text(
+                tr("{0} is left out: {1}.").format(event.harmful[0], told(event.harmful[1])), "warn"
+            )
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()
@@ -140,16 +142,18 @@ class RunControl(QObject):
         for sink in snapshot.sinks:
             if sink.lost and sink.id not in self._losing:
                 self._losing.add(sink.id)
-                self._messages.show_text(f"{sink.lost}.", "warn", sink.id)
+                self._messages.show_text(f"{told(sink.lost)}.", "warn", sink.id)
         self.told.emit(
             snapshot.state.capitalize(),
-            f"{snapshot.frames_out} frames   {figure(workspace.dashboard.fps)} FPS",
+            _told(snapshot.frames_out, workspace.dashboard.fps),
         )
 
     def _show_worker_failed(self, event: WorkerFailed) -> None:
-        what = "It is left out from now on." if event.final else "It is started again; no frame is lost."
+        what = (
+            tr("It is left out from now on.") if event.final else tr("It is started again; no frame is lost.")
+        )
         self._messages.show_text(
-            tr("{0} failed: {1}. {2}").format(event.device, event.reason.rstrip("."), what),
+            tr("{0} failed: {1}. {2}").format(event.device, told(event.reason).rstrip("."), what),
             "warn",
             event.node,
         )
@@ -160,15 +164,15 @@ class RunControl(QObject):
         )
 
     def _show_source_changed(self, event: SourceChanged) -> None:
-        what = " Trying again ..." if event.state == "lost" else ""
+        what = " " + tr("Trying again ...") if event.state == "lost" else ""
         well = event.state in ("back", "moving")
-        self._messages.show_text(f"{event.node}: {event.detail}.{what}", "ok" if well else "warn")
+        self._messages.show_text(f"{event.node}: {told(event.detail)}.{what}", "ok" if well else "warn")
 
     def _finished(self, summary: RunSummary) -> None:
         self.summary = summary
         how = "stopped" if self._stop_asked else "finished"
         self._workspace().end_run(summary, how)
-        self.told.emit(how.capitalize(), f"{summary.frames_out} frames   {figure(summary.fps)} FPS")
+        self.told.emit(how.capitalize(), _told(summary.frames_out, summary.fps))
         self._warn(summary)
         self._tell_written(self._files)
         self._keep(summary)
@@ -200,9 +204,13 @@ class RunControl(QObject):
         notes = [*summary.warnings]
         if summary.frames_failed:
             reasons = "; ".join(summary.failures)
-            notes.append(f"{summary.frames_failed} of {summary.frames_in} frames failed: {reasons}")
+            notes.append(
+                tr("{0} of {1} frames failed: {2}").format(
+                    summary.frames_failed, summary.frames_in, told(reasons)
+                )
+            )
         if notes:
-            self._messages.show_text(" ".join(f"{note.rstrip('.')}." for note in notes), "warn")
+            self._messages.show_text(" ".join(f"{told(note).rstrip('.')}." for note in notes), "warn")
 
     def _complain(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
         self._messages.show_problems(problems)
@@ -241,7 +249,7 @@ class RunControl(QObject):
                 self._show_store_problem(tr("This run is not kept yet"), error)
             QTimer.singleShot(TRY_AGAIN_MS, self, lambda: self._store_in_background(save, tried))
             return
-        why = error.problems[0].text() if isinstance(error, Cluster4NPUError) else str(error)
+        why = told_problem(error.problems[0]) if isinstance(error, Cluster4NPUError) else str(error)
         self._messages.show_text(tr("This run was not kept: {0}").format(why), "warn")
 
     def _look_at_the_store(self) -> None:
@@ -263,4 +271,9 @@ class RunControl(QObject):
     def _show_store_problem(self, what: str, error: StoreError) -> None:
         problem = error.problems[0]
         text = tr("{0}: {1} ({2}). It is kept as soon as that has passed, while this window is open.")
-        self._messages.show_text(text.format(what, problem.message, problem.found), "warn")
+        self._messages.show_text(text.format(what, told(problem.message), told(problem.found)), "warn")
+
+
+def _told(frames: int, fps: float) -> str:
+    """Return what the status bar says of a run."""
+    return tr("{0} frames   {1} FPS").format(frames, figure(fps))

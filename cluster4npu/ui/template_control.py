@@ -44,7 +44,7 @@ class TemplateControl(QObject):
         except InputError as error:
             self._messages.show_problems(error.problems)
             return False
-        self._tell(f"Kept as the template “{name.strip()}”; the start page shows it.", left_out)
+        self._tell(tr("Kept as the template “{0}”; the start page shows it.").format(name.strip()), left_out)
         return True
 
     def ask_take(self) -> None:
@@ -60,7 +60,7 @@ class TemplateControl(QObject):
         except InputError as error:
             self._messages.show_problems(error.problems)
             return False
-        self._tell(f"Took over the template {path.name}; the start page shows it.", left_out)
+        self._tell(tr("Took over the template {0}; the start page shows it.").format(path.name), left_out)
         return True
 
     def ask_share(self, key: str) -> None:
@@ -102,6 +102,6 @@ class TemplateControl(QObject):
 
     def _tell(self, text: str, left_out: list[str]) -> None:
         if left_out:
-            text += f" Left out, since they belong to one machine: {', '.join(left_out)}."
+            text += " " + tr("Left out, since they belong to one machine: {0}.").format(", ".join(left_out))
         self._messages.show_text(text, "ok")
         self.changed.emit()

@@ -26,14 +26,11 @@ _in_use: list[QTranslator] = []  # without one, texts of the core are shown as t
 
 
 def told(text: str) -> str:
-    """Return what the core has said (a reason, a verdict, a warning) in the user's language.
+    """Return what was put together elsewhere (a reason, a verdict, a warning of the core) in the user's language.
 
-    Use this where the text is not known here, and `tr` for a text that stands in the window's own sources.
+    Use this where the text is not known, and `tr` for one that stands here. One word alone may be a name: it stays.
     """
-    if not _in_use or not text:
-        return text
-    whole = tr(text)
-    return catalogue.translated(text, tr) if whole == text else whole
+    return catalogue.translated(text, tr) if _in_use else text
 
 
 def told_problem(problem: Problem) -> str:

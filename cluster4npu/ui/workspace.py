@@ -28,7 +28,7 @@ from cluster4npu.ui.overlay.live import LiveOverlay
 from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.preview import Preview
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
 
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
@@ -147,7 +147,7 @@ class Workspace(QMainWindow):
         self.dashboard.show_end(summary, how)
         self.visualizer.end(summary.traces if summary is not None else None)
         self.live_overlay.end(summary)
-        self.preview.end(how, problems[0].text() if problems else "")
+        self.preview.end(how, told_problem(problems[0]) if problems else "")
         self.problems.show_run_problems(problems)
         self._count_problems()
 

@@ -8,7 +8,7 @@ from cluster4npu.core.store import RunRecord
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.errors import plain_label
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 ALL = "all together"
 
@@ -39,11 +39,15 @@ class SpeedupComparisonChart(QWidget):
         for number, (name, fps) in enumerate(self.values.items()):
             text = tr("not measured") if fps is None else f"{fps:,.1f}"
             if name == ALL and fps and best and record.valid:
-                text += f"  ({fps / best:.2f}x the best alone)"
-            marked = " (SIMULATED)" if name in simulated or (name == ALL and record.simulated) else ""
-            bars.append(Bar(f"{name}{marked}", fps, text, number, strong=name == ALL))
+                text += "  " + tr("({0:.2f}x the best alone)").format(fps / best)
+            marked = tr(" (SIMULATED)") if name in simulated or (name == ALL and record.simulated) else ""
+            bars.append(
+                Bar(f"{tr(name) if name == ALL else name}{marked}", fps, text, number, strong=name == ALL)
+            )
         self.bars.show_bars(bars)
         interval = record.detail.get("speedup_ci95")
-        told = tr(", 95% interval {0:.2f} to {1:.2f}").format(*interval) if interval and record.valid else ""
-        invalid = "" if record.valid else f" (INVALID: {record.invalid_reason})"
-        self.title.setText(tr("Frames/s{0}{1}").format(told, invalid))
+        range_of = (
+            tr(", 95% interval {0:.2f} to {1:.2f}").format(*interval) if interval and record.valid else ""
+        )
+        invalid = "" if record.valid else " " + tr("(INVALID: {0})").format(told(record.invalid_reason))
+        self.title.setText(tr("Frames/s{0}{1}").format(range_of, invalid))

@@ -9,7 +9,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from cluster4npu.core.store import SegmentRecord
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 from cluster4npu.ui.visualizer.timeline import TimelineView
 
@@ -38,8 +38,8 @@ class ParallelTimelineChart(QWidget):
         self.choice.blockSignals(True)
         self.choice.clear()
         for number, segment in enumerate(self._segments, 1):
-            frames = f"{len(segment.samples):,} frames"
-            self.choice.addItem(f"{number}: {segment.stage}, {', '.join(segment.devices)}, {frames}")
+            frames = tr("{0:,} frames").format(len(segment.samples))
+            self.choice.addItem(f"{number}: {told(segment.stage)}, {', '.join(segment.devices)}, {frames}")
         last = [n for n, s in enumerate(self._segments) if s.side == "parallel"] or [len(self._segments) - 1]
         self.choice.setCurrentIndex(last[-1])
         self.choice.blockSignals(False)

@@ -52,7 +52,7 @@ class PerformanceTrendChart(QWidget):
         self.values = np.array([point.fps for point in trend.points] if trend else [], dtype=np.float64)
         if trend is None:
             return
-        marked = " (SIMULATED)" if trend.simulated else ""
+        marked = tr(" (SIMULATED)") if trend.simulated else ""
         self.title.setText(
             tr("Frames/s of {0:,} runs of this kind, oldest first{1}").format(len(trend.points), marked)
         )

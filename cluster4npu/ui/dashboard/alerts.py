@@ -124,7 +124,7 @@ class AlertsPanel(QWidget):
         (_log.warning if event.fired else _log.info)("alert %s", event.text())
         self._events = [*self._events, (clock, event)][-_MOST_LOGGED:]
         mark = "▲" if event.fired else "✓"
-        self.log.insertItem(0, f"{mark} {clock}  {event.time_s:.1f} s  {event.text()}")
+        self.log.insertItem(0, f"{mark} {clock}  {event.time_s:.1f} s  {event_text(event)}")
         if self.log.count() > _MOST_LOGGED:
             self.log.takeItem(self.log.count() - 1)
         self._show_states()
@@ -140,9 +140,11 @@ class AlertsPanel(QWidget):
     def _show_rules(self) -> None:
         self.table.clear()
         for rule in [*self._targets, *self.user_rules]:
-            item = QTreeWidgetItem([rule.text(), "target" if rule.origin == "target" else "you", ""])
+            item = QTreeWidgetItem(
+                [rule_text(rule), tr("target") if rule.origin == "target" else tr("you"), ""]
+            )
             item.setData(0, Qt.ItemDataRole.UserRole, rule)
-            item.setToolTip(0, rule.text())
+            item.setToolTip(0, rule_text(rule))
             self.table.addTopLevelItem(item)
         self.table.resizeColumnToContents(1)
         self.table.setColumnWidth(0, 230)
@@ -182,7 +184,7 @@ class AlertsPanel(QWidget):
         threshold.setValue(30.0)
 
         def show_unit() -> None:
-            threshold.setSuffix(f" {METRICS[metric.currentData()].unit}")
+            threshold.setSuffix(f" {tr(METRICS[metric.currentData()].unit)}")
             wanted = BELOW if metric.currentData() in ("fps", "throughput_mb_s") else ABOVE
             side.setCurrentIndex(side.findData(wanted))
 
@@ -204,7 +206,7 @@ class AlertsPanel(QWidget):
         theme.give_role(title, "subheading")
         head = QHBoxLayout()
         head.addWidget(title, 1)
-        head.addWidget(ExportButton(self.log, "Alert log", self._log_table))
+        head.addWidget(ExportButton(self.log, tr("Alert log"), self._log_table))
         right = QVBoxLayout()
         right.addLayout(head)
         right.addWidget(self.log, 1)
@@ -212,3 +214,15 @@ class AlertsPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 2)
         layout.addLayout(left, 3)
         layout.addLayout(right, 2)
+
+
+def rule_text(rule: AlertRule) -> str:
+    """Return a rule in words, like `AlertRule.text`, in the user's language."""
+    about = METRICS[rule.metric]
+    return tr("{0} {1} {2:g} {3}").format(tr(about.title), tr(rule.side), rule.threshold, tr(about.unit))
+
+
+def event_text(event: AlertEvent) -> str:
+    """Return what happened in words, like `AlertEvent.text`, in the user's language."""
+    words = tr("{0} (it is {1:.4g} {2})") if event.fired else tr("over: {0} (it is {1:.4g} {2})")
+    return words.format(rule_text(event.rule), event.value, tr(METRICS[event.rule.metric].unit))

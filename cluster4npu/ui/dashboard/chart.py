@@ -290,11 +290,11 @@ class LiveChart(QWidget):
             return
         values = self._ended or self.newest()
         if all(value is None for value in values):
-            self._newest.setText(NOT_REPORTED)
+            self._newest.setText(tr(NOT_REPORTED))
             return
         whole = self._parts(values, named=len(self.series) > 1)
         short = self._parts(values, named=False)
-        shortest = short.replace(NOT_REPORTED, "—")
+        shortest = short.replace(tr(NOT_REPORTED), "—")
         unit = f"&nbsp;{self.unit}"
         for text in (whole + unit, whole, short + unit, short, shortest):  # the first that fits
             self._newest.setText(text)
@@ -306,7 +306,7 @@ class LiveChart(QWidget):
         parts = []
         for index, (name, value) in enumerate(zip(self.series, values, strict=True)):
             counted = self.unit == "frames" and value is not None
-            text = f"{value:.0f}" if counted else NOT_REPORTED if value is None else figure(value)
+            text = f"{value:.0f}" if counted else tr(NOT_REPORTED) if value is None else figure(value)
             label = f"{name}&nbsp;" if named else ""
             parts.append(f'<span style="color:{theme.colors().line(index)}">{label}<b>{text}</b></span>')
         return " &nbsp;".join(parts)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
 from cluster4npu.ui import theme
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _SIDE = 7  # frame and padding, in pixels
 
@@ -29,8 +29,8 @@ class Chip(QLabel):
         self._dress()
 
     def show_word(self, text: str, role: str) -> None:
-        """Show another word; "" hides the chip."""
-        self.setText(text)
+        """Show another word, in the user's language; "" hides the chip."""
+        self.setText(told(text) if " " in text else tr(text))
         self.setVisible(bool(text))
         self._role = role
         self._dress()

@@ -51,7 +51,7 @@ class ComparePanel(QWidget):
         columns.setSpacing(14)
         for column, part in ((left, 3), (middle, 4), (right, 4)):
             columns.addLayout(column, part)
-        columns.addWidget(ExportButton(self, "Comparison", self._export), 0, Qt.AlignmentFlag.AlignTop)
+        columns.addWidget(ExportButton(self, tr("Comparison"), self._export), 0, Qt.AlignmentFlag.AlignTop)
         area = QScrollArea()
         area.setWidget(inner)
         area.setWidgetResizable(True)
@@ -90,7 +90,7 @@ class ComparePanel(QWidget):
         bars = []
         for side in result.sides:
             color = 2 if side.parallel else 0 if side.baseline else 6
-            name = side.title if side.parallel else f"{side.title} alone"
+            name = tr(side.title) if side.parallel else tr("{0} alone").format(side.title)
             bars.append(Bar(name, side.fps, f"{figure(side.fps)} FPS", color, side.parallel or side.baseline))
         self.bars.show_bars(bars)
         self.bars.show()
@@ -127,7 +127,7 @@ def _rows(result: Comparison) -> list[list[str]]:
     if alone is None or together is None:
         return []
     pairs = zip(_FIGURES, _values(alone), _values(together), strict=True)
-    return [[name, figure(one), figure(both), _difference(one, both)] for name, one, both in pairs]
+    return [[tr(name), figure(one), figure(both), _difference(one, both)] for name, one, both in pairs]
 
 
 def _values(side: Side) -> tuple[float | None, ...]:

@@ -24,7 +24,7 @@ from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui import theme
-from cluster4npu.ui.dashboard.alerts import AlertsPanel
+from cluster4npu.ui.dashboard.alerts import AlertsPanel, rule_text
 from cluster4npu.ui.dashboard.chart import LiveChart
 from cluster4npu.ui.dashboard.compare import ComparePanel
 from cluster4npu.ui.dashboard.devices import DeviceUtilizationChart
@@ -32,7 +32,7 @@ from cluster4npu.ui.dashboard.figures import Figures
 from cluster4npu.ui.dashboard.load import LoadPanel
 from cluster4npu.ui.dashboard.nodes import NodesPanel
 from cluster4npu.ui.dashboard.speedup import SpeedupWidget
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 IDLE = "Press Run to see frames per second, latency and each device's work here."
 _SMOOTHED_S = 1.0
@@ -124,8 +124,8 @@ class PerformanceDashboard(QWidget):
     def show_calibrated(self, event: Calibrated) -> None:
         """Say what calibration measured."""
         weights = ", ".join(f"{d.id} {d.weight:.0%}" for d in event.devices)
-        how = "as measured earlier" if event.cached else "measured now"
-        self._note = f"Calibrated ({how}): {weights}"
+        how = tr("as measured earlier") if event.cached else tr("measured now")
+        self._note = tr("Calibrated ({0}): {1}").format(how, weights)
         if event.harmful is not None:
             self.device_chart.leave_out(*event.harmful)
         self.compare.show_calibrated(event)
@@ -145,7 +145,7 @@ class PerformanceDashboard(QWidget):
         """Say in words what the engine does now."""
         words = tr(_WORDS[state]) if state in _WORDS else ""
         if detail.casefold() not in words.casefold():
-            words = f"{words} {detail}"
+            words = f"{words} {told(detail)}"
         self.figures.show_state(state, self._note if state == "running" else words.strip())
 
     def show_end(self, summary: RunSummary | None, how: str) -> None:
@@ -153,10 +153,10 @@ class PerformanceDashboard(QWidget):
         if (summary is None or not summary.frames_out) and not self.fps_chart.points():
             self.clear()
             return
-        words = f"{how.capitalize()}. The figures are of the whole run, the charts of its last minute."
+        words = tr("{0}. The figures are of the whole run, the charts of its last minute.")
         if summary is None:
-            words = f"{how.capitalize()}. The figures are the last ones that came."
-        self.figures.show_state(how, words)
+            words = tr("{0}. The figures are the last ones that came.")
+        self.figures.show_state(how, words.format(tr(how.capitalize())))
         self.device_chart.show_end(summary.devices if summary is not None else ())
         if summary is not None and summary.node_periods:
             self.nodes.show_end(summary)
@@ -252,7 +252,7 @@ class PerformanceDashboard(QWidget):
             self.tabs.indexOf(self._alerts_page),
             tr("▲ Alerts ({0})").format(active) if active else tr("Alerts"),
         )
-        rules = [rule.text() for rule in self.alerts.monitor.active if rule.origin == "user"]
+        rules = [rule_text(rule) for rule in self.alerts.monitor.active if rule.origin == "user"]
         self.figures.show_alerts(sorted(rules))  # a target that is missed has its own words there
 
 

@@ -15,7 +15,7 @@ from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 STATE_ROLES = {"ready": "ok", "busy": "ok", "starting": "accent", "restarting": "warn", "failed": "fail"}
 
@@ -82,7 +82,7 @@ class DeviceRow(QWidget):
             ("Share", self.share, self.share_text),
             ("Busy", self.busy, self.busy_text),
         ):
-            bars.addWidget(_plain(title))
+            bars.addWidget(_plain(tr(title)))
             bars.addWidget(bar, 1)
             bars.addWidget(text)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -98,25 +98,25 @@ class DeviceRow(QWidget):
         """Say from now on that this device gets no frames, and why; its figures stay 0."""
         self.left_out = reason
         self.state.show_word(tr("left out"), "warn")
-        self.detail.setText(tr("Gets no frames: {0}").format(reason))
+        self.detail.setText(tr("Gets no frames: {0}").format(told(reason)))
         self.detail.setToolTip(self.detail.text())
         self.setToolTip(self.detail.text())
 
     def show_device(self, device: DeviceSnapshot) -> None:
         """Show the newest figures."""
         self.simulated.setVisible(device.simulated)
-        self.fallback.show_word("ON THE CPU" if device.fell_back else "", "warn")
+        self.fallback.show_word(tr("ON THE CPU") if device.fell_back else "", "warn")
         self.state.show_word(device.state, STATE_ROLES.get(device.state, "muted"))
         self.share.set_value(device.share)
         self.busy.set_value(device.busy)
         self.share_text.setText(f"{device.share:.0%}")
         self.busy_text.setText(f"{device.busy:.0%}")
-        latency = NOT_REPORTED if device.latency_ms is None else f"{figure(device.latency_ms)} ms"
-        restarts = f" · {device.restarts} restarts" if device.restarts else ""
+        latency = tr(NOT_REPORTED) if device.latency_ms is None else f"{figure(device.latency_ms)} ms"
+        restarts = " · " + tr("{0} restarts").format(device.restarts) if device.restarts else ""
         self.detail.setText(
             tr("{0} FPS · {1} · {2} waiting{3}").format(figure(device.fps), latency, device.queue, restarts)
         )
-        self.setToolTip(tr("{0}: {1} frames, run by {2}").format(device.id, device.frames, device.unit))
+        self.setToolTip(tr("{0}: {1} frames, run by {2}").format(device.id, device.frames, told(device.unit)))
         if self.left_out and device.state != "failed":
             self.show_left_out(self.left_out)
 
@@ -135,7 +135,7 @@ class DeviceRow(QWidget):
             bar.set_value(value)
             text.setText(f"{value:.0%}")
         mean = device.latency_ms.mean
-        latency = NOT_REPORTED if mean is None else f"{figure(mean)} ms"
+        latency = tr(NOT_REPORTED) if mean is None else f"{figure(mean)} ms"
         self.detail.setText(
             tr("{0} FPS · {1} · {2} frames").format(figure(device.fps), latency, device.frames)
         )
@@ -165,7 +165,7 @@ class DeviceUtilizationChart(QFrame):
         layout.setSpacing(2)
         head = QHBoxLayout()
         head.addWidget(title, 1)
-        head.addWidget(ExportButton(self, "Devices", self.table))
+        head.addWidget(ExportButton(self, tr("Devices"), self.table))
         layout.addLayout(head)
         layout.addWidget(scroll, 1)
         self.setMinimumWidth(240)

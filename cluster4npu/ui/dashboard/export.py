@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton, QWid
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.files import write_whole
 from cluster4npu.ui import theme
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 
 Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
@@ -119,7 +119,7 @@ class ExportButton(QToolButton):
         except InputError as error:
             box = QMessageBox(QMessageBox.Icon.Warning, "Not saved", "", parent=self.window())
             box.setTextFormat(Qt.TextFormat.PlainText)
-            box.setText(error.problems[0].text())
+            box.setText(told_problem(error.problems[0]))
             box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             box.open()
             return False

@@ -77,7 +77,7 @@ class Figures(QWidget):
 
     def show_alerts(self, rules: Sequence[str]) -> None:
         """Say which alerts are active: the first in words, the others counted."""
-        more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+        more = " " + tr("and {0} more").format(len(rules) - 1) if len(rules) > 1 else ""
         self.alert.show_word(f"▲ {rules[0]}{more}" if rules else "", "fail")
 
     def show_state(self, state: str, words: str) -> None:
@@ -93,7 +93,7 @@ class Figures(QWidget):
         p95 = snapshot.latency_p95_ms
         self.simulated.setVisible(any(d.simulated for d in snapshot.devices))
         self.fps.show_value(figure(fps))
-        self.latency.show_value(NOT_REPORTED if p95 is None else f"{figure(p95)} ms")
+        self.latency.show_value(tr(NOT_REPORTED) if p95 is None else f"{figure(p95)} ms")
         self.frames.show_value(str(snapshot.frames_out))
         self.dropped.show_value(str(snapshot.frames_dropped))
         self.failed.show_value(str(snapshot.frames_failed))
@@ -105,7 +105,7 @@ class Figures(QWidget):
         """Show the totals of a run that is over; `at_stop` frames were in flight when the user stopped it."""
         p95 = summary.latency_ms.p95
         self.fps.show_value(figure(summary.fps))
-        self.latency.show_value(NOT_REPORTED if p95 is None else f"{figure(p95)} ms")
+        self.latency.show_value(tr(NOT_REPORTED) if p95 is None else f"{figure(p95)} ms")
         self.frames.show_value(str(summary.frames_out))
         self.dropped.show_value(str(summary.frames_dropped))
         self.failed.show_value(str(summary.frames_failed))
@@ -122,9 +122,9 @@ class Figures(QWidget):
     def _judge(self, fps: float, p95: float | None) -> None:
         targets = self._targets
         if targets.fps is not None:
-            _judge(self.fps_target, f"at least {targets.fps:g} FPS", fps >= targets.fps)
+            _judge(self.fps_target, tr("at least {0:g} FPS").format(targets.fps), fps >= targets.fps)
         if targets.latency_p95_ms is not None and p95 is not None:
-            text = f"p95 at most {targets.latency_p95_ms:g} ms"
+            text = tr("p95 at most {0:g} ms").format(targets.latency_p95_ms)
             _judge(self.latency_target, text, p95 <= targets.latency_p95_ms)
 
 
@@ -137,4 +137,5 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
 
 
 def _judge(chip: Chip, target: str, met: bool) -> None:
-    chip.show_word(f"{'met' if met else 'not met'}: {target}", "ok" if met else "warn")
+    words = tr("met: {0}") if met else tr("not met: {0}")
+    chip.show_word(words.format(target), "ok" if met else "warn")

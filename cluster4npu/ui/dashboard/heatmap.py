@@ -30,7 +30,7 @@ class ResourceUtilizationHeatmap(QWidget):
         self._cells = _Cells(self)
         head = QHBoxLayout()
         head.addWidget(title, 1)
-        head.addWidget(ExportButton(self, "Device heatmap", self.table))
+        head.addWidget(ExportButton(self, tr("Device heatmap"), self.table))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)

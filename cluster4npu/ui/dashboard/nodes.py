@@ -36,7 +36,7 @@ class NodesPanel(QWidget):
 
     def update_snapshot(self, snapshot: MetricsSnapshot) -> None:
         """Show the rates of the last seconds."""
-        mode = f"Mode: {snapshot.mode}. " if snapshot.mode else ""
+        mode = tr("Mode: {0}.").format(snapshot.mode) + " " if snapshot.mode else ""
         self.note.setText(tr("{0}What was used is told at the end of the run.").format(mode))
         self.table.show_rows(
             [

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
 from cluster4npu.ui.dialogs import looks
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 EMPTY = "Press Benchmark to measure"
 
@@ -55,10 +55,10 @@ class SpeedupWidget(QFrame):
         `headline` is `BenchmarkResult.headline()`; `ci` the 95% interval of the speedup (None: not measured);
         `reason` says why a result is not valid, or why there is no gain.
         """
-        low_high = f"95% CI {ci[0]:.2f} to {ci[1]:.2f}" if ci else ""
-        against = "against the best single device" if valid and ci else ""
+        low_high = tr("95% CI {0:.2f} to {1:.2f}").format(*ci) if ci else ""
+        against = tr("against the best single device") if valid and ci else ""
         role = "fail" if not valid else _role_of(headline)
-        self._show(headline, ", ".join(part for part in (low_high, against, reason) if part), role)
+        self._show(headline, ", ".join(part for part in (low_high, against, told(reason)) if part), role)
         self.simulated.setVisible(simulated)
         self.validity.show_word("" if valid or "INVALID" in headline else "INVALID", "fail")
 
@@ -75,8 +75,8 @@ class SpeedupWidget(QFrame):
         self.validity.show_word("", "muted")
 
     def _show(self, headline: str, detail: str, role: str) -> None:
-        self.headline.setText(headline)
-        self.detail.setText(detail)
+        self.headline.setText(_in_words(headline))
+        self.detail.setText(told(detail))
         self._role = role
         self._dress()
 
@@ -84,6 +84,14 @@ class SpeedupWidget(QFrame):
         size = 30 if len(self.headline.text()) <= 16 else 16
         color = getattr(theme.colors(), self._role)
         self.headline.setStyleSheet(f"font-size: {size}pt; font-weight: 700; color: {color};")
+
+
+def _in_words(headline: str) -> str:
+    """Return a benchmark's headline in the user's language."""
+    ratio, _, verdict = headline.partition("x ")
+    if verdict in ("FASTER", "SLOWER"):
+        return (tr("{0}x FASTER") if verdict == "FASTER" else tr("{0}x SLOWER")).format(ratio)
+    return told(headline) if " " in headline else tr(headline)
 
 
 def _role_of(headline: str) -> str:

@@ -30,7 +30,7 @@ from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label, problems_of
 from cluster4npu.ui.dialogs.figure_table import FigureTable
 from cluster4npu.ui.dialogs.looks import dress
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 from cluster4npu.ui.theme import Colors
 
 EMPTY = "There is no store yet. A run or a benchmark makes one."
@@ -78,7 +78,7 @@ class DatabasePage(QWidget):
             return
         self.problems.show_problems([])
         if doing:
-            self.state.setText(doing)
+            self.state.setText(tr(doing))
         for button in self.buttons.values():
             button.setEnabled(False)
         self._work = Background(work, "store-page")
@@ -102,11 +102,13 @@ class DatabasePage(QWidget):
             return
         info, notices = found
         span = (
-            f"runs from {_day(info['first_run'])} to {_day(info['last_run'])}"
+            tr("runs from {0} to {1}").format(_day(info["first_run"]), _day(info["last_run"]))
             if info["first_run"]
-            else "no runs yet"
+            else tr("no runs yet")
         )
-        size = f"{info['bytes'] / 1e6:,.1f} MB, version {info['schema_version']}, {info['engine']}, {span}"
+        size = tr("{0:,.1f} MB, version {1}, {2}, {3}").format(
+            info["bytes"] / 1e6, info["schema_version"], info["engine"], span
+        )
         self.facts.setText("\n".join([info["path"], size, *notices]))
         self.tables.show_rows([[name, f"{count:,}"] for name, count in info["rows"].items()])
 
@@ -114,11 +116,11 @@ class DatabasePage(QWidget):
         self.answer = table
         self.rows.show_table(table)
         self.buttons["save"].setEnabled(True)
-        more = ", the first of more" if table.truncated else ""
+        more = tr(", the first of more") if table.truncated else ""
         self.count.setText(tr("{0:,} row{1}{2}").format(len(table.rows), "s" * (len(table.rows) != 1), more))
 
     def _done(self, lines: list[str]) -> None:
-        self.log.appendPlainText("\n".join(lines))
+        self.log.appendPlainText("\n".join(told(line) for line in lines))
         self.changed.emit()
         self.refresh()
 
@@ -130,7 +132,9 @@ class DatabasePage(QWidget):
 
     @Slot()
     def _import(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Import results", "", "JSON (*.json *.jsonl *.ndjson)")
+        names, _ = QFileDialog.getOpenFileNames(
+            self, tr("Import results"), "", "JSON (*.json *.jsonl *.ndjson)"
+        )
         if names:
             self.keep(jobs.take_in(self._store, [Path(name) for name in names]), "Importing …")
 
@@ -155,7 +159,9 @@ class DatabasePage(QWidget):
             return
         path = Path(chosen)
         source = path.parent if path.name == "manifest.json" else path
-        if self._is_sure(f"Replace the store by {source.name}? The present one is kept under another name."):
+        if self._is_sure(
+            tr("Replace the store by {0}? The present one is kept under another name.").format(source.name)
+        ):
             self.keep(jobs.restore(self._store, source), "Checking and restoring …")
 
     @Slot()
@@ -168,10 +174,12 @@ class DatabasePage(QWidget):
         rule, what = found
         names = [f"{run_id}  {headline}" for run_id, headline in what["runs"]]
         if not names:
-            self.log.appendPlainText("No run fits that. Nothing was deleted.")
+            self.log.appendPlainText(tr("No run fits that. Nothing was deleted."))
             return
-        more = [f"… and {len(names) - _NAMES_SHOWN:,} more"] if len(names) > _NAMES_SHOWN else []
-        text = "\n".join([f"Delete {len(names):,} runs for good?", "", *names[:_NAMES_SHOWN], *more])
+        more = [tr("… and {0:,} more").format(len(names) - _NAMES_SHOWN)] if len(names) > _NAMES_SHOWN else []
+        text = "\n".join(
+            [tr("Delete {0:,} runs for good?").format(len(names)), "", *names[:_NAMES_SHOWN], *more]
+        )
         if self._is_sure(text):
             self.keep(jobs.prune(self._store, rule, really=True), "Deleting …")
 
@@ -190,7 +198,7 @@ class DatabasePage(QWidget):
         box.setIcon(QMessageBox.Icon.Question)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setWindowTitle(tr("Store"))
-        box.setText(text)
+        box.setText(told(text))
         box.setStandardButtons(QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No)
         box.setDefaultButton(QMessageBox.StandardButton.No)
         return box.exec() == QMessageBox.StandardButton.Yes
@@ -215,7 +223,7 @@ class DatabasePage(QWidget):
             "snapshot": "Sna&pshot …", "restore": "Res&tore …", "check": "Chec&k", "compact": "Compac&t",
             "prune": "De&lete old runs …", "refresh": "Re&fresh",
         }  # fmt: skip
-        self.buttons = {name: QPushButton(text) for name, text in texts.items()}
+        self.buttons = {name: QPushButton(tr(text)) for name, text in texts.items()}
         self.buttons["save"].setEnabled(False)
         self.buttons["ask"].setToolTip(tr("Ctrl+Enter in the box"))
         self.facts, self.count, self.state = plain_label(), plain_label(wrap=False), plain_label(wrap=False)

@@ -9,7 +9,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
 from cluster4npu.ui.devices.grid import status_of
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 
 class DeviceDetailsWidget(QWidget):
@@ -30,9 +30,9 @@ class DeviceDetailsWidget(QWidget):
             label = self.values.get(title)
             if label is None:
                 label = self.values[title] = _label()
-                label.setAccessibleName(title)
-                self._layout.addRow(title, label)
-            label.setText(text)
+                label.setAccessibleName(tr(title))
+                self._layout.addRow(tr(title), label)
+            label.setText(told(text))
 
 
 def fields(device: DeviceInfo) -> dict[str, str]:
@@ -44,21 +44,21 @@ def fields(device: DeviceInfo) -> dict[str, str]:
         "Name": device.name,
         "Kind": device.kind,
         "Backend": device.backend,
-        "Available": "yes" if device.available else "no",
+        "Available": tr("yes") if device.available else tr("no"),
         "Reason": why or "-",
-        "Precisions": ", ".join(device.precisions) or NOT_REPORTED,
+        "Precisions": ", ".join(device.precisions) or tr(NOT_REPORTED),
         "Memory": _gigabytes(device.memory_bytes),
         "Memory used": _gigabytes(health.memory_used_bytes),
-        "Load": NOT_REPORTED if health.utilization is None else f"{health.utilization:.0%}",
-        "Temperature": NOT_REPORTED
+        "Load": tr(NOT_REPORTED) if health.utilization is None else f"{health.utilization:.0%}",
+        "Temperature": tr(NOT_REPORTED)
         if health.temperature_c is None
         else f"{health.temperature_c:.0f} \N{DEGREE SIGN}C",
-        "Power": NOT_REPORTED if health.power_w is None else f"{health.power_w:.1f} W",
+        "Power": tr(NOT_REPORTED) if health.power_w is None else f"{health.power_w:.1f} W",
     }
 
 
 def _gigabytes(size: int | None) -> str:
-    return NOT_REPORTED if size is None else f"{size / 2**30:.1f} GiB"
+    return tr(NOT_REPORTED) if size is None else f"{size / 2**30:.1f} GiB"
 
 
 def _label() -> QLabel:

@@ -12,7 +12,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import device_color
 from cluster4npu.ui.editor.dropping import DEVICE_MIME
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 HEADINGS = ("Device", "Status", "Kind", "Precisions", "Load", "Temperature", "Name, or why it is not here")
 _SQUARE = 10
@@ -79,12 +79,12 @@ class DeviceListWidget(QTableWidget):
         health = device.health
         texts = (
             device.id,
-            word,
+            tr(word),
             device.kind,
             ", ".join(device.precisions) or "-",
             "-" if health.utilization is None else f"{health.utilization:.0%}",
             "-" if health.temperature_c is None else f"{health.temperature_c:.0f} \N{DEGREE SIGN}C",
-            device.name if device.available else device.reason,
+            told(device.name if device.available else device.reason),
         )
         for column, text in enumerate(texts):
             item = QTableWidgetItem(text)

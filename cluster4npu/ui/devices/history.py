@@ -46,11 +46,15 @@ class DeviceHistoryChart(QWidget):
             known = np.array([np.nan if value is None else value for value in values], float)
             line.setData(times, known) if np.isfinite(known).any() else line.clear()
         heat = any(s.temperature_c is not None for s in samples)
-        told = f"{len(samples)} looks: load in %" + (
-            ", temperature in \N{DEGREE SIGN}C" if heat else "; temperature not reported"
+        words = (
+            tr("{0} looks: load in %, temperature in °C")
+            if heat
+            else tr("{0} looks: load in %; temperature not reported")
         )
         self.note.setText(
-            told if any(v is not None for v in load) or heat else tr("Nothing is reported of this device.")
+            words.format(len(samples))
+            if any(v is not None for v in load) or heat
+            else tr("Nothing is reported of this device.")
         )
 
     def points(self, line: int) -> int:

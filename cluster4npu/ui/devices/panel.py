@@ -33,7 +33,7 @@ from cluster4npu.ui.devices.parity import ParityDialog
 from cluster4npu.ui.devices.runs import DeviceRunsChart
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 
 LOOK_MS = 5000
 
@@ -124,7 +124,7 @@ class DeviceManagementPanel(QWidget):
         problem = give(self._document, device, stage)
         if problem is not None:
             self.refused.emit(problem)
-            self.state.setText(problem.text())
+            self.state.setText(told_problem(problem))
         return problem
 
     def compare(self) -> None:

@@ -20,7 +20,7 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.dashboard.chip import Chip
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED
 from cluster4npu.ui.dialogs.background import Background, Report
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 HEADINGS = ("Device", "Precision", "Runs on", "Agrees with the reference", "mAP@0.5", "ms a frame")
 
@@ -67,7 +67,7 @@ class ParityDialog(QDialog):
         }
         self.verdict.show_word(*words[card.same])
         about = tr("{0} frames; the reference is {1}.").format(card.frames, card.reference)
-        self.state.setText(f"{card.verdict}. {about}")
+        self.state.setText(f"{told(card.verdict)}. {about}")
         self.table.setRowCount(len(card.devices))
         for row, device in enumerate(card.devices):
             for column, text in enumerate(cells(device, card.reference)):
@@ -82,28 +82,29 @@ class ParityDialog(QDialog):
     def reject(self) -> None:
         self.close()
 
-    def _show_progress(self, told: BenchmarkProgress) -> None:
-        self.state.setText(f"{told.stage} {told.device} ({told.fraction:.0%})")
+    def _show_progress(self, progress: BenchmarkProgress) -> None:
+        self.state.setText(f"{tr(progress.stage)} {progress.device} ({progress.fraction:.0%})")
 
     def _show_error(self, error: Exception) -> None:
         self.verdict.show_word(tr("not compared"), "warn")
-        self.state.setText(str(error))
+        self.state.setText(told(str(error)))
         self.finished_comparing.emit()
 
 
 def cells(device: DeviceCard, reference: str) -> tuple[str, ...]:
     """Return a device's row."""
     said = [
-        f"{check.what}: nothing to compare"
+        tr("{0}: nothing to compare").format(told(check.what))
         if check.score is None
-        else f"{check.what} {check.score:.1%}" + ("" if check.same else f" (needs {check.needed:.0%})")
+        else f"{told(check.what)} {check.score:.1%}"
+        + ("" if check.same else tr(" (needs {0})").format(f"{check.needed:.0%}"))
         for check in device.checks
     ]
     return (
         device.id,
-        device.precision,
-        device.unit + (" (fell back)" if device.fell_back else ""),
-        "is the reference" if device.id == reference else ", ".join(said) or "nothing to compare",
-        NOT_REPORTED if device.map50 is None else f"{device.map50:.4f}",
-        NOT_REPORTED if device.frame_ms is None else f"{device.frame_ms:.2f}",
+        told(device.precision),
+        device.unit + (tr(" (fell back)") if device.fell_back else ""),
+        tr("is the reference") if device.id == reference else ", ".join(said) or tr("nothing to compare"),
+        tr(NOT_REPORTED) if device.map50 is None else f"{device.map50:.4f}",
+        tr(NOT_REPORTED) if device.frame_ms is None else f"{device.frame_ms:.2f}",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.text import told
 
 _ROW_PX = 30
 _BAR_PX = 18
@@ -40,8 +41,8 @@ class Bars(QWidget):
 
     def show_bars(self, bars: Sequence[Bar]) -> None:
         """Show these bars."""
-        self._bars = tuple(bars)
-        self.setAccessibleDescription("; ".join(f"{bar.title}: {bar.text}" for bar in bars))
+        self._bars = tuple(replace(bar, title=told(bar.title), text=told(bar.text)) for bar in bars)
+        self.setAccessibleDescription("; ".join(f"{bar.title}: {bar.text}" for bar in self._bars))
         self.updateGeometry()
         self.update()
 

@@ -170,7 +170,7 @@ class BenchmarkDialog(QDialog):
 
     def _ask_to_stop(self) -> bool:
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = "Stop the benchmark? Nothing will be stored."
+        text = tr("Stop the benchmark? Nothing will be stored.")
         return QMessageBox.question(self, tr("Benchmark"), text, yes | no, no) == yes and self.running
 
     @Slot()

@@ -74,7 +74,7 @@ class ProgressStep(QWidget):
     def show_progress(self, progress: BenchmarkProgress) -> None:
         """Show how far it is; the bar never goes back."""
         self.bar.setValue(max(self.bar.value(), min(_STEPS, int(progress.fraction * _STEPS))))
-        self.stage.setText(progress.stage)
+        self.stage.setText(tr(progress.stage))
         self.detail.setText(progress.detail)
         self.eta.setText(
             "" if progress.eta_s is None else tr("About {0} left").format(duration(progress.eta_s))
@@ -83,10 +83,10 @@ class ProgressStep(QWidget):
             self._rate = progress.window_fps  # told again with the next device, which it is not of
             self.rate.setText(tr("{0:,.1f} frames/s").format(progress.window_fps))
             marked = progress.device in self._simulated if progress.device else bool(self._simulated)
-            whose = progress.device or "all devices together"
-            told = f"{whose}{' (SIMULATED)' if marked else ''}"
+            whose = progress.device or tr("all devices together")
+            told = f"{whose}{tr(' (SIMULATED)') if marked else ''}"
             self.rate_of.setText(tr("last window, {0}").format(told))
-            self._measured.insert(0, [f"{progress.stage}: {told}", f"{progress.window_fps:,.1f}"])
+            self._measured.insert(0, [f"{tr(progress.stage)}: {told}", f"{progress.window_fps:,.1f}"])
             self.windows.show_rows(self._measured)
 
     def show_stopping(self) -> None:

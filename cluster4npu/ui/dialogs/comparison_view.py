@@ -59,7 +59,7 @@ class ComparisonView(QWidget):
         self.workers.show_rows(
             [
                 [
-                    worker.id + (" (SIMULATED)" if worker.simulated else ""),
+                    worker.id + (tr(" (SIMULATED)") if worker.simulated else ""),
                     percent(worker.share),
                     percent(worker.busy),
                     figure(worker.fps),
@@ -72,7 +72,7 @@ class ComparisonView(QWidget):
     def _show_sides(self, result: Comparison) -> None:
         bars, rows, strong = [], [], None
         for number, side in enumerate(result.sides):
-            name = side.title if side.parallel else f"{side.title} alone"
+            name = tr(side.title) if side.parallel else tr("{0} alone").format(side.title)
             color = 2 if side.parallel else 0 if side.baseline else 6
             bars.append(Bar(name, side.fps, figure(side.fps), color, side.parallel or side.baseline))
             latency = [figure(value) for value in (side.p50_ms, side.p95_ms, side.p99_ms)]
@@ -82,11 +82,14 @@ class ComparisonView(QWidget):
         self.sides.show_rows(rows, strong)
         missing = any(None in (s.p50_ms, s.p95_ms, s.p99_ms) for s in result.sides)
         together = any(side.parallel for side in result.sides)
-        rates = f"{percent(result.efficiency)} of all devices' rates added up"
+        rates = tr("{0} of all devices' rates added up").format(percent(result.efficiency))
         self.efficiency.setText(
-            (f"Scaling efficiency: {rates}. " if together else "")
-            + "p50, p95 and p99 are latencies end to end"
-            + ("; not reported: too few frames." if missing else ".")
+            (tr("Scaling efficiency: {0}.").format(rates) + " " if together else "")
+            + (
+                tr("p50, p95 and p99 are latencies end to end; not reported: too few frames.")
+                if missing
+                else tr("p50, p95 and p99 are latencies end to end.")
+            )
         )
 
 

@@ -14,7 +14,7 @@ from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label, plain_tip
 from cluster4npu.ui.dialogs.looks import text_indent
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 
 def workers_of(pool: Iterable[str]) -> dict[str, int]:
@@ -78,9 +78,10 @@ class DeviceRow(QWidget):
     def __init__(self, device: DeviceInfo, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.device = device
-        self.check = NameCheck(device.name)
+        self.check = NameCheck(told(device.name))
         self.check.setAccessibleName(
-            f"Use {device.name} ({device.id})" + (", simulated" if device.simulated else "")
+            tr("Use {0} ({1})").format(told(device.name), device.id)
+            + (tr(", simulated") if device.simulated else "")
         )
         self.check.setEnabled(device.available)
         self.detail = plain_label(facts(device), name="DeviceFacts")
@@ -95,12 +96,12 @@ class DeviceRow(QWidget):
         self.detail.setContentsMargins(indent, 0, 0, 0)
         grid.addWidget(self.detail, 1, 0)
         if device.reason and not device.available:
-            reason = plain_label(tr("Not available: {0}").format(device.reason), name="DeviceReason")
+            reason = plain_label(tr("Not available: {0}").format(told(device.reason)), name="DeviceReason")
             reason.setContentsMargins(indent, 0, 0, 0)
             grid.addWidget(reason, 2, 0, 1, 3)
         self.workers = QSpinBox()
         self.workers.setRange(1, max(2, os.cpu_count() or 2))
-        self.workers.setAccessibleName(tr("Workers on {0}").format(device.name))
+        self.workers.setAccessibleName(tr("Workers on {0}").format(told(device.name)))
         self._label = plain_label(tr("Workers"), wrap=False)
         grid.addWidget(self._label, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         grid.addWidget(self.workers, 0, 2, 2, 1, Qt.AlignmentFlag.AlignVCenter)

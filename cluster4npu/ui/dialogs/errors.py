@@ -9,15 +9,25 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.core.errors import Cluster4NPUError, Problem
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _SHOWN = 20
 
 
+class PlainLabel(QLabel):
+    """Text that is never read as HTML, whatever a file put into it, in the user's language where it is known."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def setText(self, text: str) -> None:  # noqa: N802 (Qt's name)
+        super().setText(told(text))
+
+
 def plain_label(text: str = "", *, wrap: bool = True, name: str = "") -> QLabel:
-    """Return a label that never reads its text as HTML, whatever a file put into it."""
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    """Return a label for plain text."""
+    label = PlainLabel()
     label.setText(text)
     label.setWordWrap(wrap)
     if name:
@@ -66,7 +76,7 @@ class ProblemBox(QFrame):
         """Show these problems; none hides the box."""
         parts = [describe(problem) for problem in problems[:_SHOWN]]
         if len(problems) > _SHOWN:
-            parts.append(f"... and {len(problems) - _SHOWN} more")
+            parts.append(tr("... and {0} more").format(len(problems) - _SHOWN))
         self._label.setText("\n\n".join(parts))
         self.setVisible(bool(problems))
 
@@ -78,11 +88,15 @@ class ProblemBox(QFrame):
 def describe(problem: Problem) -> str:
     """Return one problem as a few short lines of plain text, each about one thing."""
     where = " \N{RIGHTWARDS ARROW} ".join(part for part in (problem.node, problem.field) if part)
-    message = problem.message[:1].upper() + problem.message[1:]
+    message = told(problem.message)
+    message = message[:1].upper() + message[1:]
     lines = [message if message.endswith((".", "!", "?")) else message + "."]
-    lines += [f"{title}: {text}" for title, text in (("Where", where), ("Found", problem.found)) if text]
-    if problem.allowed:
-        lines.append(f"Allowed: {problem.allowed}")
-    if problem.hint:
-        lines.append(f"What to do: {problem.hint}")
+    for title, text in (
+        ("Where: {0}", where),
+        ("Found: {0}", told(problem.found)),
+        ("Allowed: {0}", told(problem.allowed)),
+        ("What to do: {0}", told(problem.hint)),
+    ):
+        if text:
+            lines.append(tr(title).format(text))
     return "\n".join(lines)

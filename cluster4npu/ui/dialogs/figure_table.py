@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem
 
 from cluster4npu.ui.dialogs.looks import dress
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 from cluster4npu.ui.theme import Colors
 
 _ROWS_SHOWN = 8
@@ -23,7 +23,7 @@ class FigureTable(QTableWidget):
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         super().__init__(0, len(columns))
         self._overflows = False  # wider than the room: then a scroll bar stands below the rows
-        self.setAccessibleName(name)
+        self.setAccessibleName(tr(name))
         self.setHorizontalHeaderLabels([tr(column) if column else "" for column in columns])
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -53,7 +53,7 @@ class FigureTable(QTableWidget):
         self.setVerticalScrollBarPolicy(policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded)
         for row, cells in enumerate(rows):
             for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
+                item = QTableWidgetItem(told(text))
                 item.setTextAlignment(_side(column))
                 font = item.font()
                 font.setBold(row == strong)

@@ -18,6 +18,7 @@ from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
 from cluster4npu.ui.editor.model_look import ModelLook
 from cluster4npu.ui.editor.quick_add import fitting_types, type_entries
 from cluster4npu.ui.search_popup import SearchPopup
+from cluster4npu.ui.text import told_problem
 
 Place = tuple[float, float]
 TITLE = (85.0, 22.0)  # where in a new node the pointer comes to lie
@@ -102,7 +103,7 @@ class Adding(QObject):
             self._add_all(good, place)
         for _, problem in found:
             if isinstance(problem, Problem):
-                self.refused.emit(problem.text())
+                self.refused.emit(told_problem(problem))
                 break
 
     def _give_device(self, device: str, place: Place) -> None:
@@ -110,7 +111,7 @@ class Adding(QObject):
         under = self._canvas.node_at(QPointF(*place))
         problem = give(self._document, device, under.id if under is not None else "")
         if problem is not None:
-            self.refused.emit(problem.text())
+            self.refused.emit(told_problem(problem))
         elif under is not None:
             self._select(under.id)
 

@@ -15,7 +15,7 @@ from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.editor.field import FieldEditor
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 
 class DeviceFinder(QObject):
@@ -42,7 +42,7 @@ class DeviceFinder(QObject):
         self.found.emit()
 
     def _fail(self, error: Exception) -> None:
-        self._work, self.error = None, f"Looking for devices failed: {error}"
+        self._work, self.error = None, tr("Looking for devices failed: {0}").format(error)
         self.found.emit()
 
 
@@ -94,7 +94,7 @@ class DeviceField(FieldEditor):
         self.boxes = {}
         known = self.finder.devices
         if known is None or self.finder.error:
-            self._note(self.finder.error or "Looking for devices…")
+            self._note(self.finder.error or tr("Looking for devices …"))
         for device in known or ():
             self._row_for(device.id, _remark(device), device.available)
         for text in dict.fromkeys([*self._ids, *self._own]):
@@ -102,7 +102,11 @@ class DeviceField(FieldEditor):
                 simulated = text.startswith("sim:")
                 self._row_for(
                     text,
-                    "SIMULATED" if simulated else "named in this pipeline" if known is not None else "",
+                    tr("SIMULATED")
+                    if simulated
+                    else tr("named in this pipeline")
+                    if known is not None
+                    else "",
                     True,
                 )
 
@@ -135,7 +139,9 @@ class DeviceField(FieldEditor):
         except InputError as error:
             problem = error.problems[0]
             self.error.setText(
-                tr("Not added: {0}. Allowed: {1}. {2}").format(problem.message, problem.allowed, problem.hint)
+                tr("Not added: {0}. Allowed: {1}. {2}").format(
+                    told(problem.message), told(problem.allowed), told(problem.hint)
+                )
             )
             self.error.setStyleSheet(f"color: {theme.colors().fail};")
             self.error.show()
@@ -150,8 +156,8 @@ class DeviceField(FieldEditor):
 
 def _remark(device: DeviceInfo) -> str:
     words: Sequence[str] = [
-        "SIMULATED" if device.simulated else "",
-        device.name,
-        "" if device.available else f"not available: {device.reason}",
+        tr("SIMULATED") if device.simulated else "",
+        told(device.name),
+        "" if device.available else tr("not available: {0}").format(told(device.reason)),
     ]
     return ", ".join(word for word in words if word)

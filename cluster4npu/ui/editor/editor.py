@@ -20,7 +20,7 @@ from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
 from cluster4npu.ui.editor.keyboard import Keyboard
 from cluster4npu.ui.editor.layout import arranged
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 
 _BOX_MARGIN, _BOX_HEADER = 24.0, 30.0
 
@@ -137,13 +137,13 @@ class EnhancedPipelineEditor(QWidget):
         top = min(i.place[1] for i in items) - _BOX_MARGIN - _BOX_HEADER
         right = max(i.place[0] + i.size[0] for i in items) + _BOX_MARGIN
         bottom = max(i.place[1] + i.size[1] for i in items) + _BOX_MARGIN
-        box_id = self.document.add_box("Group", (left, top), (right - left, bottom - top))
+        box_id = self.document.add_box(tr("Group"), (left, top), (right - left, bottom - top))
         self.canvas.boxes.select([box_id])
 
     def add_comment(self) -> None:
         """Add a comment in the middle of what is seen, and ask for its text."""
         x, y = self.canvas.middle()
-        box_id = self.document.add_box("Comment", (x - 160.0, y - 60.0), (320.0, 120.0))
+        box_id = self.document.add_box(tr("Comment"), (x - 160.0, y - 60.0), (320.0, 120.0))
         self.canvas.select(())
         self.canvas.boxes.select([box_id])
         self.edit_box(box_id)
@@ -229,7 +229,7 @@ class EnhancedPipelineEditor(QWidget):
         try:
             self.canvas.select(self.document.paste(text))
         except InputError as error:
-            self._refuse(f"Nothing was pasted: {error.problems[0].text()}")
+            self._refuse(tr("Nothing was pasted: {0}").format(told_problem(error.problems[0])))
 
     def _rewire(self, remove: Sequence[EdgeConfig], add: Sequence[tuple[str, str]]) -> None:
         problem = self.document.rewire(remove, add)

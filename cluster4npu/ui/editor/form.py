@@ -14,7 +14,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.editor.fields import FlagField, allowed_text
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _UNSET = object()
 
@@ -26,7 +26,7 @@ class FormRow(QWidget):
         self, name: str, title: str, help_text: str, editor: FieldEditor, info: FieldInfo | None = None
     ) -> None:
         super().__init__()
-        title, help_text = tr(title), tr(help_text)
+        title, help_text = tr(title), told(help_text)
         self.name = name
         self.editor = editor
         self.info = info
@@ -74,10 +74,12 @@ class FormRow(QWidget):
             self.error.hide()
             return
         rules = allowed_text(self.info) if self.info is not None and self._wrong else ""
-        parts = [f"{word}: {problem.message}"]
-        parts += [f"Found {problem.found}"] if problem.found and not self._wrong else []
-        parts += [f"Allowed: {rules or problem.allowed}"] if rules or problem.allowed else []
-        parts += [problem.hint.rstrip(".")] if problem.hint else []
+        parts = [f"{tr(word)}: {told(problem.message)}"]
+        parts += [tr("Found {0}").format(told(problem.found))] if problem.found and not self._wrong else []
+        parts += (
+            [tr("Allowed: {0}").format(told(rules or problem.allowed))] if rules or problem.allowed else []
+        )
+        parts += [told(problem.hint).rstrip(".")] if problem.hint else []
         self.error.setText(". ".join(parts) + ".")
         c = theme.colors()
         self.error.setStyleSheet(f"color: {c.warn if problem.severity == 'warning' else c.fail};")

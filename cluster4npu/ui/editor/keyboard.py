@@ -13,6 +13,7 @@ from cluster4npu.core.pipeline.graph import wire_problem
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.search_popup import Entry, SearchPopup
+from cluster4npu.ui.text import told_problem
 
 Pair = tuple[float, float]
 _ASIDE = 2.0  # a step aside counts as two steps ahead
@@ -74,7 +75,7 @@ class Keyboard(QObject):
         else:
             problem = self._document.connect_ports(source, target)
         if problem is not None:
-            self.refused.emit(problem.text())
+            self.refused.emit(told_problem(problem))
 
     def _one(self) -> str:
         selected = self._canvas.selected_ids()

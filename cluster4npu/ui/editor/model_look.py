@@ -13,7 +13,7 @@ from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.model_nodes import completed
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ModelLook(QObject):
             return  # undone, removed or changed meanwhile
         if isinstance(seen.answer, Cluster4NPUError):
             problem = seen.answer.problems[0]
-            self.refused.emit(replace(problem, node=problem.node or seen.node).text())
+            self.refused.emit(told_problem(replace(problem, node=problem.node or seen.node)))
             return
         made = completed(self._document.config, seen.node, seen.answer)
         self._document.apply(made.config, f"Set {seen.node} up for its model")

@@ -30,7 +30,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import is_device
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import Z_VAL_NODE, AbstractNodeItem
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
 HEADER = 44.0  # height of the title bar
@@ -119,7 +119,7 @@ class NodeItem(AbstractNodeItem):
 
     def _take(self, entry: NodeConfig) -> None:
         self._properties["name"] = entry.title or (
-            tr(self.cls.title) if self.cls else f"Unknown: {entry.type}"
+            tr(self.cls.title) if self.cls else tr("Unknown: {0}").format(entry.type)
         )
         self._lines = summary(entry, self.cls)
         self._devices = frozenset(line for line in self._lines if is_device(line))
@@ -148,13 +148,13 @@ class NodeItem(AbstractNodeItem):
     def footer(self) -> tuple[str, str]:
         """Return the word that says what is wrong and its status: "fail", "warn", "bypassed" or ""."""
         if not self._problems:
-            return ("bypassed", "bypassed") if self.faint else ("", "")
+            return (tr("bypassed"), "bypassed") if self.faint else ("", "")
         errors = sum(p.severity == "error" for p in self._problems)
         warnings = len(self._problems) - errors
         if errors:
-            return ("1 error" if errors == 1 else f"{errors} errors"), "fail"
+            return (tr("1 error") if errors == 1 else tr("{0} errors").format(errors)), "fail"
         if warnings:
-            return ("1 warning" if warnings == 1 else f"{warnings} warnings"), "warn"
+            return (tr("1 warning") if warnings == 1 else tr("{0} warnings").format(warnings)), "warn"
         return "", ""
 
     def _lay_out(self) -> None:
@@ -180,11 +180,14 @@ class NodeItem(AbstractNodeItem):
 
     def toolTip(self) -> str:  # noqa: N802 (Qt's name)
         """Return what is told where the pointer rests: everything that does not fit onto the node."""
-        told = [f"<b>{html.escape(self.name)}</b> ({html.escape(self.id)})"]
-        told += [html.escape(line) for line in self._lines]
-        told += [f"Bypassed. {html.escape(self._bypassed)}"] if self._bypassed else []
-        told += [html.escape(f"{p.severity.capitalize()}: {p.message}. {p.hint}") for p in self._problems]
-        return "<p>" + "<br>".join(told) + "</p>"
+        lines = [f"<b>{html.escape(self.name)}</b> ({html.escape(self.id)})"]
+        lines += [html.escape(line) for line in self._lines]
+        lines += [html.escape(tr("Bypassed. {0}").format(told(self._bypassed)))] if self._bypassed else []
+        lines += [
+            html.escape(f"{tr(p.severity.capitalize())}: {told(p.message)}. {told(p.hint)}")
+            for p in self._problems
+        ]
+        return "<p>" + "<br>".join(lines) + "</p>"
 
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
         self.setToolTip(self.toolTip())
@@ -284,13 +287,13 @@ def summary(entry: NodeConfig, cls: type[Node] | None) -> list[str]:
         value = entry.params.get(field, default)
         if widget != "devices" and isinstance(value, str) and value:
             name = PurePath(value.removeprefix(BUNDLED_PREFIX).replace("\\", "/")).name
-            lines.append("no model" if value == NO_MODEL else name or value)
+            lines.append(tr("no model") if value == NO_MODEL else name or value)
         elif widget == "devices" and isinstance(value, list | tuple):
             lines += [str(item) for item in value[:_MAX_DEVICES]]
             if len(value) > _MAX_DEVICES:
-                lines.append(f"and {len(value) - _MAX_DEVICES} more")
+                lines.append(tr("and {0} more").format(len(value) - _MAX_DEVICES))
             elif not value:
-                lines.append("all real devices")
+                lines.append(tr("all real devices"))
     return lines
 
 

@@ -30,7 +30,7 @@ class NumberField(FieldEditor):
         self.spin.setMinimumHeight(QLineEdit().sizeHint().height())
         unit = unit or ui_hint(info, "unit") or ""
         if unit:
-            self.spin.setSuffix(f" {unit}")
+            self.spin.setSuffix(f" {tr(unit)}")
         self.auto = QCheckBox(tr(auto))
         self.auto.setVisible(bool(auto))
         self._row(self.spin, self.auto).setStretch(0, 1)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPropertyAnimation, Qt, QTim
 from PySide6.QtWidgets import QGraphicsOpacityEffect, QLabel, QWidget
 
 from cluster4npu.ui import theme
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _SHOWN_MS = 6000
 _FADE_MS = 400
@@ -65,7 +65,7 @@ class Notice(QLabel):
             f"background: {c.raised}; color: {c.text}; border: 2px solid {getattr(c, role)};"
             "border-radius: 6px; padding: 8px 14px;"
         )
-        self.setText(text)
+        self.setText(told(text))
         self._fade.stop()
         effect = self.graphicsEffect()
         if isinstance(effect, QGraphicsOpacityEffect):
@@ -106,7 +106,7 @@ class WireTip(QLabel):
             f"background: {c.raised}; color: {c.text}; border: 2px solid {color};"
             "border-radius: 4px; padding: 4px 8px;"
         )
-        self.setText(f"✕ {reason}" if reason else tr("✓ Let go to connect"))
+        self.setText(f"✕ {told(reason)}" if reason else tr("✓ Let go to connect"))
         width = min(340, self.fontMetrics().horizontalAdvance(self.text()) + 28)
         height = self.heightForWidth(width)
         around = self._around.rect()

@@ -20,7 +20,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _MOST = 100  # entries; nobody reads on, and each one takes time to lay out
 _NODE = Qt.ItemDataRole.UserRole
@@ -94,7 +94,7 @@ class ProblemsPanel(QWidget):
             )
             text = problem_text(problem)
             if number < len(self._of_run):
-                text = f"Last run: {text}"
+                text = tr("Last run: {0}").format(text)
             item = QListWidgetItem(self.style().standardIcon(kind), text, self.list)
             item.setData(_NODE, problem.node)
             item.setData(_PROBLEM, problem)
@@ -115,8 +115,8 @@ class ProblemsPanel(QWidget):
 def problem_text(problem: Problem) -> str:
     """Tell a problem in two lines: what it is and where, then what was found and what to do."""
     where = ".".join(part for part in (problem.node, problem.field) if part)
-    first = f"{problem.severity.capitalize()}: {f'{where}: ' if where else ''}{problem.message}"
-    found = f"Found {problem.found}." if problem.found else ""
-    allowed = f"Allowed: {problem.allowed}." if problem.allowed else ""
-    rest = " ".join(part for part in (found, allowed, problem.hint) if part)
+    first = f"{tr(problem.severity.capitalize())}: {f'{where}: ' if where else ''}{told(problem.message)}"
+    found = tr("Found {0}.").format(told(problem.found)) if problem.found else ""
+    allowed = tr("Allowed: {0}.").format(told(problem.allowed)) if problem.allowed else ""
+    rest = " ".join(part for part in (found, allowed, told(problem.hint)) if part)
     return f"{first}\n{rest}" if rest else first

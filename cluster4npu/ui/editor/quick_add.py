@@ -9,6 +9,7 @@ from cluster4npu.core.nodes.base import Node, Port
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.items import OUTPUT
 from cluster4npu.ui.search_popup import Entry
+from cluster4npu.ui.text import told, tr
 
 
 def type_entries(keys: Iterable[str]) -> list[Entry]:
@@ -16,12 +17,12 @@ def type_entries(keys: Iterable[str]) -> list[Entry]:
     types, c = node_types(), theme.colors()
     return [
         Entry(
-            title=types[key].title,
+            title=tr(types[key].title),
             value=key,
-            words=f"{key} {types[key].category} {types[key].description}",
-            hint=types[key].category,
+            words=f"{key} {types[key].title} {types[key].category} {types[key].description}",
+            hint=tr(types[key].category),
             color=c.category(types[key].category),
-            tip=types[key].description,
+            tip=told(types[key].description),
         )
         for key in keys
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QInputDialog
 
-from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.gallery.stage import Stage, simulated
@@ -42,7 +41,7 @@ def several_stages(stage: Stage) -> None:
     document.set_param("inference", "model", "nothing.onnx")
     editor.fit()
     stage.window.workspace.docks["Problems"].raise_()
-    settle(400)
+    settle(200)
     stage.show("problems")
     _zoom(stage)
 
@@ -84,7 +83,7 @@ def canvas_texts(stage: Stage) -> None:
 
 def properties(stage: Stage) -> None:
     """The properties of each kind of node, with the advanced ones."""
-    keys = list(node_types())
+    keys = stage.kinds
     nodes = tuple(NodeConfig(id=key, type=key, position=(0.0, 90.0 * n)) for n, key in enumerate(keys))
     stage.open(PipelineConfig(nodes=nodes))
     workspace = stage.window.workspace
@@ -94,7 +93,6 @@ def properties(stage: Stage) -> None:
     panel.resize(340, 760)
     for key in keys:
         workspace.editor.select_node(key)
-        settle(20)
         stage.show(f"properties-{key}", workspace.properties)
     panel.setFloating(False)
     workspace.properties.advanced_action.setChecked(False)
@@ -108,7 +106,7 @@ def devices(stage: Stage) -> None:
     panel = workspace.devices
     stage.wait(lambda: panel.grid.rowCount() > 0, "the devices")
     panel.grid.selectRow(0)
-    settle(300)
+    settle(100)
     for index in range(panel.about.count()):
         panel.about.setCurrentIndex(index)
         stage.show(f"devices-{index + 1}")

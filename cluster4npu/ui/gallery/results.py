@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cluster4npu.core.bench import BenchmarkResult
+from cluster4npu.core.bench.card import DeviceCard, ParityCard
+from cluster4npu.core.bench.parity import Parity
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.core.store import RunRecord, Store
@@ -66,11 +68,17 @@ def history(stage: Stage) -> None:
 
 
 def parity(stage: Stage) -> None:
-    """The parity card of the example on two workers of the processor."""
+    """The parity card while the comparison goes on, and as it would be of three devices of which one differs."""
     dialog = ParityDialog(PipelineConfig.open(assets_dir() / "example.json"), stage.window)
     dialog.show()
     stage.show("parity-running", dialog)
-    stage.wait(lambda: dialog.table.rowCount() > 0, "the parity card")
+    same, other = (Parity("onnx:cuda:0", "boxes", score, 0.95, 90) for score in (0.998, 0.51))
+    cards = (
+        DeviceCard("onnx:cpu", "as the model", "cpu", False, 14.2, 0.981),
+        DeviceCard("onnx:cuda:0", "fp16", "gpu", False, 2.4, 0.979, (same,)),
+        DeviceCard("openvino:npu", "int8", "cpu", True, 6.1, None, (other,)),
+    )
+    dialog.show_card(ParityCard("onnx:cpu", 90, cards, ("sim:ane",)))
     stage.show("parity", dialog)
     dialog.close()
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from cluster4npu.core.bench import BenchmarkResult, Profile
 from cluster4npu.core.errors import RunFailed
+from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import PipelineConfig, Targets
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.main_window import MainWindow
@@ -31,11 +32,22 @@ _MODAL_MS = 150
 class Stage:
     """`show` is called by the scenes for each thing that is on the screen; `names` are what was shown.
 
-    `run_s` is how long a run is shown, `folder` is for files that scenes need.
+    `run_s` is how long a run is shown, `settle_ms` what each thing gets to lay itself out; `folder` is for files that
+    scenes need. `kinds` are the node types whose properties are shown, all of them where none is named.
     """
 
-    def __init__(self, app: QApplication, folder: Path, visit: Visit, *, run_s: float = 6.0) -> None:
-        self.app, self.folder, self.run_s = app, folder, run_s
+    def __init__(
+        self,
+        app: QApplication,
+        folder: Path,
+        visit: Visit,
+        *,
+        run_s: float = 6.0,
+        settle_ms: int = 50,
+        kinds: tuple[str, ...] = (),
+    ) -> None:
+        self.app, self.folder, self.run_s, self._settle_ms = app, folder, run_s, settle_ms
+        self.kinds = kinds or tuple(node_types())
         self.names: list[str] = []
         self.result: BenchmarkResult | None = None
         self._visit = visit
@@ -48,7 +60,7 @@ class Stage:
         if name in self.names:
             raise ValueError(f"two things are called {name}")
         self.names.append(name)
-        settle(50)
+        settle(self._settle_ms)
         self._visit(name, widget or self.window)
 
     def show_modal(self, name: str, ask: Callable[[], object]) -> None:

@@ -11,7 +11,7 @@ from cluster4npu.core.compare import Comparison
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 
 class ComparisonDialog(QDialog):
@@ -41,18 +41,21 @@ class ComparisonDialog(QDialog):
 
     @staticmethod
     def _add(layout: QVBoxLayout, item: Comparison) -> None:
-        title = plain_label(item.headline())
+        title = plain_label(told(item.headline()))
         theme.give_role(title, "subheading")
-        told = [tr("Run {0} against {1}: {2}").format(item.other, item.base, item.what)]
-        told += [f"{name}: {there}  \N{RIGHTWARDS ARROW}  {here}" for name, there, here in item.differences]
-        about = plain_label("\n".join(told))
+        lines = [tr("Run {0} against {1}: {2}").format(item.other, item.base, told(item.what))]
+        lines += [
+            f"{tr(name)}: {told(there)}  \N{RIGHTWARDS ARROW}  {told(here)}"
+            for name, there, here in item.differences
+        ]
+        about = plain_label("\n".join(lines))
         theme.give_role(about, "muted")
         layout.addWidget(title)
         layout.addWidget(about)
         if item.refusals:  # changes between what cannot be compared would be read as if it could
             return
         table = FigureTable(
-            f"Figures of {item.other} against {item.base}",
+            tr("Figures of {0} against {1}").format(item.other, item.base),
             (tr("Figure"), tr("Before"), tr("After"), tr("Change")),
         )
         table.show_rows(

@@ -16,7 +16,7 @@ from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _LONGEST = 400
 
@@ -52,29 +52,29 @@ class RunDetails(QScrollArea):
         layout.setSpacing(8)
         shown: tuple[QWidget, ...] = (self.title, self.subtitle, self.simulated, self.invalid)
         figures = (self.comparison, self.figures, self.about_latency)
-        for widget in (*shown, *figures, _heading("Conditions"), self.facts):
+        for widget in (*shown, *figures, _heading(tr("Conditions")), self.facts):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.setWidget(inner)
 
     def show_run(self, record: RunRecord) -> None:
         """Show this run."""
-        self.title.setText(record.pipeline.name or "(no name)")
+        self.title.setText(record.pipeline.name or tr("(no name)"))
         when = f"{record.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        self.subtitle.setText(tr("{0} of {1}\nRun id {2}").format(record.kind, when, record.id))
+        self.subtitle.setText(tr("{0} of {1}\nRun id {2}").format(tr(record.kind), when, record.id))
         comparison = Comparison.of(record.detail)
         compared = record.kind == "benchmark" and bool(comparison.sides)
         self.comparison.setVisible(compared)
         self.figures.setVisible(not compared)
         self.about_latency.setVisible(not compared)
         self.simulated.setVisible(record.simulated and not compared)
-        invalid = "" if record.valid or compared else f"INVALID: {record.invalid_reason}"
+        invalid = "" if record.valid or compared else tr("INVALID: {0}").format(told(record.invalid_reason))
         self.invalid.show_word(invalid, "fail")
         if compared:
             self.comparison.show_comparison(comparison)
         else:
             self.figures.show_rows(_rows(record), 0)
-        self.facts.setText("\n".join(f"{title}: {value}" for title, value in facts(record)))
+        self.facts.setText("\n".join(f"{told(title)}: {told(value)}" for title, value in facts(record)))
         self.verticalScrollBar().setValue(0)
 
 
@@ -120,7 +120,7 @@ def _rows(record: RunRecord) -> list[list[str]]:
     for result in record.results:
         latency = [figure(v) for v in (result.latency_ms.p50, result.latency_ms.p95, result.latency_ms.p99)]
         share = percent(result.share) if result.device else ""
-        rows.append([result.device or "all together", figure(result.fps), *latency, share])
+        rows.append([result.device or tr("all together"), figure(result.fps), *latency, share])
     return rows
 
 

@@ -50,7 +50,7 @@ class FilterBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for name in _READ:
             box = QComboBox()
-            box.setAccessibleName(tr("Filter: {0}").format(name))
+            box.setAccessibleName(tr("Filter: {0}").format(tr(name)))
             box.setMaximumWidth(_WIDEST_PX)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(9)
@@ -67,11 +67,11 @@ class FilterBar(QWidget):
             values = choices.get(name, ())
             box.blockSignals(True)
             box.clear()
-            box.addItem(f"{name}: any", None)
+            box.addItem(tr("{0}: any").format(tr(name)), None)
             for value in values:
                 box.addItem(value, value)
             box.setCurrentIndex(max(0, box.findData(before)) if before else 0)
-            box.setToolTip(tr("Show only runs of one {0}").format(name.lower()))
+            box.setToolTip(tr("Show only runs of one {0}").format(tr(name).lower()))
             box.setVisible(len(values) > 1)
             box.blockSignals(False)
 

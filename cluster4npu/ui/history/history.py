@@ -226,7 +226,7 @@ class HistoryPage(QWidget):
 
     def _count(self) -> None:
         shown, every = len(self.model.rows), len(self.model.every)
-        limit = f" (the newest {LIMIT:,})" if every >= LIMIT else ""
+        limit = tr(" (the newest {0:,})").format(LIMIT) if every >= LIMIT else ""
         if every and not shown:
             self.count.setText(tr("No run fits the filter."))
         elif shown == every:

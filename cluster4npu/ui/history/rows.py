@@ -32,11 +32,11 @@ def texts(row: RunRow) -> tuple[str, ...]:
     return (
         local_time(row),
         row.pipeline_name,
-        row.kind,
+        tr(row.kind),
         "\N{EN DASH}" if row.fps is None else f"{row.fps:,.1f}",
         "\N{EN DASH}" if row.speedup is None or not row.valid else f"{row.speedup:.2f}x",
-        "yes" if row.valid else "INVALID",
-        "SIMULATED" if row.simulated else "measured",
+        tr("yes") if row.valid else tr("INVALID"),
+        tr("SIMULATED") if row.simulated else tr("measured"),
         together(row.devices),
     )
 

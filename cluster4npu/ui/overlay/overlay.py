@@ -130,7 +130,7 @@ class PerformanceOverlayWidget(QWidget):
         metrics = QFontMetricsF(painter.font())
         x, y = place.left(), place.bottom() + GAP_PX
         for device in devices:
-            mark = " SIMULATED" if device.simulated else ""
+            mark = " " + tr("SIMULATED") if device.simulated else ""
             text = f"{device.device} {device.share:.0%}{mark}" if named else ""
             width = 14.0 + (metrics.horizontalAdvance(text) + 8 if text else 0.0)
             badge = QRectF(x, y, width, PILL_PX - 2)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.overlay.figures import NodeFigures
+from cluster4npu.ui.text import tr
 
 PILL_PX, GAP_PX = 20.0, 4.0
 TELL_PX = 64.0  # a node narrower than this on the screen has room for a number only
@@ -46,16 +47,20 @@ def words(figures: NodeFigures) -> str:
 
     Beside a word of alarm the queue stands only as the bar, so that the words keep clear of the next node's.
     """
-    parts = [figures.alarm] if figures.alarm else []
+    parts = [tr(figures.alarm)] if figures.alarm else []
     parts += [f"{figure(figures.ms)} ms"] if figures.ms is not None else []
     parts += [f"{figure(figures.fps)} FPS"] if figures.fps is not None else []
-    parts += [f"queue {figures.fill:.0%}"] if figures.fill is not None and not figures.alarm else []
+    parts += (
+        [tr("queue {0}").format(f"{figures.fill:.0%}")]
+        if figures.fill is not None and not figures.alarm
+        else []
+    )
     return " · ".join(parts)
 
 
 def short_words(figures: NodeFigures) -> str:
     """Return the most important of a node's figures, for a node that is small on the screen."""
-    return figures.alarm or (figure(figures.fps) if figures.fps is not None else "")
+    return tr(figures.alarm) if figures.alarm else (figure(figures.fps) if figures.fps is not None else "")
 
 
 def forms(figures: NodeFigures, width_px: float) -> tuple[str, ...]:

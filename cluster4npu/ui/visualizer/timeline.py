@@ -201,8 +201,9 @@ class TimelineView(QWidget):
         if not len(hit):
             return ""
         frame, start, end, status = hit[0]
-        words = {STATUS_FAILED: ", failed", STATUS_DROPPED: ", dropped"}.get(int(status), "")
-        return f"Frame {frame:.0f} on {lanes[lane]}: {(end - start) * 1e3:.2f} ms, from {start:.4f} s{words}"
+        words = {STATUS_FAILED: tr(", failed"), STATUS_DROPPED: tr(", dropped")}.get(int(status), "")
+        where = tr("Frame {0:.0f} on {1}: {2:.2f} ms, from {3:.4f} s{4}")
+        return where.format(frame, lanes[lane], (end - start) * 1e3, start, words)
 
     def _scrub(self, x: float) -> None:
         self.scrubbed.emit(min(max(self._time(x), 0.0), self.last_s))

@@ -17,7 +17,7 @@ from cluster4npu.ui.dashboard.chip import simulated_chip
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.errors import plain_label
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 from cluster4npu.ui.visualizer.flow import Flow
 from cluster4npu.ui.visualizer.frame_log import FrameLog
 from cluster4npu.ui.visualizer.timeline import TimelineView
@@ -159,7 +159,12 @@ class ParallelExecutionVisualizer(QWidget):
         found = loads(self.log.rows, self.workers, start, end)
         self.balance.show_bars(
             [
-                Bar(load.device, load.share, f"{load.share:.0%} · {load.busy:.0%} busy", number)
+                Bar(
+                    load.device,
+                    load.share,
+                    tr("{0} · {1} busy").format(f"{load.share:.0%}", f"{load.busy:.0%}"),
+                    number,
+                )
                 for number, load in enumerate(found)
             ]
         )
@@ -205,8 +210,8 @@ class ParallelExecutionVisualizer(QWidget):
         self.bottleneck = found
         self.timeline.mark(found.devices if found else ())
         if found is not None:
-            self.words.setText(f"▲ {found.text}")
-            self.evidence.setText(" ".join(found.evidence))
+            self.words.setText(f"▲ {told(found.text)}")
+            self.evidence.setText(" ".join(told(text) for text in found.evidence))
         elif self.log.end_ns:
             self.words.setText(tr("Too few frames to tell what holds the run back."))
             self.evidence.setText("")

@@ -1,4 +1,4 @@
-"""What the wizard's pages have gathered so far, and the pipeline that comes of it. Knows no Qt."""
+"""What the wizard's pages have gathered so far, and the pipeline that comes of it. Knows no widgets."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from cluster4npu.core.scheduling import policy_types
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.core.vision.capture import redact_url
 from cluster4npu.templates import INFERENCE_NODE, PipelineTemplates, TemplateInfo
+from cluster4npu.ui.text import tr
 
 SOURCE_NODE = "source"
 
@@ -124,25 +125,28 @@ class Draft:
         """Return what will be made, as titles and values of plain text."""
         targets = []
         if self.targets.fps is not None:
-            targets.append(f"at least {self.targets.fps:g} frames/s")
+            targets.append(tr("at least {0:g} frames/s").format(self.targets.fps))
         if self.targets.latency_p95_ms is not None:
-            targets.append(f"95% of the frames within {self.targets.latency_p95_ms:g} ms")
+            targets.append(tr("95% of the frames within {0:g} ms").format(self.targets.latency_p95_ms))
         policy = policy_types()[self.preference.policy]
         return [
-            ("Use case", self.info.title),
+            ("Use case", tr(self.info.title)),
             ("Input", self._input_text()),
             ("Model", model_text(self.model_in_use)),
             ("Devices", _devices_text(self.workers, self.devices)),
-            ("Scheduling", f"{policy.title} ({policy.name})"),
-            ("Targets", ", ".join(targets) or "none"),
-            ("Nodes", " \N{RIGHTWARDS ARROW} ".join(node_types()[n.type].title for n in self.config().nodes)),
+            ("Scheduling", tr(policy.title)),
+            ("Targets", ", ".join(targets) or tr("none")),
+            (
+                "Nodes",
+                " \N{RIGHTWARDS ARROW} ".join(tr(node_types()[n.type].title) for n in self.config().nodes),
+            ),
         ]
 
     def _input_text(self) -> str:
         what = str(self.source_params.get("path", "")) or redact_url(str(self.source_params.get("url", "")))
-        title = node_types()[self.source].title
+        title = tr(node_types()[self.source].title)
         if what.startswith(BUNDLED_PREFIX):
-            return f"bundled clip {what.removeprefix(BUNDLED_PREFIX)}"
+            return tr("bundled clip {0}").format(what.removeprefix(BUNDLED_PREFIX))
         return f"{title}: {what}" if what else title
 
 
@@ -162,13 +166,21 @@ def template_task(key: str) -> str:
 def model_text(model: str) -> str:
     """Return a model's path for reading."""
     if model == NO_MODEL:
-        return "none (does nothing; for trying devices)"
+        return tr("none (does nothing; for trying devices)")
     if model.startswith(BUNDLED_PREFIX):
-        return f"bundled {model.removeprefix(BUNDLED_PREFIX)} (a try-out: it finds handwritten digits)"
+        told = tr("bundled {0} (a try-out: it finds handwritten digits)")
+        return told.format(model.removeprefix(BUNDLED_PREFIX))
     return model
 
 
 def _devices_text(used: Sequence[str], chosen: Sequence[str]) -> str:
-    text = ", ".join(used) or "none"
+    text = ", ".join(used) or tr("none")
     left = len(chosen) - len(used)
-    return f"{text} (low latency leaves out {left} more worker{'s' * (left > 1)})" if left else text
+    if not left:
+        return text
+    told = (
+        tr("{0} (low latency leaves out {1} more)")
+        if left > 1
+        else tr("{0} (low latency leaves out one more)")
+    )
+    return told.format(text, left)

@@ -109,7 +109,7 @@ class InputChooser(QWidget):
         self._kinds.append(kind)
         self._pages.append(page)
         self._stack.addWidget(page)
-        self.kind.addItem(title)
+        self.kind.addItem(tr(title))
 
     def _add_files(self) -> None:
         self._add(
@@ -117,7 +117,7 @@ class InputChooser(QWidget):
             _Kind("bundled", "video_file", lambda: {"path": BUNDLED_CLIP}, _nothing),
             _page(note="A short clip that ships with the program."),
         )
-        self.video = PathField("Video file", "Path of a video file", file_filter=_VIDEOS)
+        self.video = PathField(tr("Video file"), tr("Path of a video file"), file_filter=_VIDEOS)
         self.loop = QCheckBox(tr("Start again at the end"))
         self._add(
             "Video file",
@@ -129,7 +129,7 @@ class InputChooser(QWidget):
             ),
             _page(("File", self.video), ("", self.loop)),
         )
-        self.folder = PathField("Folder of images", "Path of a folder", folder=True)
+        self.folder = PathField(tr("Folder of images"), tr("Path of a folder"), folder=True)
         self._add(
             "Folder of images",
             _Kind(
@@ -201,8 +201,8 @@ def _spin(low: int, high: int, value: int, name: str, unit: str = "") -> QSpinBo
     spin = QSpinBox()
     spin.setRange(low, high)
     spin.setValue(value)
-    spin.setSuffix(unit)
-    spin.setAccessibleName(name)
+    spin.setSuffix(tr(unit))
+    spin.setAccessibleName(tr(name))
     spin.setMaximumWidth(160)
     return spin
 
@@ -214,11 +214,11 @@ def _page(*rows: tuple[str, QWidget], note: str = "") -> QWidget:
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for title, widget in rows:
         if title:
-            form.addRow(title, widget)
+            form.addRow(tr(title), widget)
         else:
             form.addRow(widget)
     if note:
-        label = plain_label(note)
+        label = plain_label(tr(note))
         theme.give_role(label, "muted")
         form.addRow(label)
     return page

@@ -15,7 +15,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.paths import PathField
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told_problem, tr
 
 SUFFIXES = (".onnx", ".pt", ".torchscript", ".pt2", ".safetensors", ".mlpackage", ".mlmodel")
 _FILTER = f"Models ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
@@ -29,7 +29,9 @@ class ModelField(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.field = PathField("Model file", "Path of an .onnx file; or drop it here", file_filter=_FILTER)
+        self.field = PathField(
+            tr("Model file"), tr("Path of an .onnx file; or drop it here"), file_filter=_FILTER
+        )
         self.told = plain_label()
         theme.give_role(self.told, "muted")
         self.told.setAccessibleName(tr("What the model is"))
@@ -92,7 +94,11 @@ class ModelField(QWidget):
 
     def _refused(self, error: Exception) -> None:
         problem = error.problems[0] if isinstance(error, Cluster4NPUError) else None
-        self._error = problem.text() if problem is not None else f"the model cannot be looked into: {error}"
+        self._error = (
+            told_problem(problem)
+            if problem is not None
+            else tr("the model cannot be looked into: {0}").format(error)
+        )
         self._tell("")
         self.changed.emit()
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWizardPage
 
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 from cluster4npu.ui.wizard.draft import Draft
 
 
@@ -51,7 +51,7 @@ class Page(QWizardPage):
     def refresh(self) -> None:
         """Show what is missing now; call after every edit."""
         text = self.missing()
-        self.reason.setText(tr("To go on: {0}").format(text) if text else "")
+        self.reason.setText(tr("To go on: {0}").format(told(text)) if text else "")
         self.setAccessibleDescription(self.reason.text())
         self.completeChanged.emit()
         self.edited.emit()

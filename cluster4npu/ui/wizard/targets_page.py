@@ -10,6 +10,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.looks import text_indent
+from cluster4npu.ui.text import tr
 from cluster4npu.ui.wizard.draft import Draft
 from cluster4npu.ui.wizard.page import Page
 
@@ -20,15 +21,15 @@ class Goal(QFrame):
     def __init__(self, title: str, unit: str, value: float, high: float, meaning: str) -> None:
         super().__init__()
         looks.card(self)
-        self.check = QCheckBox(title)
+        self.check = QCheckBox(tr(title))
         self.check.setObjectName("GoalTitle")
         self.number = QDoubleSpinBox()
         self.number.setRange(0.1, high)
         self.number.setDecimals(1)
         self.number.setValue(value)
-        self.number.setSuffix(f" {unit}")
+        self.number.setSuffix(f" {tr(unit)}")
         self.number.setMinimumWidth(170)
-        self.number.setAccessibleName(title)
+        self.number.setAccessibleName(tr(title))
         self.number.setEnabled(False)
         self.check.toggled.connect(self.number.setEnabled)
         text = plain_label(meaning)
