@@ -24,6 +24,7 @@ from tests.ui.history.test_history import benchmark_record, run_record
 from tests.ui.painted import on_asking, painted, plain_words
 
 REAL = {"live", "on_demand", "benchmark"}  # scenes with processes of their own: see the soak test
+# Bases of what is drawn, and another name of the window.
 NOT_DRAWN = {
     "FieldEditor",
     "Page",
@@ -31,7 +32,7 @@ NOT_DRAWN = {
     "Dropping",
     "Wiring",
     "IntegratedPipelineDashboard",
-}  # bases, another name
+}
 
 # What a reader reads as it is: names that somebody gave, and names of things outside of this program.
 NAMES = re.compile(

@@ -298,7 +298,7 @@ def test_preference_sets_policy_and_workers(qtbot: QtBot, make_wizard: MakeWizar
         "throughput": ("adaptive", ["onnx:cpu", "onnx:cpu#2"]),
         "latency": ("adaptive", ["onnx:cpu"]),
     }
-    assert "leaves out 1 more worker" in page.summary_text()
+    assert "low latency leaves out one more" in page.summary_text()
 
 
 def test_a_model_that_vanished_meanwhile_is_told_on_the_last_page(
