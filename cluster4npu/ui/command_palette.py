@@ -76,7 +76,8 @@ class ShortcutList(QDialog):
         self.setWindowTitle(tr("Keyboard shortcuts"))
         self.search = QLineEdit(placeholderText=tr("Search actions and keys"), clearButtonEnabled=True)
         self.search.setAccessibleName(tr("Search actions and keys"))
-        rows = [c for c in listed if c.keys] + list(_GESTURES)
+        gestures = [Command(tr(g.title), tr(g.group), tr(g.keys), g.run) for g in _GESTURES]
+        rows = [c for c in listed if c.keys] + gestures
         self.table = QTableWidget(len(rows), 3)
         self.table.setAccessibleName(tr("Keyboard shortcuts"))
         self.table.setHorizontalHeaderLabels([tr("Action"), tr("Keys"), tr("Where")])
@@ -86,7 +87,7 @@ class ShortcutList(QDialog):
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         for row, command in enumerate(rows):
-            for column, text in enumerate((tr(command.title), tr(command.keys), tr(command.group))):
+            for column, text in enumerate((command.title, command.keys, command.group)):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

@@ -204,12 +204,12 @@ class Preview(QWidget):
             return
         metrics = QFontMetricsF(painter.font())
         room = place.width() - 32
-        lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in lines]
-        width = max(metrics.horizontalAdvance(line) for line in lines) + 16
-        box = QRectF(place.x() + 8, place.y() + 8, width, metrics.height() * len(lines) + 12)
+        flags, text = int(Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap), "\n".join(lines)
+        needed = metrics.boundingRect(QRectF(0, 0, room, place.height()), flags, text)
+        box = QRectF(place.x() + 8, place.y() + 8, needed.width() + 17, needed.height() + 12)
         painter.fillRect(box, QColor(0, 0, 0, 170))
         painter.setPen(QColor("#ffffff"))
-        painter.drawText(box.adjusted(8, 6, 0, 0), int(Qt.AlignmentFlag.AlignLeft), "\n".join(lines))
+        painter.drawText(box.adjusted(8, 6, -8, 0), flags, text)
 
 
 def _rect(corners: np.ndarray) -> QRectF:

@@ -120,14 +120,26 @@ class SearchPopup(QFrame):
             self.chosen.emit(value)
 
 
+def _hint_px(option: QStyleOptionViewItem, hint: str) -> int:
+    return option.fontMetrics.horizontalAdvance(hint) + 12 if hint else 0
+
+
 class _Hinted(QStyledItemDelegate):
-    """Draws an entry's hint at the right end of its row."""
+    """Draws an entry's hint at the right end of its row, and shortens the entry where both have no room."""
+
+    def initStyleOption(  # noqa: N802 (Qt's name)
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().initStyleOption(option, index)
+        icon = option.decorationSize.width() + 8 if not option.icon.isNull() else 0
+        room = option.rect.width() - _hint_px(option, str(index.data(_HINT) or "")) - icon - 8
+        option.text = option.fontMetrics.elidedText(option.text, Qt.TextElideMode.ElideRight, room)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         hint = str(index.data(_HINT) or "")
-        width = option.fontMetrics.horizontalAdvance(hint) + 12 if hint else 0
+        width = _hint_px(option, hint)
         super().paint(painter, option, index)
         if not hint:
             return

@@ -31,6 +31,7 @@ from cluster4npu.ui.preview import Preview
 from cluster4npu.ui.text import told_problem, tr
 from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
 
+_WIDEST_PALETTE = 250
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 _BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
@@ -223,7 +224,7 @@ class Workspace(QMainWindow):
         right = min(460, max(300, round(width * 0.25)))
         self.resizeDocks(
             [docks["Palette"], docks["Preview"], docks["Properties"]],
-            [190, right, right],
+            [min(max(190, self.node_palette.width_of_names()), _WIDEST_PALETTE), right, right],
             Qt.Orientation.Horizontal,
         )
         bottom = min(390, max(290, round(height * 0.38)))

@@ -25,7 +25,7 @@ def painted(widget: QWidget) -> list[str]:
     svg.setOutputDevice(buffer)
     svg.setSize(widget.size())
     painter = QPainter(svg)
-    widget.render(painter, QPoint())
+    QWidget.render(widget, painter, QPoint())
     painter.end()
     root = ET.fromstring(bytes(buffer.data().data()))
     return ["".join(element.itertext()) for element in root.iter(_TEXT)]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
+    QHeaderView,
     QListWidget,
     QPushButton,
     QTreeWidget,
@@ -37,6 +38,7 @@ from cluster4npu.ui.text import tr
 
 _MOST_LOGGED = 500
 _MOST_RULES = 50
+_Mode = QHeaderView.ResizeMode
 _log = logging.getLogger("cluster4npu.alerts")
 
 
@@ -58,6 +60,10 @@ class AlertsPanel(QWidget):
         self.table = QTreeWidget()
         self.table.setHeaderLabels([tr("Alert when"), tr("From"), tr("State")])
         self.table.setRootIsDecorated(False)
+        header = self.table.header()
+        header.setStretchLastSection(False)
+        for column, mode in enumerate((_Mode.Stretch, _Mode.ResizeToContents, _Mode.ResizeToContents)):
+            header.setSectionResizeMode(column, mode)
         self.table.setAccessibleName(tr("Alerts"))
         self.log = QListWidget()
         self.log.setAccessibleName(tr("What happened in this run"))
@@ -146,8 +152,6 @@ class AlertsPanel(QWidget):
             item.setData(0, Qt.ItemDataRole.UserRole, rule)
             item.setToolTip(0, rule_text(rule))
             self.table.addTopLevelItem(item)
-        self.table.resizeColumnToContents(1)
-        self.table.setColumnWidth(0, 230)
         self._show_states()
         self._selection_changed()
 

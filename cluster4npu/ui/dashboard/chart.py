@@ -78,6 +78,7 @@ class LiveChart(QWidget):
         self._names = QLabel()  # of the lines, where the header has no room for them
         self._names.setTextFormat(Qt.TextFormat.RichText)
         self._names.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._names.setWordWrap(True)
         self._names.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._names.setVisible(len(self.series) > 1)
         self.menu_button = ExportButton(self, title, self.table)

@@ -48,6 +48,7 @@ class ElidedChip(Chip):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", parent=parent)
+        self.explanation = ""  # the tool tip while the words are seen whole
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
 
     def minimumSizeHint(self) -> QSize:
@@ -61,11 +62,24 @@ class ElidedChip(Chip):
         shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter), shown)
-        self.setToolTip(self.text() if shown != self.text() else "")
+        cut = shown != self.text()
+        self.setToolTip("\n".join(filter(None, (self.text() if cut else "", self.explanation))))
 
 
 def simulated_chip() -> Chip:
     """Return the chip that stands wherever numbers of simulated devices are shown."""
     chip = Chip(tr("SIMULATED"), "simulated")
-    chip.setToolTip(tr("These figures come from simulated devices. They say nothing about real hardware."))
+    chip.setToolTip(_simulated())
     return chip
+
+
+def elided_simulated_chip() -> ElidedChip:
+    """Return the same for a place that may be too narrow for it."""
+    chip = ElidedChip()
+    chip.show_word("SIMULATED", "simulated")
+    chip.explanation = _simulated()
+    return chip
+
+
+def _simulated() -> str:
+    return tr("These figures come from simulated devices. They say nothing about real hardware.")

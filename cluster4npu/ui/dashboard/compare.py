@@ -51,7 +51,8 @@ class ComparePanel(QWidget):
         columns.setSpacing(14)
         for column, part in ((left, 3), (middle, 4), (right, 4)):
             columns.addLayout(column, part)
-        columns.addWidget(ExportButton(self, tr("Comparison"), self._export), 0, Qt.AlignmentFlag.AlignTop)
+        self.menu_button = ExportButton(self, tr("Comparison"), self._export)
+        columns.addWidget(self.menu_button, 0, Qt.AlignmentFlag.AlignTop)
         area = QScrollArea()
         area.setWidget(inner)
         area.setWidgetResizable(True)
@@ -65,7 +66,7 @@ class ComparePanel(QWidget):
         """Go back to the state before the first benchmark of this pipeline."""
         self.comparison = None
         self.speedup_display.clear()
-        for widget in (self.bars, self.table):
+        for widget in (self.bars, self.table, self.menu_button):
             widget.hide()
         self.note.setText(tr(NOTHING))
         self.note.show()
@@ -94,6 +95,7 @@ class ComparePanel(QWidget):
             bars.append(Bar(name, side.fps, f"{figure(side.fps)} FPS", color, side.parallel or side.baseline))
         self.bars.show_bars(bars)
         self.bars.show()
+        self.menu_button.show()
         rows = _rows(result)
         self.table.show_rows(rows)
         self.table.setVisible(bool(rows))

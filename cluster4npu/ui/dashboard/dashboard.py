@@ -139,6 +139,8 @@ class PerformanceDashboard(QWidget):
 
     def clear(self) -> None:
         """Go back to the state before the first run."""
+        self.begin(Targets())
+        self.figures.show_state("", "")
         self._pages.setCurrentIndex(0)
 
     def show_state(self, state: str, detail: str = "") -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLay
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
 from cluster4npu.core.metrics.summary import DeviceSummary
 from cluster4npu.ui import theme
-from cluster4npu.ui.dashboard.chip import Chip, simulated_chip
+from cluster4npu.ui.dashboard.chip import ElidedChip, elided_simulated_chip
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dashboard.export import ExportButton, Table
 from cluster4npu.ui.dashboard.numbers import NOT_REPORTED, figure
@@ -60,12 +60,12 @@ class DeviceRow(QWidget):
         font = self.name.font()  # no style sheet: a label with one keeps the colours that it began with
         font.setWeight(QFont.Weight.DemiBold)
         self.name.setFont(font)
-        self.state = Chip()
-        self.simulated = simulated_chip()
+        self.state = ElidedChip()
+        self.simulated = elided_simulated_chip()
         self.left_out = ""
-        self.fallback = Chip()
-        self.fallback.setToolTip(
-            tr("Its runtime ran the whole model on the processor, not on what was asked for.")
+        self.fallback = ElidedChip()
+        self.fallback.explanation = tr(
+            "Its runtime ran the whole model on the processor, not on what was asked for."
         )
         self.share, self.busy = Bar(0), Bar(2)
         self.share_text, self.busy_text = _plain(""), _plain("")
@@ -82,7 +82,7 @@ class DeviceRow(QWidget):
             ("Share", self.share, self.share_text),
             ("Busy", self.busy, self.busy_text),
         ):
-            bars.addWidget(_plain(tr(title)))
+            bars.addWidget(ElidedLabel(tr(title)))
             bars.addWidget(bar, 1)
             bars.addWidget(text)
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

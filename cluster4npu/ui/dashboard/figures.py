@@ -69,8 +69,11 @@ class Figures(QWidget):
         layout.addLayout(right, 1)
 
     def set_targets(self, targets: Targets) -> None:
-        """Check the figures against these from now on."""
+        """Forget every figure, and check those that come against these."""
         self._targets = targets
+        for figure_of in (self.fps, self.latency, self.frames, self.dropped, self.failed, self.restarts):
+            figure_of.show_value("\N{EM DASH}")
+        self.simulated.hide()
         self._explain_dropped(0, 0)
         self.fps_target.show_word("", "muted")
         self.latency_target.show_word("", "muted")

@@ -33,7 +33,7 @@ class ParityDialog(QDialog):
     def __init__(self, config: PipelineConfig, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Same answers on every device?"))
-        self.resize(760, 320)
+        self.resize(860, 320)
         self.verdict = Chip(tr("comparing"), "accent")
         self.state = QLabel(tr("Loading the model on every device ..."))
         self.state.setWordWrap(True)

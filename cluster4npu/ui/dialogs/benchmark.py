@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -104,7 +104,7 @@ class BenchmarkDialog(QDialog):
         self._lay_out()
         self._connect()
         self.resize(900, 730)
-        self.setMinimumSize(700, 520)
+        self.setMinimumSize(self.minimumSizeHint().expandedTo(QSize(700, 520)))
         dress(self, _sheet)
         self._show_step(self.setup_step)
         self.setup_step.start_looking()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.bench import PROFILES, Profile
 from cluster4npu.core.errors import Problem
@@ -78,15 +78,18 @@ class SetupStep(QWidget):
         self.problems.show_problems(problems)
 
     def _lay_out(self) -> None:
-        left, right = QVBoxLayout(), QVBoxLayout()
+        left = QVBoxLayout()
         left.setSpacing(8)
-        right.setSpacing(8)
         left.addWidget(_heading(tr("Devices")))
         left.addWidget(self.choice, 1)
         foot = QHBoxLayout()
         foot.addStretch(1)
         foot.addWidget(self.again)
         left.addLayout(foot)
+        inside = QWidget()
+        right = QVBoxLayout(inside)
+        right.setContentsMargins(0, 0, 4, 0)
+        right.setSpacing(8)
         right.addWidget(_heading(tr("How frames come")))
         right.addWidget(self.scenario)
         right.addWidget(_heading(tr("How thorough")))
@@ -96,7 +99,7 @@ class SetupStep(QWidget):
         columns = QHBoxLayout()
         columns.setSpacing(18)
         columns.addLayout(left, 6)
-        columns.addLayout(right, 5)
+        columns.addWidget(_scrolled(inside), 5)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
@@ -147,3 +150,15 @@ def _heading(text: str) -> QWidget:
     label = plain_label(tr(text), wrap=False)
     theme.give_role(label, "heading")
     return label
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    """Return the widget in an area that scrolls down where the dialog is low, and is never narrower than it."""
+    area = QScrollArea()
+    area.setWidget(widget)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setMinimumWidth(widget.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
+    return area

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
+    QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -28,6 +28,8 @@ from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 SIMULATED_TITLE = "SIMULATED \N{EN DASH} no hardware behind these"
+
+_LEAST_PX = 340  # a device with the number of its workers
 
 Detect = Callable[[], list[DeviceInfo]]
 
@@ -71,6 +73,7 @@ class DeviceChoice(QWidget):
         self._stack.addWidget(self._looking_page())
         self._list = QScrollArea()
         self._list.setObjectName("DeviceList")
+        self._list.setMinimumWidth(_LEAST_PX)
         self._list.setWidgetResizable(True)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setAccessibleName(tr("Devices"))
@@ -169,7 +172,7 @@ class DeviceChoice(QWidget):
             ("Not available here", "DeviceGroup", [d for d in every if not d.available and not d.simulated]),
         ):
             if members:
-                layout.addLayout(_heading(title, name))
+                layout.addWidget(_heading(title, name))
             for device in members:
                 row = DeviceRow(device)
                 row.choose(counts.get(device.id, 0))
@@ -194,13 +197,10 @@ def look_again_button(choice: DeviceChoice) -> QPushButton:
     return button
 
 
-def _heading(title: str, name: str) -> QHBoxLayout:
-    label = plain_label(tr(title), wrap=False, name=name)
-    layout = QHBoxLayout()
-    layout.setContentsMargins(10, 6, 10, 0)
-    layout.addWidget(label)
-    layout.addStretch(1)
-    return layout
+def _heading(title: str, name: str) -> QLabel:
+    label = plain_label(tr(title), name=name)
+    label.setContentsMargins(10, 6, 10, 0)
+    return label
 
 
 def _unknown(text: str, devices: Sequence[DeviceInfo]) -> DeviceInfo:

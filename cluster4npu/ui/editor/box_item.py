@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import (
     QApplication,
     QGraphicsItem,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.pipeline.config import BoxConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.editor import far_look
 from cluster4npu.ui.editor.node_item import NodeItem
 from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE
 
@@ -98,7 +99,25 @@ class BoxItem(QGraphicsItem):
         painter.setPen(QPen(edge, 1.5))
         for step in (5.0, 10.0):
             painter.drawLine(QPointF(width - step - 3, height - 4), QPointF(width - 4, height - step - 3))
-        self._paint_text(painter)
+        zoom = painter.worldTransform().m11()
+        if zoom < far_look.SMALL:
+            self._paint_title_from_afar(painter, zoom)
+        else:
+            self._paint_text(painter)
+
+    def _paint_title_from_afar(self, painter: QPainter, zoom: float) -> None:
+        """Draw the title at a size that can be read, whatever the zoom."""
+        painter.save()
+        painter.scale(1 / zoom, 1 / zoom)
+        font = QFont(QApplication.font())
+        font.setPixelSize(far_look.TEXT_PX)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(QColor(theme.colors().text))
+        room = self._size[0] * zoom - 2 * far_look.ROOM_PX
+        title = QFontMetricsF(font).elidedText(self.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(far_look.ROOM_PX, far_look.TEXT_PX), title)
+        painter.restore()
 
     def _paint_text(self, painter: QPainter) -> None:
         width, height = self._size

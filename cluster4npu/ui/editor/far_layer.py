@@ -10,11 +10,15 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.editor import far_look
 from cluster4npu.ui.editor.items import Wire
 from cluster4npu.ui.editor.node_item import HEADER, NodeItem
 from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE
 
-FAR = 0.35  # below this zoom no text could be read
+FAR = 0.35  # below this zoom a node is too small for more than its title
+FEW = 150  # nodes that draw themselves from any distance, with their wires led around
+_NAMED_PX = 40.0  # the least width on the screen of a node with a title
+_MOST_NAMED = 300
 _NO_CONTENTS = QGraphicsItem.GraphicsItemFlag.ItemHasNoContents
 
 
@@ -23,6 +27,7 @@ class FarLayer(QGraphicsItem):
 
     def __init__(self, nodes: Mapping[str, NodeItem], wires: Mapping[EdgeConfig, Wire]) -> None:
         super().__init__()
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)  # tells what is exposed
         self._nodes, self._wires = nodes, wires
         self._area = QRectF()
         self._lines: dict[tuple[str, float], list[QLineF]] | None = (
@@ -40,7 +45,7 @@ class FarLayer(QGraphicsItem):
 
     def look_from(self, zoom: float) -> None:
         """Take over from the items, or give back to them."""
-        far = zoom < FAR
+        far = zoom < FAR and len(self._nodes) > FEW
         if far != self.on:
             self.setVisible(far)
             items: list[QGraphicsItem] = [*self._nodes.values(), *self._wires.values()]
@@ -87,6 +92,18 @@ class FarLayer(QGraphicsItem):
         for (color, width), edges in self._edges.items():
             painter.setPen(_pen(color, width))
             painter.drawRects(edges)
+        self._draw_titles(painter, option.exposedRect)
+
+    def _draw_titles(self, painter: QPainter, seen: QRectF) -> None:
+        """Draw the titles of the nodes that are seen, with what is wrong with them, where there is room for words."""
+        zoom = painter.worldTransform().m11()
+        items = [item for item in self._nodes.values() if item.size[0] * zoom >= _NAMED_PX]
+        shown = [item for item in items if seen.intersects(item.sceneBoundingRect())]
+        for item in shown if len(shown) <= _MOST_NAMED else ():
+            painter.save()
+            painter.translate(*item.place)
+            far_look.draw(painter, item, zoom)
+            painter.restore()
 
     def _gathered(self) -> dict[tuple[str, float], list[QLineF]]:
         """Sort what is to be drawn by its colours; return the lines."""

@@ -28,6 +28,7 @@ from cluster4npu.core.pipeline.config import NodeConfig
 from cluster4npu.core.settings import BUNDLED_PREFIX
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import is_device
+from cluster4npu.ui.editor import far_look
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import Z_VAL_NODE, AbstractNodeItem
 from cluster4npu.ui.text import told, tr
@@ -199,6 +200,10 @@ class NodeItem(AbstractNodeItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
+        zoom = painter.worldTransform().m11()
+        if zoom < far_look.SMALL:
+            far_look.draw(painter, self, zoom)
+            return
         c = theme.colors()
         bold, plain = _fonts()
         box = QRectF(0.0, 0.0, self._width, self._height)

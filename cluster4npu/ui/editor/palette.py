@@ -22,6 +22,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.editor.dropping import NODE_MIME
 from cluster4npu.ui.text import tr
 
+_MARGIN = 8
 _KEY = Qt.ItemDataRole.UserRole
 _CATEGORY = Qt.ItemDataRole.UserRole + 1
 
@@ -40,7 +41,7 @@ class NodePalette(QWidget):
         theme.give_role(self._nothing, "muted")
         self._nothing.hide()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         layout.addWidget(self.search)
         layout.addWidget(self._nothing)
         layout.addWidget(self.tree)
@@ -57,6 +58,11 @@ class NodePalette(QWidget):
             return
         super().keyPressEvent(event)
 
+    def width_of_names(self) -> int:
+        """Return how wide it must be for every name to be seen whole (px)."""
+        bar = self.tree.verticalScrollBar().sizeHint().width()
+        return self.tree.sizeHintForColumn(0) + bar + 2 * self.tree.frameWidth() + 2 * _MARGIN
+
     def shown_types(self) -> list[str]:
         """Return the keys of the node types that match the search."""
         return [item.data(0, _KEY) for item in self._items() if not item.isHidden()]
@@ -72,7 +78,9 @@ class NodePalette(QWidget):
                 group.setFont(0, font)
                 groups[cls.category] = group
             item = QTreeWidgetItem(groups[cls.category], [tr(cls.title)])
-            item.setToolTip(0, f"<p>{html.escape(tr(cls.description))}</p>")
+            item.setToolTip(
+                0, f"<p><b>{html.escape(tr(cls.title))}</b><br>{html.escape(tr(cls.description))}</p>"
+            )
             item.setData(0, _KEY, key)
             item.setData(0, _CATEGORY, cls.category)
         self.tree.expandAll()

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs.errors import plain_tip
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.text import told, tr
 
@@ -96,6 +97,7 @@ class ProblemsPanel(QWidget):
             if number < len(self._of_run):
                 text = tr("Last run: {0}").format(text)
             item = QListWidgetItem(self.style().standardIcon(kind), text, self.list)
+            item.setToolTip(plain_tip(text))
             item.setData(_NODE, problem.node)
             item.setData(_PROBLEM, problem)
         if (more := len(self.shown()) - _MOST) > 0:

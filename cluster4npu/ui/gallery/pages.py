@@ -42,6 +42,7 @@ def wizard(stage: Stage) -> None:
     wizard = stage.window.dialog
     assert isinstance(wizard, PipelineSetupWizard)
     wizard.use_case_page.cards.choose("object_detection")
+    wizard.use_case_page.own_model.setChecked(True)
     stage.show("wizard-1-own-model", wizard)
     wizard.use_case_page.try_out.setChecked(True)
     for number in range(1, 5):

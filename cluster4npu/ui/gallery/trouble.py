@@ -49,6 +49,7 @@ def trouble(stage: Stage) -> None:
     )
     runs.bridge.calibrated.emit(Calibrated(alone, False, "", ("sim:cpu", "it makes the others slower")))
     stage.show("trouble-left-out")
+    runs.bridge.state_changed.emit("running", "")
     for second in range(0, 60, 3):
         up = 20.0 * (second > 50)
         runs.bridge.metrics_updated.emit(replace(_SNAPSHOT, elapsed_s=float(second), fps=51.0 + up))

@@ -22,7 +22,7 @@ _READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
     "Month": lambda row: [f"{row.created_at.astimezone():%Y-%m}"],
     "Validity": lambda row: [VALID if row.valid else INVALID],
 }
-_WIDEST_PX = 150
+_WIDEST_PX = 190
 
 
 def choices_of(rows: Sequence[RunRow]) -> dict[str, list[str]]:
@@ -53,7 +53,6 @@ class FilterBar(QWidget):
             box.setAccessibleName(tr("Filter: {0}").format(tr(name)))
             box.setMaximumWidth(_WIDEST_PX)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(9)
             box.currentIndexChanged.connect(self._chosen)
             self.lists[name] = box
             layout.addWidget(box)
@@ -67,7 +66,9 @@ class FilterBar(QWidget):
             values = choices.get(name, ())
             box.blockSignals(True)
             box.clear()
-            box.addItem(tr("{0}: any").format(tr(name)), None)
+            whichever = tr("{0}: any").format(tr(name))
+            box.addItem(whichever, None)
+            box.setMinimumContentsLength(len(whichever))
             for value in values:
                 box.addItem(value, value)
             box.setCurrentIndex(max(0, box.findData(before)) if before else 0)

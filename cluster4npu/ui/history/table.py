@@ -7,12 +7,12 @@ from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cluster4npu.ui.dialogs.looks import dress
-from cluster4npu.ui.history.rows import RunsModel
+from cluster4npu.ui.history.rows import COLUMNS, RunsModel
 from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _WIDTHS = (128, 146, 92, 74, 72, 66, 92, 48)  # px; the last takes what is left
-_WIDEST = {5: "INVALID", 6: "SIMULATED"}  # what must never be cut
+_WIDEST = {5: "INVALID", 6: "SIMULATED"}  # what must never be cut, beside the headings
 _ROOM = 24  # px beside a text
 
 
@@ -42,7 +42,7 @@ class RunsTable(QTableView):
         metrics = QFontMetrics(bold)
         for column, width in enumerate(_WIDTHS):
             self.setColumnWidth(
-                column, max(width, metrics.horizontalAdvance(_WIDEST.get(column, "")) + _ROOM)
+                column, max(width, *(metrics.horizontalAdvance(text) + _ROOM for text in _uncut(column)))
             )
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.DescendingOrder)
@@ -64,6 +64,12 @@ class RunsTable(QTableView):
     def all_chosen(self) -> list[int]:
         """Return the rows of all chosen runs."""
         return [index.row() for index in self.selectionModel().selectedRows()]
+
+
+def _uncut(column: int) -> tuple[str, str]:
+    """Return what a column must have room for."""
+    widest = _WIDEST.get(column)
+    return tr(COLUMNS[column]), tr(widest) if widest else ""
 
 
 def _sheet(c: Colors) -> str:

@@ -17,6 +17,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.document import Document
+from cluster4npu.ui.editor import far_layer
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.dropping import NODE_MIME
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
@@ -24,6 +25,7 @@ from cluster4npu.ui.editor.items import INPUT, OUTPUT
 from cluster4npu.ui.editor.node_item import summary
 from cluster4npu.ui.editor.palette import NodePalette
 from tests.ui.editor.pipelines import chain
+from tests.ui.painted import painted
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -410,8 +412,9 @@ def test_300_nodes_open_and_are_edited_in_reasonable_time(editor: EnhancedPipeli
 
 
 def test_from_far_away_one_item_draws_all_and_the_mouse_still_finds_each(
-    editor: EnhancedPipelineEditor, qtbot: QtBot
+    editor: EnhancedPipelineEditor, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(far_layer, "FEW", 1)
     canvas = editor.canvas
     near = canvas.items_by_id["inference"]
     canvas.zoom_by(0.2 / canvas.transform().m11())
@@ -428,6 +431,25 @@ def test_from_far_away_one_item_draws_all_and_the_mouse_still_finds_each(
     canvas.zoom_by(5.0)
     assert not canvas.far.on
     assert not near.flags() & near.GraphicsItemFlag.ItemHasNoContents
+
+
+@pytest.mark.parametrize("few", [1, 1000])  # drawn by the layer for many nodes, or by each of a few
+@pytest.mark.parametrize("zoom", [0.55, 0.34])
+def test_title_and_state_can_be_read_from_afar(
+    editor: EnhancedPipelineEditor, monkeypatch: pytest.MonkeyPatch, few: int, zoom: float
+) -> None:
+    monkeypatch.setattr(far_layer, "FEW", few)
+    editor.document.bypass(["preprocess"])
+    editor.document.set_param("inference", "model", "nothing.onnx")
+    editor.document.check()
+    canvas = editor.canvas
+    canvas.look_at(canvas.items_by_id["inference"].sceneBoundingRect().center())
+    canvas.zoom_by(zoom / canvas.transform().m11())
+    told = " ".join(painted(canvas))
+    assert told.replace(" ", "").count("Preprocess") and told.replace(" ", "").count("Inference")
+    assert "\u2715" in told and "\u2298" in told  # a sign for what is wrong, and one for what is bypassed
+    sizes = [item.size[0] * canvas.transform().m11() for item in canvas.items_by_id.values()]
+    assert canvas.far.on == (few == 1 and zoom < far_layer.FAR) and min(sizes) > 40
 
 
 def test_what_lies_over_the_canvas_stays_there_wherever_one_looks(editor: EnhancedPipelineEditor) -> None:
