@@ -10,6 +10,8 @@ NAMES = (
     "scheduling",
     "two_workers",
     "handover",
+    "records",
+    "numba_kernel",
     "observers",
     "mixes",
     "soak",
