@@ -114,6 +114,7 @@ class Workspace(QMainWindow):
         self.dashboard.begin(config.targets)
         self.visualizer.begin(config)
         self.live_overlay.begin(config)
+        self.devices.begin_run()
 
     def forget_run(self) -> None:
         """Empty the panels of a run: another pipeline was opened."""
@@ -123,6 +124,7 @@ class Workspace(QMainWindow):
         self.dashboard.compare.forget()
         self.visualizer.clear()
         self.live_overlay.clear()
+        self.devices.begin_run()
 
     def end_problems(self) -> None:
         """Forget what went wrong in the last run."""
@@ -142,6 +144,7 @@ class Workspace(QMainWindow):
         """Show the newest measurements, on the dashboard and on the canvas."""
         self.dashboard.update_snapshot(snapshot)
         self.live_overlay.update_snapshot(snapshot, self.dashboard.fps)
+        self.devices.show_snapshot(snapshot)
 
     def end_run(self, summary: RunSummary | None, how: str, problems: Sequence[Problem] = ()) -> None:
         """Show how the run ended: "finished", "stopped" or "failed", then with its problems."""
@@ -149,6 +152,7 @@ class Workspace(QMainWindow):
         self.visualizer.end(summary.traces if summary is not None else None)
         self.live_overlay.end(summary)
         self.preview.end(how, told_problem(problems[0]) if problems else "")
+        self.devices.end_run(summary)
         self.problems.show_run_problems(problems)
         self._count_problems()
 

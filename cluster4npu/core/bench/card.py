@@ -139,7 +139,8 @@ def compare_devices(
                 field="devices",
                 found=", ".join(m.id for m in pool.parallel),
                 allowed="devices that truly compute",
-                hint="Simulated devices have no outputs; name others with --devices.",
+                hint="Simulated devices have no outputs: choose devices that are really here.",
+                option="--devices 'onnx:cpu,openvino:cpu'",
             )
         )
     left_out = tuple(member.id for member in pool.parallel if member.simulated)

@@ -73,9 +73,12 @@ class DeviceRow(QWidget):
         theme.give_role(self.detail, "muted")
         head = QHBoxLayout()
         head.addWidget(self.name, 1)
-        head.addWidget(self.simulated)
-        head.addWidget(self.fallback)
         head.addWidget(self.state)
+        marks = QHBoxLayout()
+        marks.setSpacing(6)
+        marks.addWidget(self.simulated)
+        marks.addWidget(self.fallback)
+        marks.addStretch(1)
         bars = QHBoxLayout()
         bars.setSpacing(6)
         for title, bar, text in (
@@ -93,6 +96,7 @@ class DeviceRow(QWidget):
         layout.addLayout(head)
         layout.addLayout(bars)
         layout.addWidget(self.detail)
+        layout.addLayout(marks)  # in a line of their own: beside the name there is no room for them
 
     def show_left_out(self, reason: str) -> None:
         """Say from now on that this device gets no frames, and why; its figures stay 0."""

@@ -1,46 +1,44 @@
-"""One colour for each device, the same on the canvas and in the panel; the name always stands beside it."""
+"""The colour of each worker, the same on canvas, timeline and panel; its name always stands beside it."""
 
 from __future__ import annotations
 
-import contextlib
-from zlib import crc32
-
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError
+from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
-
-# Devices that are likely to stand beside each other have different colours; the others' follow from their names.
-_PLACES = {
-    device: place
-    for ids in (
-        (
-            "onnx:cpu",
-            "openvino:cpu",
-            "torch:cpu",
-            "onnx:cuda:0",
-            "torch:cuda:0",
-            "openvino:gpu",
-            "openvino:npu",
-        ),
-        ("coreml:ane", "coreml:gpu", "coreml:cpu", "coreml:all"),
-        ("sim:ane", "sim:gpu", "sim:cpu"),
-    )
-    for place, device in enumerate(ids)
-}
-
-
-def device_color(text: str) -> str:
-    """Return the colour of a device id as written; workers on one device share it."""
-    with contextlib.suppress(InputError):
-        text = DeviceId.parse(text).device
-    series = theme.colors().series
-    return series[_PLACES.get(text, crc32(text.encode())) % len(series)]
 
 
 def is_device(text: str) -> bool:
     """Tell whether this line is a device id."""
+    return device_of(text) != ""
+
+
+def device_of(text: str) -> str:
+    """Return the device behind a worker as it is written: without options and number; "" for what is no id."""
     try:
-        DeviceId.parse(text)
+        return DeviceId.parse(text).device
     except InputError:
-        return False
-    return True
+        return ""
+
+
+def numbered(config: PipelineConfig) -> dict[str, dict[str, int]]:
+    """Return the number of each worker by node and as it is written, in the order in which a run has them."""
+    found: dict[str, dict[str, int]] = {}
+    number = 0
+    for node in config.nodes:
+        devices = node.params.get("devices")
+        if isinstance(devices, list | tuple):
+            found[node.id] = {str(text): number + at for at, text in enumerate(devices)}
+            number += len(devices)
+    return found
+
+
+def worker_color(number: int) -> str:
+    """Return the colour of the worker with this number."""
+    return theme.colors().line(number)
+
+
+def colors_of(device: str, config: PipelineConfig) -> list[str]:
+    """Return the colours of all workers that a pipeline has on this device."""
+    workers = [pair for devices in numbered(config).values() for pair in devices.items()]
+    return [worker_color(number) for text, number in workers if device_of(text) == device]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -23,14 +24,18 @@ from cluster4npu.core.devices import history
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
 from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.metrics.snapshot import MetricsSnapshot
+from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.store.device_runs import DeviceRun
 from cluster4npu.ui import theme
-from cluster4npu.ui.devices.allocation import give, stages_of, take, workers_on
+from cluster4npu.ui.devices.allocation import configured, give, stages_of, take, workers_on
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
-from cluster4npu.ui.devices.history import DeviceHistoryChart
+from cluster4npu.ui.devices.health import DeviceHealthWidget
 from cluster4npu.ui.devices.parity import ParityDialog
 from cluster4npu.ui.devices.runs import DeviceRunsChart
+from cluster4npu.ui.devices.stages import DeviceAllocationWidget
+from cluster4npu.ui.devices.status import InRun, after_run, in_run
 from cluster4npu.ui.dialogs.background import Background, Report
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.text import told_problem, tr
@@ -61,9 +66,11 @@ class DeviceManagementPanel(QWidget):
         self._store = store
         self._look: Background | None = None
         self._runs: dict[str, tuple[DeviceRun, ...]] = {}
+        self._found: list[DeviceInfo] = []
         self.grid = DeviceListWidget()
         self.details = DeviceDetailsWidget()
-        self.history = DeviceHistoryChart()
+        self.health = DeviceHealthWidget()
+        self.allocation = DeviceAllocationWidget(document)
         self.runs = DeviceRunsChart()
         self.state = QLabel(tr("Looking for devices ..."))
         theme.give_role(self.state, "muted")
@@ -75,21 +82,23 @@ class DeviceManagementPanel(QWidget):
         self.refresh_button.clicked.connect(self.refresh)
         self.compare_button = QPushButton(tr("&Compare answers"))
         self.compare_button.setToolTip(
-            tr("Run the same frames on every device of the pipeline, and compare.")
+            tr(
+                "Run the same frames on every device of the pipeline, and compare. "
+                "Where several rows are selected, on those."
+            )
         )
         self.compare_button.clicked.connect(self.compare)
         self._lay_out()
         self.grid.chosen.connect(self._show)
-        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            shortcut = QShortcut(QKeySequence(key), self.grid)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(self.assign_button.showMenu)
+        self.allocation.refused.connect(self._tell)
+        self.allocation.wanted.connect(self._give_selected)
+        self.grid.entered.connect(self.open_assign_menu)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._context_menu)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self.refresh)
-        document.config_changed.connect(self._show_current)
+        document.config_changed.connect(self._show_devices)
 
     def refresh(self) -> None:
         """Look at all devices now, in the background; a look that still goes on is not doubled."""
@@ -123,15 +132,33 @@ class DeviceManagementPanel(QWidget):
         """Give a device to a stage (its node's id) as one edit; returns why not, and tells it with `refused`."""
         problem = give(self._document, device, stage)
         if problem is not None:
-            self.refused.emit(problem)
-            self.state.setText(told_problem(problem))
+            self._tell(problem)
         return problem
 
+    def open_assign_menu(self) -> None:
+        """Open the menu of stages, where the chosen device can be given to one."""
+        if self.assign_button.isEnabled():
+            self.assign_menu.popup(self.assign_button.mapToGlobal(self.assign_button.rect().topLeft()))
+
     def compare(self) -> None:
-        """Open the parity card of the pipeline as it is now."""
-        dialog = ParityDialog(self._document.config, self)
+        """Open the parity card: of the rows that are selected where there are several, else of the pipeline's pool."""
+        chosen = [device.id for device in self.grid.selected() if device.available]
+        devices = tuple(chosen) if len(chosen) > 1 else None
+        dialog = ParityDialog(self._document.config, self, devices=devices)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+
+    def begin_run(self) -> None:
+        """Forget what devices did in the last run."""
+        self._show_run({})
+
+    def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
+        """Show what each device does in the run."""
+        self._show_run(in_run(snapshot.devices))
+
+    def end_run(self, summary: RunSummary | None) -> None:
+        """Show which devices failed in the run, or left the model to the processor, until the next one."""
+        self._show_run(after_run(summary.devices) if summary is not None else {})
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -145,7 +172,8 @@ class DeviceManagementPanel(QWidget):
     def _take_look(self, look: Look) -> None:
         if look.runs is not None:
             self._runs[look.chosen] = look.runs
-        self.grid.show_devices(look.devices)
+        self._found = look.devices
+        self._show_devices()
         here = sum(device.available and not device.simulated for device in look.devices)
         gone = sum(not device.available for device in look.devices)
         self.state.setText(
@@ -154,12 +182,27 @@ class DeviceManagementPanel(QWidget):
             )
         )
 
-    def _show_current(self) -> None:
-        self._show(self.grid.current())
+    def _show_devices(self) -> None:
+        """Show what was found, and what this pipeline names beside it; what is here comes first."""
+        config = self._document.config
+        devices = [*self._found, *configured(config, self._found)]
+        self.grid.show_devices(sorted(devices, key=lambda device: not device.available), config)
+
+    def _show_run(self, run: Mapping[str, InRun]) -> None:
+        if run != self.grid.run:
+            self.grid.show_run(run)
+            self._show_details(self.grid.current())
+
+    def _tell(self, problem: Problem) -> None:
+        self.refused.emit(problem)
+        self.state.setText(told_problem(problem))
+
+    def _show_details(self, device: DeviceInfo | None) -> None:
+        self.details.show_device(device, self.grid.run.get(device.id) if device is not None else None)
 
     def _show(self, device: DeviceInfo | None) -> None:
-        self.details.show_device(device)
-        self.history.show_history(history.load(device.id) if device is not None else ())
+        self._show_details(device)
+        self.health.show_device(device, history.load(device.id) if device is not None else ())
         self.runs.show_runs(self._runs.get(device.id, ()) if device is not None else ())
         if device is not None and device.available and device.id not in self._runs:
             self.refresh()  # its runs are read in the background
@@ -170,12 +213,19 @@ class DeviceManagementPanel(QWidget):
             device is not None and any(workers_on(device.id, devices) for devices in stages.values())
         )
 
+    def _give_selected(self, stage: str) -> None:
+        """Give every device that is selected and here to a stage."""
+        for device in self.grid.selected():
+            if device.available:
+                self.give_device(device.id, stage)
+
     def _fill_assign(self) -> None:
         self.assign_menu.clear()
         device = self.grid.current()
-        for stage in stages_of(self._document.config) if device is not None else ():
+        usable = device is not None and device.available
+        for stage in stages_of(self._document.config) if usable else ():
             action = self.assign_menu.addAction(stage)
-            action.triggered.connect(lambda _=False, s=stage, d=device: self.give_device(d.id, s))
+            action.triggered.connect(lambda _=False, s=stage: self._give_selected(s))
 
     def _fill_remove(self) -> None:
         self.remove_menu.clear()
@@ -189,6 +239,8 @@ class DeviceManagementPanel(QWidget):
 
     def _context_menu(self, place: QPoint) -> None:
         self._fill_assign()
+        if self.assign_menu.isEmpty():
+            return
         self.assign_menu.popup(self.grid.viewport().mapToGlobal(place))
 
     def _menu_button(self, text: str, menu: QMenu, fill: object) -> QPushButton:
@@ -206,8 +258,9 @@ class DeviceManagementPanel(QWidget):
         self.about.setDocumentMode(True)
         for widget, title in (
             (scroll, tr("Details")),
-            (self.history, tr("Load")),
-            (self.runs, tr("Stored runs")),
+            (self.health, tr("Health")),
+            (self.allocation, tr("Stages")),
+            (self.runs, tr("Runs")),
         ):
             self.about.addTab(widget, title)
         split = QSplitter(Qt.Orientation.Horizontal)

@@ -30,7 +30,13 @@ class ParityDialog(QDialog):
 
     finished_comparing = Signal()
 
-    def __init__(self, config: PipelineConfig, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        config: PipelineConfig,
+        parent: QWidget | None = None,
+        *,
+        devices: tuple[str, ...] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Same answers on every device?"))
         self.resize(860, 320)
@@ -50,7 +56,7 @@ class ParityDialog(QDialog):
         self._ended = False
 
         def work(report: Report) -> object:
-            return compare_devices(config, progress=report, cancelled=lambda: self._ended)
+            return compare_devices(config, devices=devices, progress=report, cancelled=lambda: self._ended)
 
         self._work = Background(work, "compare-devices")
         self._work.progressed.connect(self._show_progress)

@@ -17,6 +17,7 @@ from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
 from cluster4npu.ui import theme
+from cluster4npu.ui.devices.badges import numbered
 from cluster4npu.ui.editor.boxes import BoxLayer
 from cluster4npu.ui.editor.far_layer import FarLayer
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
@@ -134,12 +135,8 @@ class Canvas(Wiring):
 
     def _number_devices(self) -> None:
         """Number the devices as a run does, one stage after the other: so each has one colour everywhere."""
-        number = 0
-        for entry in self._config.nodes:
-            devices = entry.params.get("devices")
-            if isinstance(devices, list | tuple):
-                self.items_by_id[entry.id].first_device = number
-                number += len(devices)
+        for node, workers in numbered(self._config).items():
+            self.items_by_id[node].first_device = min(workers.values(), default=0)
 
     def show_problems(self, problems: Iterable[Problem]) -> None:
         """Mark the nodes that have problems, and only those."""

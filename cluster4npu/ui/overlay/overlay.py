@@ -14,7 +14,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.editor.node_item import HEADER
 from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
-from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, inside, lay_out, words
+from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, free_px, inside, lay_out, words
 from cluster4npu.ui.text import tr
 from cluster4npu.ui.visualizer.flow import Token
 
@@ -27,6 +27,7 @@ _ALONG = (0.5, 0.4, 0.6, 0.3, 0.7)  # of a wire, where its rate may stand
 _CLEAR_PX = 4.0  # of a node: its frame when it is the bottleneck
 _BESIDE = 3.0  # pixels of the canvas between frames that follow each other through a node
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
+_BADGE_SIDES_PX = 22.0  # dot and rim of a badge
 
 
 class PerformanceOverlayWidget(QWidget):
@@ -89,7 +90,8 @@ class PerformanceOverlayWidget(QWidget):
             self._draw_rate(painter, edge, rate, taken)
         for node, place in places.items():
             if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
-                self._draw_node(painter, place, self.figures.nodes[node], pills.get(node))
+                others = [other for name, other in places.items() if name != node]
+                self._draw_node(painter, place, self.figures.nodes[node], pills.get(node), others)
 
     def _draw_tokens(self, painter: QPainter) -> None:
         for token in self.tokens:
@@ -99,7 +101,14 @@ class PerformanceOverlayWidget(QWidget):
                 painter.setBrush(QColor(theme.colors().line(token.worker)))
                 painter.drawEllipse(at, _TOKEN_PX, _TOKEN_PX)
 
-    def _draw_node(self, painter: QPainter, place: QRectF, figures: NodeFigures, pill: Pill | None) -> None:
+    def _draw_node(
+        self,
+        painter: QPainter,
+        place: QRectF,
+        figures: NodeFigures,
+        pill: Pill | None,
+        others: Sequence[QRectF],
+    ) -> None:
         c = theme.colors()
         color = QColor(c.fail if figures.alarm else c.accent)
         if figures.alarm:
@@ -109,7 +118,7 @@ class PerformanceOverlayWidget(QWidget):
         if pill is not None:
             self._draw_pill(painter, pill, color, figures.fill)
         if figures.devices:
-            self._draw_devices(painter, place, figures.devices)
+            self._draw_devices(painter, place, figures.devices, others)
 
     def _draw_pill(self, painter: QPainter, pill: Pill, color: QColor, fill: float | None) -> None:
         c = theme.colors()
@@ -123,15 +132,21 @@ class PerformanceOverlayWidget(QWidget):
             bar = QRectF(place.left() + 4, place.bottom() - 3.5, (place.width() - 8) * min(1.0, fill), 2.5)
             painter.fillRect(bar, QColor(c.fail if fill >= 0.95 else c.ok))
 
-    def _draw_devices(self, painter: QPainter, place: QRectF, devices: Sequence[Allocation]) -> None:
-        """Draw the devices of a node under it: a dot in the device's colour, and its name where there is room."""
+    def _draw_devices(
+        self, painter: QPainter, place: QRectF, devices: Sequence[Allocation], others: Sequence[QRectF]
+    ) -> None:
+        """Draw the devices of a node under it: a dot in the device's colour, and its name as far as there is room."""
         c = theme.colors()
         named = self._canvas.transform().m11() >= _BADGE_ZOOM
         metrics = QFontMetricsF(painter.font())
         x, y = place.left(), place.bottom() + GAP_PX
         for device in devices:
             mark = " " + tr("SIMULATED") if device.simulated else ""
-            text = f"{device.device} {device.share:.0%}{mark}" if named else ""
+            share = f"{device.share:.0%}{mark}"
+            room = free_px(QRectF(x, y, place.width(), PILL_PX), others) - _BADGE_SIDES_PX
+            room -= metrics.horizontalAdvance(share + " ")
+            name = metrics.elidedText(device.device, Qt.TextElideMode.ElideMiddle, room)
+            text = f"{name} {share}" if named else ""
             width = 14.0 + (metrics.horizontalAdvance(text) + 8 if text else 0.0)
             badge = QRectF(x, y, width, PILL_PX - 2)
             badge.moveLeft(inside(badge, QRectF(self.rect())).left())

@@ -15,6 +15,7 @@ PILL_PX, GAP_PX = 20.0, 4.0
 TELL_PX = 64.0  # a node narrower than this on the screen has room for a number only
 _SIDE_PX = 7.0  # room at the left and the right of the words
 _APART_PX = 2.0
+_WIDEST_PX = 100_000.0  # where nothing stands in the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,13 @@ def _above(over: QRectF, text_px: float) -> QRectF:
     pill = QRectF(0, 0, text_px + 2 * _SIDE_PX, PILL_PX)
     pill.moveCenter(QPointF(over.center().x(), over.top() - PILL_PX / 2 - GAP_PX))
     return pill
+
+
+def free_px(badge: QRectF, others: Iterable[QRectF]) -> float:
+    """Return how wide a badge can become to the right before it meets another node."""
+    beside = (other for other in others if other.top() < badge.bottom() and other.bottom() > badge.top())
+    left = min((other.left() for other in beside if other.left() > badge.left()), default=_WIDEST_PX)
+    return left - badge.left() - GAP_PX
 
 
 def inside(pill: QRectF, view: QRectF) -> QRectF:

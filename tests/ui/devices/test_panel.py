@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt
-from PySide6.QtGui import QDropEvent, QImage, QPainter
+from PySide6.QtCore import QMimeData, QPointF, QRect, Qt
+from PySide6.QtGui import QDrag, QDropEvent, QImage, QPainter
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QStyleOptionGraphicsItem
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QTableWidgetItem
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
-from cluster4npu.core.devices.history import Sample, append
+from cluster4npu.core.devices.history import Sample, append, load
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
+from cluster4npu.core.errors import InputError
+from cluster4npu.core.metrics.snapshot import DeviceSnapshot, MetricsSnapshot
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
+from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.store.records import (
     DeviceRecord,
     ModelRecord,
@@ -24,9 +30,11 @@ from cluster4npu.core.store.records import (
 from cluster4npu.core.store.store import Store
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
+from cluster4npu.ui.devices import parity
 from cluster4npu.ui.devices.allocation import stages_of
-from cluster4npu.ui.devices.badges import device_color
-from cluster4npu.ui.devices.details import fields
+from cluster4npu.ui.devices.badges import colors_of, numbered, worker_color
+from cluster4npu.ui.devices.details import FIELDS, fields
+from cluster4npu.ui.devices.grid import ABOUT, STATUS
 from cluster4npu.ui.devices.panel import DeviceManagementPanel, Look
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.dropping import DEVICE_MIME
@@ -42,9 +50,13 @@ GONE = DeviceInfo(
     "torch",
     available=False,
     reason="not installed; install cluster4npu[torch]",
+    remedy="install cluster4npu[torch]",
 )
 SIM = DeviceInfo("sim:gpu", "Simulated GPU", "gpu", "sim", simulated=True)
 ALL = [CPU, HOT, GONE, SIM]
+SNAPSHOT = MetricsSnapshot(
+    1.0, "running", 0, 0, 0, 0, 0, 0.0, 0.0, None, None, None, None, 0, 8, 0, 0, ()
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -59,7 +71,7 @@ def panel(qtbot: QtBot, document: Document, monkeypatch: pytest.MonkeyPatch) -> 
     qtbot.addWidget(panel)
     panel.resize(900, 320)
     panel.show()
-    qtbot.waitUntil(lambda: panel.grid.rowCount() == len(ALL))
+    qtbot.waitUntil(lambda: panel.grid.rowCount() == len(ALL) + 1)  # and what the pipeline names
     return panel
 
 
@@ -82,44 +94,142 @@ def devices(document: Document) -> list[str]:
     return list(document.config.node(stage(document)).params["devices"])
 
 
+def row_of(panel: DeviceManagementPanel, device: str) -> int:
+    return [info.id for info in panel.grid.devices].index(device)
+
+
+def cell(panel: DeviceManagementPanel, device: str, column: int) -> QTableWidgetItem:
+    item = panel.grid.item(row_of(panel, device), column)
+    assert item is not None
+    return item
+
+
 def test_every_device_has_a_row_with_word_and_colour(panel: DeviceManagementPanel) -> None:
-    words = [panel.grid.item(row, 1).text() for row in range(4)]
-    assert words == ["ok", "warning", "not here", "SIMULATED"]
-    colours = [panel.grid.item(row, 1).foreground().color().name() for row in range(4)]
     c = theme.colors()
-    assert colours == [c.ok, c.warn, c.muted, c.simulated]
-    assert "install cluster4npu[torch]" in panel.grid.item(2, 6).text()
+    told = {info.id: cell(panel, info.id, STATUS) for info in ALL}
+    shown = {device: (item.text(), item.foreground().color().name()) for device, item in told.items()}
+    assert shown == {
+        "onnx:cpu": ("ok", c.ok),
+        "openvino:cpu": ("warning", c.warn),
+        "torch:cpu": ("not here", c.muted),
+        "sim:gpu": ("SIMULATED", c.simulated),
+    }
     assert "2 here, 1 not here" in panel.state.text()
 
 
+def test_what_is_not_here_says_why_and_what_to_do_in_full(panel: DeviceManagementPanel) -> None:
+    assert cell(panel, GONE.id, ABOUT).text() == "not installed. To do: install cluster4npu[torch]."
+    for width in (900, 640):
+        panel.resize(width, 320)
+        row, grid = row_of(panel, GONE.id), panel.grid
+        assert grid.columnSpan(row, ABOUT) == grid.columnCount() - ABOUT
+        room = sum(grid.columnWidth(n) for n in range(ABOUT, grid.columnCount()))
+        text = cell(panel, GONE.id, ABOUT).text()
+        flags = Qt.TextFlag.TextWordWrap
+        needed = grid.fontMetrics().boundingRect(QRect(0, 0, room - 8, 10_000), flags, text)
+        assert needed.height() <= grid.rowHeight(row) and needed.width() <= room
+        assert sum(grid.columnWidth(n) for n in range(grid.columnCount())) <= grid.viewport().width()
+
+
 def test_details_are_the_devices_own(panel: DeviceManagementPanel) -> None:
-    panel.grid.setCurrentCell(0, 0)
+    assert set(FIELDS) == {field.name for field in dataclasses.fields(DeviceInfo)}
+    panel.grid.setCurrentCell(row_of(panel, CPU.id), 0)
     shown = {title: label.text() for title, label in panel.details.values.items()}
-    assert shown == fields(CPU)
-    assert shown["Power"] == "not reported" and shown["Temperature"].startswith("61")
-    panel.grid.setCurrentCell(2, 0)
-    assert panel.details.values["Reason"].text() == GONE.reason
+    assert shown == {**fields(CPU), "In the run": "-"}
+    assert (shown["Device"], shown["Name"], shown["Kind"], shown["Precisions"]) == (
+        "onnx:cpu", "A processor", "cpu", "fp32, int8",
+    )  # fmt: skip
+    assert shown["Health"] == "ok, 25%, 61 \N{DEGREE SIGN}C" and shown["Memory"] == "not reported"
+    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    assert panel.details.values["Why not"].text() == "not installed"
+    assert panel.details.values["What to do"].text() == GONE.remedy
     assert not panel.assign_button.isEnabled()
 
 
-def test_history_is_drawn_from_what_is_kept(panel: DeviceManagementPanel, data_folder: Path) -> None:
+def test_health_is_green_yellow_or_red_with_its_word(panel: DeviceManagementPanel, data_folder: Path) -> None:
     for at in range(5):
         append("openvino:cpu", Sample(1000.0 + at, "ok", utilization=0.1 * at))
-    panel.grid.setCurrentCell(1, 0)
-    assert panel.history.points(0) == 5 and panel.history.points(1) == 0
-    assert "temperature not reported" in panel.history.note.text()
-    panel.grid.setCurrentCell(3, 0)
-    assert panel.history.points(0) == 0 and "Nothing is reported" in panel.history.note.text()
+    c, health = theme.colors(), panel.health
+    looks = (("ok", c.ok), ("warn", c.warn), ("fail", c.fail), ("unknown", c.muted))
+    words = []
+    for status, color in looks:
+        info = dataclasses.replace(HOT, health=DeviceHealth(status, "96 deg C", power_w=12.5))
+        health.show_device(info, load("openvino:cpu"))
+        words.append(health.word.text())
+        assert color in health.word.styleSheet() and health.reason.text() == "96 deg C"
+    assert words == ["ok", "warning", "failing", "unknown"]
+    assert "power 12.5 W" in health.readings.text() and "load not reported" in health.readings.text()
+    assert health.history.points(0) == 5 and health.history.points(1) == 0
+    assert "temperature not reported" in health.history.note.text()
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    assert health.history.points(0) == 0 and "Nothing is reported" in health.history.note.text()
+
+
+def test_what_devices_do_in_the_run_is_their_status(panel: DeviceManagementPanel) -> None:
+    def worker(name: str, **more: object) -> DeviceSnapshot:
+        shown: dict[str, object] = {"state": "busy", "busy": 0.5, "unit": "simulated gpu", **more}
+        fixed = {"simulated": True, "frames": 9, "share": 1.0, "fps": 8.0, "latency_ms": 1.0, "queue": 0}
+        return DeviceSnapshot(id=name, restarts=0, **fixed, **shown)  # type: ignore[arg-type]
+
+    def status(*workers: DeviceSnapshot) -> tuple[str, str]:
+        panel.show_snapshot(dataclasses.replace(SNAPSHOT, devices=workers))
+        item = cell(panel, SIM.id, STATUS)
+        return item.text(), item.foreground().color().name()
+
+    c = theme.colors()
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    assert status(worker("sim:gpu"), worker("sim:gpu?ms=3#2", busy=1.0)) == ("busy 75%", c.ok)
+    assert "16.0 frames/s" in panel.details.values["In the run"].text()
+    assert status(worker("sim:gpu", state="restarting")) == ("restarting", c.warn)
+    assert status(worker("sim:gpu", fell_back=True, unit="simulated cpu")) == ("ON THE CPU", c.warn)
+    assert status(worker("sim:gpu"), worker("sim:gpu#2", state="failed")) == ("1 of 2 failed", c.fail)
+    assert status(worker("sim:gpu", state="failed")) == ("failed", c.fail)
+    panel.begin_run()
+    assert cell(panel, SIM.id, STATUS).text() == "SIMULATED"
+
+
+def test_after_a_run_it_stays_told_who_failed_and_who_fell_back(panel: DeviceManagementPanel) -> None:
+    def did(name: str, **more: object) -> DeviceSummary:
+        latency = LatencyStats.of([])
+        return DeviceSummary(name, name, "simulated cpu", True, 1, 1.0, 1.0, 1.0, latency, **more)  # type: ignore[arg-type]
+
+    devices = (
+        did("sim:gpu", failed="it was unplugged"),
+        did("onnx:cpu"),
+        did("openvino:cpu", fell_back=True),
+    )
+    latency = LatencyStats.of([])
+    panel.end_run(RunSummary(1, 1, 0, 0, 1.0, 1.0, latency, devices, 0, 0, 0, "smooth", True))
+    words = [cell(panel, name, STATUS).text() for name in ("sim:gpu", "onnx:cpu", "openvino:cpu")]
+    assert words == ["failed", "ok", "ON THE CPU"]
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    assert "it was unplugged" in panel.details.values["In the run"].text()
+
+
+def test_a_device_that_only_this_pipeline_names_has_a_row(
+    panel: DeviceManagementPanel, document: Document
+) -> None:
+    named = ["sim:gpu", "sim:fast?ms=9", "onnx:warp"]
+    document.apply(document.config.with_params(stage(document), devices=named), "as written")
+    assert cell(panel, "sim:fast", STATUS).text() == "SIMULATED"
+    assert "this pipeline names it" in cell(panel, "onnx:warp", ABOUT).text()
+    panel.grid.setCurrentCell(row_of(panel, "sim:fast"), 0)
+    panel._fill_remove()
+    panel.remove_menu.actions()[0].trigger()
+    assert devices(document) == ["sim:gpu", "onnx:warp"]
 
 
 def test_a_look_keeps_the_chosen_row(panel: DeviceManagementPanel) -> None:
-    panel.grid.setCurrentCell(1, 0)
+    panel.grid.setCurrentCell(row_of(panel, HOT.id), 0)
     panel._take_look(Look(list(reversed(ALL))))
     assert panel.grid.current() is HOT
+    panel.grid.selectAll()
+    panel._take_look(Look(ALL))
+    assert len(panel.grid.selected()) == len(panel.grid.devices)
 
 
 def test_the_menu_gives_and_takes(panel: DeviceManagementPanel, document: Document) -> None:
-    panel.grid.setCurrentCell(3, 0)
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
     panel._fill_assign()
     (action,) = panel.assign_menu.actions()
     action.trigger()
@@ -139,14 +249,12 @@ def test_workers_with_a_number_or_options_are_taken_too(
     stage = next(iter(stages_of(document.config)))
     written = ["sim:gpu#2", "sim:gpu?ms=9", "sim:ane"]
     document.apply(document.config.with_params(stage, devices=written), "as written")
-    panel.grid.setCurrentCell(3, 0)
-    panel._show_current()
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
     assert panel.remove_button.isEnabled()
     for left in (["sim:gpu?ms=9", "sim:ane"], ["sim:ane"]):
         panel._fill_remove()
         panel.remove_menu.actions()[0].trigger()
         assert devices(document) == left
-    panel._show_current()
     assert not panel.remove_button.isEnabled()
 
 
@@ -156,16 +264,77 @@ def test_what_is_no_device_is_refused(panel: DeviceManagementPanel, document: Do
     assert problem is not None and problem.found == "garbage" and problem.hint
 
 
-def test_return_opens_the_menu_of_stages(panel: DeviceManagementPanel, qtbot: QtBot) -> None:
-    panel.grid.setCurrentCell(0, 0)
-    panel.assign_menu.aboutToShow.connect(lambda: None)
-    opened: list[bool] = []
-    panel.assign_menu.aboutToShow.connect(lambda: opened.append(True))
-    panel.assign_menu.popup(panel.mapToGlobal(panel.rect().center()))
-    panel.assign_menu.close()
-    assert opened and panel.assign_menu.actions()
-    QTest.keyClick(panel.grid, Qt.Key.Key_Down)
-    assert panel.grid.currentRow() == 1
+def test_enter_opens_the_menu_of_stages_and_gives(panel: DeviceManagementPanel, document: Document) -> None:
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    QTest.keyClick(panel.grid, Qt.Key.Key_Return)
+    assert panel.assign_menu.isVisible()
+    QTest.keyClick(panel.assign_menu, Qt.Key.Key_Down)
+    QTest.keyClick(panel.assign_menu, Qt.Key.Key_Return)
+    assert devices(document) == ["sim:ane", "sim:gpu"]
+    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    QTest.keyClick(panel.grid, Qt.Key.Key_Enter)
+    panel._context_menu(panel.rect().center())
+    assert not panel.assign_menu.isVisible()
+    QTest.keyClick(panel.grid, Qt.Key.Key_Up)
+    assert panel.grid.currentRow() == row_of(panel, GONE.id) - 1
+
+
+def test_stages_show_their_devices_and_give_and_take_by_key(
+    panel: DeviceManagementPanel, document: Document
+) -> None:
+    tree, name = panel.allocation, stage(document)
+    assert tree.devices(name) == ["sim:ane"]
+    for device in (CPU.id, SIM.id):
+        panel.grid.selectRow(row_of(panel, device))
+        tree.setCurrentItem(tree.topLevelItem(0))
+        QTest.keyClick(tree, Qt.Key.Key_Return)
+    assert tree.devices(name) == devices(document) == ["sim:ane", "onnx:cpu", "sim:gpu"]
+    top = tree.topLevelItem(0)
+    assert top is not None
+    tree.setCurrentItem(top.child(0))
+    QTest.keyClick(tree, Qt.Key.Key_Delete)
+    assert tree.devices(name) == devices(document) == ["onnx:cpu", "sim:gpu"]
+    document.undo_stack.undo()
+    assert tree.devices(name) == ["sim:ane", "onnx:cpu", "sim:gpu"]
+
+
+def test_a_drop_on_a_row_of_the_stages_gives_it_the_device(
+    panel: DeviceManagementPanel, document: Document, qtbot: QtBot
+) -> None:
+    tree = panel.allocation
+    panel.about.setCurrentWidget(tree)
+    top = tree.topLevelItem(0)
+    assert top is not None
+    place = QPointF(tree.visualItemRect(top).center())
+    data = panel.grid.mime_of(SIM)  # an event only borrows it
+    tree.dropEvent(dropped(data, place))
+    assert devices(document) == ["sim:ane", "sim:gpu"]
+    garbage = QMimeData()
+    garbage.setData(DEVICE_MIME, b"garbage")
+    with qtbot.waitSignal(panel.refused):
+        tree.dropEvent(dropped(garbage, place))
+    assert devices(document) == ["sim:ane", "sim:gpu"]
+
+
+def test_several_selected_rows_are_compared(
+    panel: DeviceManagementPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def compare(_config: object, **options: object) -> object:
+        asked.append(options["devices"])
+        raise InputError("enough")
+
+    monkeypatch.setattr(parity, "compare_devices", compare)
+    panel.grid.selectAll()
+    panel.compare()
+    panel.grid.selectRow(0)
+    panel.compare()
+    dialogs = panel.findChildren(parity.ParityDialog)
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert sorted(asked, key=str) == [("onnx:cpu", "openvino:cpu", "sim:gpu", "sim:ane"), None]
+    for dialog in dialogs:
+        dialog.close()
 
 
 def test_what_is_not_here_is_refused(panel: DeviceManagementPanel, document: Document, qtbot: QtBot) -> None:
@@ -176,49 +345,67 @@ def test_what_is_not_here_is_refused(panel: DeviceManagementPanel, document: Doc
     assert devices(document) == ["sim:ane"]
 
 
-def drop(editor: EnhancedPipelineEditor, device: str, place: QPointF) -> None:
-    data = QMimeData()
-    data.setData(DEVICE_MIME, device.encode())
-    canvas = editor.canvas
-    event = QDropEvent(
-        QPointF(canvas.mapFromScene(place)),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    canvas.dropEvent(event)
+def dropped(data: QMimeData, place: QPointF) -> QDropEvent:
+    left, no = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    return QDropEvent(place, Qt.DropAction.CopyAction, data, left, no)
 
 
-def test_a_drop_on_a_stage_gives_it_the_device(qtbot: QtBot, document: Document) -> None:
+def test_a_row_is_dragged_onto_a_stage_and_that_is_saved(
+    panel: DeviceManagementPanel,
+    qtbot: QtBot,
+    document: Document,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     editor = EnhancedPipelineEditor(document)
     qtbot.addWidget(editor)
     editor.resize(900, 600)
     editor.show()
-    item = editor.canvas.items_by_id[stage(document)]
-    drop(editor, "sim:gpu", item.sceneBoundingRect().center())
+    canvas = editor.canvas
+
+    def drag_to(node: str) -> None:
+        at = QPointF(canvas.mapFromScene(canvas.items_by_id[node].sceneBoundingRect().center()))
+
+        def carry(drag: QDrag, _action: Qt.DropAction) -> Qt.DropAction:
+            canvas.dropEvent(dropped(drag.mimeData(), at))
+            return Qt.DropAction.CopyAction
+
+        monkeypatch.setattr(QDrag, "exec", carry)
+        panel.grid.startDrag(Qt.DropAction.CopyAction)
+
+    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    drag_to(stage(document))
     assert devices(document) == ["sim:ane", "sim:gpu"]
-    other = editor.canvas.items_by_id["source"]
-    drop(editor, "sim:gpu", other.sceneBoundingRect().center())
+    drag_to("source")
+    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    drag_to(stage(document))
     assert devices(document) == ["sim:ane", "sim:gpu"]
+    document.config.save(tmp_path / "saved.json")
+    saved = PipelineConfig.open(tmp_path / "saved.json")
+    assert stages_of(saved) == {stage(document): ("sim:ane", "sim:gpu")}
     document.undo_stack.undo()
     assert devices(document) == ["sim:ane"]
 
 
-def test_the_badge_has_the_devices_colour(qtbot: QtBot, document: Document) -> None:
+def test_canvas_and_panel_have_one_colour_for_each_worker(
+    qtbot: QtBot, panel: DeviceManagementPanel, document: Document
+) -> None:
+    named = ["sim:ane", "onnx:cpu", "sim:gpu", "onnx:cpu#2"]
+    document.apply(document.config.with_params(stage(document), devices=named), "as written")
+    colors = [worker_color(number) for number in numbered(document.config)[stage(document)].values()]
+    assert len(set(colors)) == len(named)
     editor = EnhancedPipelineEditor(document)
     qtbot.addWidget(editor)
-    item = editor.canvas.items_by_id[stage(document)]
     picture = QImage(400, 300, QImage.Format.Format_RGB32)
     picture.fill(Qt.GlobalColor.white)
     painter = QPainter(picture)
-    item.paint(painter, QStyleOptionGraphicsItem())
+    editor.canvas.items_by_id[stage(document)].paint(painter, QStyleOptionGraphicsItem())
     painter.end()
-    colours = {picture.pixelColor(x, y).name() for x in range(3, 9) for y in range(picture.height())}
-    assert device_color("sim:ane") in colours
-    likely = ("onnx:cpu", "openvino:cpu", "torch:cpu", "onnx:cuda:0", "openvino:gpu", "openvino:npu")
-    assert len({device_color(device) for device in likely}) == len(likely)
-    assert device_color("sim:ane#2") == device_color("sim:ane?ms=3") == device_color("sim:ane")
+    painted = {picture.pixelColor(x, y).name() for x in range(3, 9) for y in range(picture.height())}
+    assert set(colors) <= painted
+    square = cell(panel, "onnx:cpu", 0).icon().pixmap(12, 12).toImage()
+    shown = {square.pixelColor(x, y).name() for x in range(square.width()) for y in range(square.height())}
+    assert shown == {colors[1], colors[3]} == set(colors_of("onnx:cpu", document.config))
 
 
 def test_the_chart_of_stored_runs_fills_itself(
@@ -239,5 +426,5 @@ def test_the_chart_of_stored_runs_fills_itself(
     panel.forget_runs()
     panel.refresh()
     qtbot.waitUntil(lambda: panel.runs.points() == 4)
-    panel.grid.setCurrentCell(1, 0)
+    panel.grid.setCurrentCell(row_of(panel, HOT.id), 0)
     qtbot.waitUntil(lambda: "No stored run" in panel.runs.note.text())
