@@ -25,6 +25,7 @@ from cluster4npu.ui.text import tr
 from cluster4npu.ui.theme import Colors
 
 _CARD_PX = 290
+_SKETCH_PX = 80
 _SPACING_PX = 12
 _MOST_COLUMNS = 3
 
@@ -50,10 +51,15 @@ class TemplateCard(QPushButton):
         layout.addWidget(text)
         layout.addStretch(1)
         word = (tr("try-out; set your model"), "accent") if info.model_needed else (tr("runs at once"), "ok")
-        foot = QHBoxLayout()
-        foot.addWidget(Chip(*word), 0, Qt.AlignmentFlag.AlignBottom)
-        foot.addSpacing(8)
-        foot.addWidget(PipelineSketch(PipelineTemplates.outline(info.key)), 1)
+        chip = Chip(*word)
+        sketch = PipelineSketch(PipelineTemplates.outline(info.key))
+        beside = (
+            chip.sizeHint().width() + _SKETCH_PX <= _CARD_PX - 28
+        )  # else the picture stands under the words
+        foot = QHBoxLayout() if beside else QVBoxLayout()
+        foot.setSpacing(8)
+        foot.addWidget(chip, 0, Qt.AlignmentFlag.AlignBottom)
+        foot.addWidget(sketch, 1)
         layout.addLayout(foot)
 
     def sizeHint(self) -> QSize:

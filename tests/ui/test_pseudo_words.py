@@ -20,6 +20,7 @@ from cluster4npu.ui.gallery.scenes import SCENES
 from cluster4npu.ui.gallery.stage import Scene, Stage
 from cluster4npu.ui.pseudo import PseudoTranslator, pseudo
 from cluster4npu.ui.text import drop_translator, told, use_translator
+from tests.ui.fitting import squeezed
 from tests.ui.history.test_history import benchmark_record, run_record
 from tests.ui.painted import on_asking, painted, plain_words
 
@@ -54,6 +55,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.plain: dict[str, str] = {}
+        self.cut: dict[str, str] = {}
         self.classes: set[str] = set()
         self.stage: Stage | None = None
 
@@ -63,6 +65,8 @@ class Reader:
             left = [word for word in plain_words(NAMES.sub(" ", text)) if word not in known]
             if left:
                 self.plain.setdefault(text, f"{name}: {left}")
+        for text in squeezed(widget):
+            self.cut.setdefault(text, name)
         for top in (widget, *QApplication.topLevelWidgets()):
             for part in (top, *top.findChildren(QWidget)):
                 self.classes.add(type(part).__name__)
@@ -146,6 +150,7 @@ def play(reader: Reader, scenes: list[Scene]) -> None:
 def test_nothing_is_left_in_english_and_nothing_is_forgotten(reader: Reader) -> None:
     play(reader, [scene for scene in SCENES if scene.__name__ not in REAL])
     assert reader.found() == []
+    assert [f"{where}: {text}" for text, where in reader.cut.items()] == []
     forgotten = {cls.__name__ for cls in widget_classes()} - reader.classes - NOT_DRAWN
     assert forgotten == set(), "no scene of cluster4npu/ui/gallery shows these"
 

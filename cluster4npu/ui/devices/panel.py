@@ -10,7 +10,6 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QScrollArea,
@@ -28,6 +27,7 @@ from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.store.device_runs import DeviceRun
 from cluster4npu.ui import theme
+from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.devices.allocation import configured, give, stages_of, take, workers_on
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
@@ -72,9 +72,8 @@ class DeviceManagementPanel(QWidget):
         self.health = DeviceHealthWidget()
         self.allocation = DeviceAllocationWidget(document)
         self.runs = DeviceRunsChart()
-        self.state = QLabel(tr("Looking for devices ..."))
+        self.state = ElidedLabel(tr("Looking for devices ..."))
         theme.give_role(self.state, "muted")
-        self.state.setWordWrap(True)
         self.assign_menu, self.remove_menu = QMenu(self), QMenu(self)
         self.assign_button = self._menu_button("&Give to stage", self.assign_menu, self._fill_assign)
         self.remove_button = self._menu_button("&Take from stage", self.remove_menu, self._fill_remove)

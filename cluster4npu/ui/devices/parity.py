@@ -40,6 +40,7 @@ class ParityDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Same answers on every device?"))
         self.resize(860, 320)
+        self.setMinimumSize(560, 240)
         self.verdict = Chip(tr("comparing"), "accent")
         self.state = QLabel(tr("Loading the model on every device ..."))
         self.state.setWordWrap(True)

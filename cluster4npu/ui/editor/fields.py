@@ -16,6 +16,8 @@ from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.editor.number_field import NumberField
 from cluster4npu.ui.text import tr
 
+_LETTERS = 10  # of a choice that are seen where the panel is narrow
+
 
 class FlagField(FieldEditor):
     """A check box; its text is the field's title."""
@@ -38,6 +40,8 @@ class ChoiceField(FieldEditor):
     def __init__(self, choices: dict[Any, str]) -> None:
         super().__init__()
         self.combo = QComboBox()
+        self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.combo.setMinimumContentsLength(_LETTERS)
         for value, text in choices.items():
             self.combo.addItem(tr(text), value)
         self._row(self.combo)

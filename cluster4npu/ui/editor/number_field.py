@@ -13,6 +13,7 @@ from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.text import tr
 
 _FAR = 2**31 - 1
+_LEAST_PX = 110
 
 
 class NumberField(FieldEditor):
@@ -31,6 +32,7 @@ class NumberField(FieldEditor):
         unit = unit or ui_hint(info, "unit") or ""
         if unit:
             self.spin.setSuffix(f" {tr(unit)}")
+        self.spin.setMinimumWidth(_LEAST_PX)  # its own hint has room for numbers that nobody needs
         self.auto = QCheckBox(tr(auto))
         self.auto.setVisible(bool(auto))
         self._row(self.spin, self.auto).setStretch(0, 1)

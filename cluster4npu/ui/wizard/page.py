@@ -24,7 +24,7 @@ class Page(QWizardPage):
         title, subtitle = tr(title), tr(subtitle)
         self.setAccessibleName(title)
         self.step = plain_label(wrap=False, name="Step")
-        heading = plain_label(title, wrap=False, name="PageTitle")
+        heading = plain_label(title, name="PageTitle")
         under = plain_label(subtitle)
         for label in (self.step, under):
             theme.give_role(label, "muted")

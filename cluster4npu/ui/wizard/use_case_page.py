@@ -179,4 +179,5 @@ def _scrolled(widget: QWidget) -> QScrollArea:
     layout.addWidget(widget)
     layout.addStretch(1)
     area.setWidget(inner)
+    area.setMinimumWidth(inner.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
     return area

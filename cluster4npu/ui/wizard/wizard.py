@@ -16,6 +16,8 @@ from cluster4npu.ui.wizard.optimization_page import OptimizationPreferencesPage
 from cluster4npu.ui.wizard.targets_page import PerformanceTargetsPage
 from cluster4npu.ui.wizard.use_case_page import UseCaseSelectionPage
 
+_AROUND_PX = 60  # of a page: what the wizard puts there, and room for the longest choice
+
 
 class PipelineSetupWizard(QWizard):
     """Leads from a use case to a pipeline. After `accepted`, `result_config()` is a pipeline that can run."""
@@ -37,7 +39,8 @@ class PipelineSetupWizard(QWizard):
             page.step.setText(tr("Step {0} of {1}").format(number, len(pages)))
             self.addPage(page)
         self.resize(920, 680)
-        self.setMinimumSize(720, 560)
+        widest = max(page.minimumSizeHint().width() for page in pages)
+        self.setMinimumSize(max(760, widest + _AROUND_PX), 600)
         dress(self, _sheet)
 
     @property
