@@ -16,6 +16,7 @@ from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started, StateChanged, WorkerFailed
 from cluster4npu.core.errors import RunFailed
+from tests.distribution import Rounds, short, show, soak
 
 QUICK = RunOptions(calibration="never", results=True)
 
@@ -69,13 +70,29 @@ def test_frame_that_fails_is_told_and_the_rest_goes_on(make_pipeline):
     assert "frame 6" in summary.failures[0]
 
 
-def test_hanging_worker_is_replaced(make_pipeline):
-    options = RunOptions(frames=30, calibration="never", frame_timeout_s=0.5, in_flight=1)
-    with Engine(make_pipeline("sim:a?ms=1&hang_at=10", "sim:b?ms=20"), options) as run:
-        told = [e for e in run.events() if isinstance(e, WorkerFailed)]
-        summary = run.wait()
-    assert summary.frames_out + summary.frames_failed == 30
-    assert told and "no progress" in told[0].reason
+HANGS_S = 0.5
+
+
+@pytest.mark.parametrize("times", [short(1), soak(500)])
+def test_a_hanging_worker_is_told_after_the_timeout_and_replaced(make_pipeline, times: Rounds):
+    options = RunOptions(frames=30, calibration="never", frame_timeout_s=HANGS_S, in_flight=1)
+    told_s = []
+    for _ in times:
+        with Engine(make_pipeline("sim:a?ms=1&hang_at=2", "sim:b?ms=20"), options) as run:
+            told, told_at_s = [], []
+            for event in run.events():
+                if isinstance(event, Started):
+                    begun = time.monotonic()
+                elif isinstance(event, WorkerFailed):
+                    told.append(event)
+                    told_at_s.append(time.monotonic() - begun)
+            summary = run.wait()
+        assert summary.frames_out + summary.frames_failed == 30
+        assert {event.device for event in told} == {"sim:a?hang_at=2&ms=1"}
+        assert all("no progress" in event.reason for event in told)
+        told_s.append(told_at_s[0])
+    show(f"told of a worker that hangs from its second frame, with a timeout of {HANGS_S:g} s", told_s, times)
+    assert max(told_s) < HANGS_S + 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")

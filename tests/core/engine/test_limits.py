@@ -145,3 +145,21 @@ def test_a_small_dev_shm_is_refused_with_the_remedy(monkeypatch):
 
     with pytest.raises(RunFailed, match="--shm-size"):
         Ring.create(8, MB, (64,))
+
+
+MOUNT = 'mount -t tmpfs -o size={}m tmpfs /dev/shm && exec "$@"'
+
+
+@linux
+@pytest.mark.parametrize(("megabytes", "side", "runs"), [(1, 640, False), (64, 3840, False), (64, 320, True)])
+def test_a_really_small_dev_shm_is_refused_or_holds_the_run(tmp_path: Path, megabytes, side, runs: bool):
+    own = ["unshare", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*own, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets nobody mount anything")
+    command = [*own, "sh", "-c", MOUNT.format(megabytes), "-", sys.executable, "-m", "cluster4npu", "run"]
+    command += ["simulated", "--devices", "sim:a?ms=1,sim:b?ms=1", "--frames", "100", "--no-store"]
+    command += ["--set", f"source.width={side}", "--set", f"source.height={side * 9 // 16}"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=env)
+    assert done.returncode == (0 if runs else 1), done.stderr  # a SIGBUS would be -7
+    assert runs or ("not enough shared memory" in done.stderr and "--shm-size" in done.stderr)

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
@@ -30,7 +31,7 @@ from cluster4npu.core.engine.worker import WorkerSpec
 from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.pipeline.plan import make_plan
 from tests.core.engine.test_kills import living_workers
-from tests.distribution import Rounds, short, show, soak
+from tests.distribution import Rounds, note, short, show, soak
 
 TIMEOUT_S = 0.3
 
@@ -118,6 +119,38 @@ def test_who_is_killed_from_outside_while_it_loads_is_started_again_more_often(m
     assert not any(event.final for event in lost)
 
 
+class Survivors:
+    """How many frames the worker that lives on computes in the second after a kill, of those in the second before."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, dict[str, int]]] = []  # of the last seconds: when, and frames by device
+        self._hits: list[tuple[float, str]] = []
+        self.kept: list[float] = []
+
+    def look(self, event: MetricsUpdated) -> None:
+        self._seen.append((time.monotonic(), {d.id: d.frames for d in event.snapshot.devices}))
+        del self._seen[:-40]
+        if self._hits and time.monotonic() - self._hits[0][0] > 1.1:
+            at_s, victim = self._hits.pop(0)
+            (other,) = self._seen[-1][1].keys() - {victim}
+            before, after = self._rate(other, at_s - 1, at_s), self._rate(other, at_s, at_s + 1.1)
+            if before:
+                self.kept.append(after / before)
+
+    def hit(self, victim: str) -> None:
+        self._hits.append((time.monotonic(), victim))
+
+    def _rate(self, device: str, since_s: float, until_s: float) -> float:
+        seen = [(at_s, frames[device]) for at_s, frames in self._seen if since_s - 0.3 <= at_s <= until_s]
+        if len(seen) < 2:
+            return 0.0
+        return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
+
+    def __str__(self) -> str:
+        least, median = np.percentile(self.kept, [1, 50])
+        return f"n={len(self.kept)}  p50={median:.0%}  p1={least:.0%}"
+
+
 REST_S = 2.0  # between two kills, where something shall stand by: it has to import everything first
 
 
@@ -140,6 +173,7 @@ def test_recovery_of_killed_workers(make_pipeline, model, follower, kills: Round
     if model == "simulated":
         pipeline = make_pipeline("sim:a?ms=4", "sim:b?ms=4")
     back_s, ids, hit_s, since_s = [], [], 0.0, time.monotonic()
+    others = Survivors()
     known: dict[str, int] = {}  # frames that each had finished when it came
     kills.begin()
     with Engine(pipeline, options) as run:
@@ -157,7 +191,9 @@ def test_recovery_of_killed_workers(make_pipeline, model, follower, kills: Round
                 since_s = time.monotonic()
                 known.pop(event.device, None)
                 kills.done += 1
-            elif isinstance(event, MetricsUpdated) and not hit_s:
+            elif isinstance(event, MetricsUpdated):
+                others.look(event)
+            if isinstance(event, MetricsUpdated) and not hit_s:
                 devices = event.snapshot.devices
                 there = {(d.state in ("ready", "busy"), d.spare) for d in devices}
                 worked = all(d.frames - known.setdefault(d.id, d.frames) > PROGRESS_FRAMES for d in devices)
@@ -167,9 +203,13 @@ def test_recovery_of_killed_workers(make_pipeline, model, follower, kills: Round
                 elif worked and rested and there == {(True, "ready" if follower == "spare" else "")}:
                     standing_by = living_workers(psutil.Process(run.started.processes[0]))
                     hit_s = time.monotonic()
-                    psutil.Process(at_work[draw.choice(sorted(at_work))]).kill()
+                    victim = draw.choice(sorted(at_work))
+                    psutil.Process(at_work[victim]).kill()
+                    others.hit(victim)
         summary = run.wait()
     show(f"a killed worker is back ({follower}, {model})", back_s, kills)
+    if len(others.kept):
+        note(f"the other worker's rate after it, of that before: {others} ({follower}, {model})", kills)
     assert ids == list(range(summary.frames_in)) and summary.frames_failed == 0
     assert summary.restarts == kills.done == len(back_s)
     if kills.times == 1:  # who follows was there before
