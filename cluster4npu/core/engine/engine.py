@@ -49,6 +49,7 @@ from cluster4npu.core.pipeline.rates import runs_in_one_process
 
 _STOP_S = 3.0
 _CANCEL_CHECK_S = 0.1
+_CANCELLED_S = 0.6  # after which processes are killed: what they would still tell is thrown away
 
 
 class Engine:
@@ -256,7 +257,7 @@ class Run:
                 if isinstance(event, SegmentFinished):
                     return event
             if cancelled is not None and cancelled():
-                self.close(timeout_s=1.0)
+                self.close(timeout_s=_CANCELLED_S)
                 raise Cancelled
         self._outcome()
         raise Cancelled("the run was stopped before the segment was over")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 WAIT_S = 2.0  # how long another process may hold the file before we give up
 _PAUSE_S = 0.05
+_LEAST_ROOM = 300_000  # bytes of a new store
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _HOLDER = re.compile(r"(?:held|open) in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 _DAMAGE = (
@@ -141,6 +143,17 @@ def translate(error: duckdb.Error, path: Path) -> Exception:
 
 def _cannot(path: Path, found: str, hint: str) -> StoreError:
     return StoreError(Problem("the result store cannot be used", found=f"{path}: {found}", hint=hint))
+
+
+def check_room(path: Path) -> None:
+    """Refuse a place in which no file can be made; raises StoreError."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.") as probe:
+            probe.write(b"\0" * _LEAST_ROOM)
+            probe.flush()
+    except OSError as error:
+        hint = "Give yourself the right to write there, free the disk, or name another file."
+        raise _cannot(path, error.strerror or str(error), hint) from error
 
 
 def check_place(path: Path) -> None:

@@ -20,6 +20,7 @@ from cluster4npu.core.store.database import (
     DamagedError,
     LockedError,
     check_place,
+    check_room,
     connection,
     guard,
     set_aside,
@@ -71,7 +72,14 @@ class Store:
         self._ready = False
 
     def require_writable(self) -> None:
-        """Raise StoreError now when `save` could not write: for those who measure long before they save."""
+        """Raise StoreError now when `save` could not write: for those who measure long before they save.
+
+        A store that is not there is not made yet: who gives up before there is anything to keep leaves no file.
+        """
+        if not self._ready and not self.path.exists():
+            check_place(self.path)
+            check_room(self.path)
+            return
         self._prepare()
         try:
             with connection(self.path, read_only=False):

@@ -282,6 +282,13 @@ def test_a_file_that_was_never_seen_to_be_a_store_is_left_alone(path: Path, cont
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_whether_it_can_be_written_is_asked_without_making_it(path: Path) -> None:
+    Store(path).require_writable()
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(StoreError, match="does not exist"):
+        Store(path.parent / "none" / "results.duckdb").require_writable()
+
+
 def test_a_file_cut_short_is_not_the_questions_fault(path: Path) -> None:
     Store(path).save(record(20_000))
     with duckdb.connect(str(path)) as raw:
