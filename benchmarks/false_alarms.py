@@ -1,42 +1,52 @@
-"""How often a comparison of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
+"""How often a benchmark of equal devices claims a difference, and how often one of 5% is found. SIMULATED devices.
 
-python -m benchmarks.false_alarms [--planted] [--comparisons 100] [--leg-seconds 0.14]
+python -m benchmarks.false_alarms [--planted] [--comparisons 100] [--side-by-side 8] [--profile quick]
 
-Run it in pieces with `--first`: each comparison has a number, by which its interval is drawn. Each is five pairs of
-legs on one held engine, A B B A, with the interval that a benchmark prints; those of a benchmark are 3 s long and more.
+Each comparison is measured and judged as `cluster4npu benchmark --devices sim:b --against sim:a` does it: warm-up, each
+device alone, five pairs of legs, A B B A, at the profile's lengths, and its interval and verdict. Only the engines stay
+loaded from one to the next. Simulated devices wait instead of computing, so several comparisons run side by side: first
+all engines are loaded, and intervals are computed when nothing is measured any more.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from benchmarks.common import machine, null_pipeline, tell
-from cluster4npu import Engine, RunOptions
-from cluster4npu.core.bench.legs import Leg, cut
+from cluster4npu.core.bench.options import PROFILES, BenchmarkOptions
 from cluster4npu.core.bench.pool import make_benchmark_pool
-from cluster4npu.core.bench.statistics import bootstrap_speedup
-from cluster4npu.core.engine.engine import Run
-from cluster4npu.core.engine.messages import Segment
+from cluster4npu.core.bench.progress import Tracker
+from cluster4npu.core.bench.result import FASTER, SLOWER, BenchmarkResult
+from cluster4npu.core.bench.session import open_session
+from cluster4npu.core.bench.steps import measure_sides
+from cluster4npu.core.bench.verdict import make_result
 
 PLANTED = 0.95  # the second device does so much of the first's frames/s
-RAMP_S, PAIRS = 0.03, 5
+LOAD_S = 180.0
+Judge = Callable[[], BenchmarkResult]
 
 
-def leg(run: Run, device: str, seconds: float) -> Leg:
-    told = run.measure(Segment((device,), seconds=seconds + RAMP_S, window=6))
-    assert told.summary.traces is not None
-    return cut(told.summary.traces, RAMP_S)
-
-
-def compared(run: Run, base: str, other: str, seed: int, seconds: float) -> tuple[float, float, float]:
-    """Return the ratio of one comparison and its interval."""
-    pairs = []
-    for number in range(PAIRS):
-        order = (base, other) if number % 2 == 0 else (other, base)
-        first, second = leg(run, order[0], seconds), leg(run, order[1], seconds)
-        pairs.append((first, second) if number % 2 == 0 else (second, first))
-    found = bootstrap_speedup(pairs, seed, resamples=2000)
-    return found.ratio, found.low, found.high
+def lane(numbers: list[int], options: BenchmarkOptions, ms: float, loaded: threading.Barrier) -> list[Judge]:
+    """Measure these comparisons one after the other on one engine; return what judges each."""
+    assert options.devices and options.against
+    pipeline = null_pipeline(*options.devices)
+    pool = make_benchmark_pool(pipeline, devices=options.devices, against=options.against)
+    judges: list[Judge] = []
+    with open_session(pipeline, pool, options, Tracker(1.0, lambda _: None), lambda: False) as session:
+        session.measure("warm-up", pool.together, 0.2)
+        loaded.wait(LOAD_S)
+        for number in numbers:
+            mine = replace(session, options=replace(options, seed=number), segments=[])
+            judges.append(partial(make_result, "null", mine, measure_sides(mine), ()))
+            print(f"# comparison {number} of {ms:g} ms is measured", flush=True)
+        loaded.wait()  # nobody leaves while others measure
+    return judges
 
 
 def main() -> int:
@@ -44,38 +54,51 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--comparisons", type=int, default=100)
-    parser.add_argument("--planted", action="store_true", help="with a second device that is 5% slower")
+    parser.add_argument("--planted", action="store_true", help="with a second device that is 5%% slower")
     parser.add_argument("--first", type=int, default=0, help="the number of the first comparison")
-    parser.add_argument("--leg-seconds", type=float, default=0.14)
+    parser.add_argument(
+        "--side-by-side", type=int, default=8, metavar="N", help="comparisons at the same time"
+    )
+    parser.add_argument("--profile", choices=list(PROFILES), default="quick")
     parser.add_argument("--ms", type=float, default=4.0, help="what a frame takes on the first device")
     parser.add_argument("--jitter", type=float, default=0.1, help="part by which that varies")
-    arguments = parser.parse_args()
-    jitter, ms = arguments.jitter, arguments.ms
-    pipeline = null_pipeline(
-        f"sim:a?ms={ms:g}&jitter={jitter:g}", f"sim:b?ms={ms / PLANTED:.4f}&jitter={jitter:g}"
-    )
-    print(f"# {machine()}; SIMULATED devices")
-    devices = make_benchmark_pool(pipeline).together
-    options = RunOptions(devices=devices, hold=True, traces=True, loop=True, calibration="never")
-    other = devices[1] if arguments.planted else devices[0]
-    ratios, widths, told = [], [], 0
-    with Engine(pipeline, options) as run:
-        for number in range(arguments.first, arguments.first + arguments.comparisons):
-            ratio, low, high = compared(run, devices[0], other, number, arguments.leg_seconds)
-            ratios.append(ratio)
-            widths.append(high - low)
-            told += high < 1.0 if arguments.planted else not low <= 1.0 <= high
-            print(f"# comparison {number}: {ratio:.4f}, {low:.4f} to {high:.4f}; {told} told", flush=True)
-    share, mean = told / arguments.comparisons, sum(ratios) / len(ratios)
+    asked = parser.parse_args()
+    other_ms = asked.ms / PLANTED if asked.planted else asked.ms
+    lanes = min(asked.side_by_side, asked.comparisons)
+    print(f"# {machine()}; SIMULATED devices; {lanes} comparisons side by side; load {os.getloadavg()[0]:.1f}"
+          if hasattr(os, "getloadavg") else f"# {machine()}; SIMULATED devices; {lanes} side by side")  # fmt: skip
+    barrier, work = threading.Barrier(lanes), []
+    with ThreadPoolExecutor(lanes) as threads:
+        for at in range(lanes):
+            base, other = (
+                f"sim:{name}?ms={ms:.4f}&jitter={asked.jitter:g}&seed={asked.first + at}"
+                for name, ms in (("a", asked.ms), ("b", other_ms))
+            )
+            options = BenchmarkOptions(profile=asked.profile, devices=(other,), against=base)
+            numbers = list(range(asked.first + at, asked.first + asked.comparisons, lanes))
+            work.append(threads.submit(lane, numbers, options, asked.ms, barrier))
+        found = [judge() for one in work for judge in one.result()]
+    return report(found, asked)
+
+
+def report(found: list[BenchmarkResult], asked: argparse.Namespace) -> int:
+    """Print each comparison, and how many claim what they should."""
+    told, ratios, widths, unstable = 0, [], [], 0
+    for result in sorted(found, key=lambda result: result.seed):
+        assert result.speedup is not None, result.invalid_reason
+        ratio, low, high = result.speedup.ratio, result.speedup.low, result.speedup.high
+        told += result.speedup.verdict in ((SLOWER,) if asked.planted else (SLOWER, FASTER))
+        unstable += not result.valid
+        ratios.append(ratio)
+        widths.append(high - low)
+        print(f"# comparison {result.seed}: {ratio:.4f}, {low:.4f} to {high:.4f}; {result.headline()}")
     more = {
-        "comparisons": arguments.comparisons,
-        "told": told,
-        "mean_ratio": round(mean, 4),
-        "mean_interval": round(sum(widths) / len(widths), 4),
-        "leg_s": arguments.leg_seconds,
-        "simulated": True,
-    }
-    if arguments.planted:
+        "comparisons": len(found), "told": told, "invalid": unstable, "mean_ratio": round(sum(ratios) / len(ratios), 4),
+        "mean_interval": round(sum(widths) / len(widths), 4), "leg_s": PROFILES[asked.profile].leg_s,
+        "side_by_side": asked.side_by_side, "simulated": True,
+    }  # fmt: skip
+    share = told / len(found)
+    if asked.planted:
         return 0 if tell("a planted slowdown of 5% is found", share, 0.90, **more) else 1
     return 0 if tell("comparisons of equals without a false alarm", 1 - share, 0.95, **more) else 1
 
