@@ -126,6 +126,10 @@ class StoreError(Cluster4NPUError):
     """The result store cannot be opened, read or written."""
 
 
+class RefusedError(StoreError):
+    """This store will never do as it is: a newer version's, another program's, or none. Waiting does not help."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'x'?" for the closest of `names`, or "" when none is close or it is one of them."""
     names = list(names)

@@ -18,7 +18,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, StoreError
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, RefusedError, StoreError
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
@@ -243,7 +243,7 @@ class RunControl(QObject):
         self._saving.start()
 
     def _not_stored(self, error: Exception, save: Callable[[object], object], tried: int) -> None:
-        if isinstance(error, StoreError) and tried < _MOST_TRIES:
+        if isinstance(error, StoreError) and not isinstance(error, RefusedError) and tried < _MOST_TRIES:
             # Another program has the file, or the disk is full: that may pass.
             if tried == 1:
                 self._show_store_problem(tr("This run is not kept yet"), error)
@@ -270,7 +270,11 @@ class RunControl(QObject):
 
     def _show_store_problem(self, what: str, error: StoreError) -> None:
         problem = error.problems[0]
-        text = tr("{0}: {1} ({2}). It is kept as soon as that has passed, while this window is open.")
+        text = (
+            tr("{0}: {1} ({2}).")
+            if isinstance(error, RefusedError)
+            else tr("{0}: {1} ({2}). It is kept as soon as that has passed, while this window is open.")
+        )
         self._messages.show_text(text.format(what, told(problem.message), told(problem.found)), "warn")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import duckdb
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -45,3 +46,22 @@ def test_a_store_that_is_in_use_is_told_at_once_and_the_run_is_kept_later(
         with qtbot.waitSignal(window.runs.stored, timeout=30_000) as stored:
             holder.communicate("\n")
     assert Store(path).run(stored.args[0]).kind == "run"
+
+
+def test_a_store_that_will_never_do_is_not_asked_again(window: MainWindow, qtbot: QtBot) -> None:
+    path = window.runs._store
+    with Store(path):
+        pass
+    with duckdb.connect(str(path)) as raw:
+        raw.execute("UPDATE schema_version SET version = 9999")
+    asked: list[object] = []
+
+    def save(report: object) -> str:
+        asked.append(report)
+        with Store(path) as store:
+            return str(store.runs())
+
+    window.runs._store_in_background(save)
+    qtbot.waitUntil(lambda: "was not kept" in window.messages.text(), timeout=30_000)
+    assert "newer version" in window.messages.text()
+    assert len(asked) == 1

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.errors import Problem, RefusedError, StoreError
 from cluster4npu.core.store.engines import attach
 
 T = TypeVar("T")
@@ -141,8 +141,8 @@ def translate(error: duckdb.Error, path: Path) -> Exception:
     )
 
 
-def _cannot(path: Path, found: str, hint: str) -> StoreError:
-    return StoreError(Problem("the result store cannot be used", found=f"{path}: {found}", hint=hint))
+def _cannot(path: Path, found: str, hint: str, kind: type[StoreError] = StoreError) -> StoreError:
+    return kind(Problem("the result store cannot be used", found=f"{path}: {found}", hint=hint))
 
 
 def check_room(path: Path) -> None:
@@ -162,9 +162,8 @@ def check_place(path: Path) -> None:
     Raises StoreError, and DamagedError for an empty or broken file that carries a database's name.
     """
     if path.is_dir():
-        raise _cannot(
-            path, "it is a folder", f"Name a file in it, for example --store {path / 'results.duckdb'}."
-        )
+        hint = f"Name a file in it, for example --store {path / 'results.duckdb'}."
+        raise _cannot(path, "it is a folder", hint, RefusedError)
     if not path.exists():
         if not path.parent.is_dir():
             raise _cannot(
@@ -185,6 +184,7 @@ def check_place(path: Path) -> None:
             path,
             "it is a file of another kind",
             "Name a .duckdb file with --store; this one was not touched.",
+            RefusedError,
         )
     raise DamagedError("it does not begin like a database")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from cluster4npu.core.errors import Problem, StoreError
+from cluster4npu.core.errors import Problem, RefusedError
 from cluster4npu.core.store.engines import literal
 
 _VERSIONS = (
@@ -40,7 +40,7 @@ def statements() -> list[str]:
 
 
 def version_of(opened: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Return the file's version, 0 when it is empty; raises StoreError when it is someone else's or newer."""
+    """Return the file's version, 0 when it is empty; raises RefusedError when it is someone else's or newer."""
     tables = {
         row[0]
         for row in opened.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
@@ -48,7 +48,7 @@ def version_of(opened: duckdb.DuckDBPyConnection, path: Path) -> int:
     if not tables:
         return 0
     if "schema_version" not in tables:
-        raise StoreError(
+        raise RefusedError(
             Problem(
                 "this database is not a result store",
                 found=f"{path} with the tables {', '.join(sorted(tables)[:5])}",
@@ -58,7 +58,7 @@ def version_of(opened: duckdb.DuckDBPyConnection, path: Path) -> int:
     row = opened.execute("SELECT max(version) FROM schema_version").fetchone()
     version = int(row[0]) if row and row[0] is not None else 0
     if version > current_version():
-        raise StoreError(
+        raise RefusedError(
             Problem(
                 "the result store was written by a newer version of this program",
                 found=f"{path} in version {version}",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import duckdb
 import numpy as np
 
-from cluster4npu.core.errors import InputError, Problem, StoreError, nearest
+from cluster4npu.core.errors import InputError, Problem, RefusedError, StoreError, nearest
 from cluster4npu.core.settings import default_store_path
 from cluster4npu.core.store import query, readers, reading, schema, writing
 from cluster4npu.core.store.database import (
@@ -251,7 +251,7 @@ class Store:
         """Refuse to put another file in the place of one that was never seen to be a store: it may be somebody's."""
         if self.path == default_store_path() or readers.copy_path(self.path).exists():
             return
-        raise StoreError(
+        raise RefusedError(
             Problem(
                 "this file is no result store, or one that is damaged",
                 found=f"{self.path} ({error})",

@@ -82,7 +82,12 @@ class ComparisonView(QWidget):
         self.sides.show_rows(rows, strong)
         missing = any(None in (s.p50_ms, s.p95_ms, s.p99_ms) for s in result.sides)
         together = any(side.parallel for side in result.sides)
-        rates = tr("{0} of all devices' rates added up").format(percent(result.efficiency))
+        above = result.efficiency is not None and result.efficiency > 1.0
+        rates = (
+            tr("{0} of all devices' rates added up (what is above 100% is noise: alone they are measured shortly)")
+            if above
+            else tr("{0} of all devices' rates added up")
+        ).format(percent(result.efficiency))
         self.efficiency.setText(
             (tr("Scaling efficiency: {0}.").format(rates) + " " if together else "")
             + (
