@@ -5,7 +5,8 @@ python -m benchmarks.false_alarms [--planted] [--comparisons 100] [--side-by-sid
 Each comparison is measured and judged as `cluster4npu benchmark --devices sim:b --against sim:a` does it: warm-up, each
 device alone, five pairs of legs, A B B A, at the profile's lengths, and its interval and verdict. Only the engines stay
 loaded from one to the next. Simulated devices wait instead of computing, so several comparisons run side by side: first
-all engines are loaded, and intervals are computed when nothing is measured any more.
+all engines are loaded, they begin at different times, so that what disturbs the machine does not meet all of them on
+the same side, and intervals are computed when nothing is measured any more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,8 +34,10 @@ LOAD_S = 180.0
 Judge = Callable[[], BenchmarkResult]
 
 
-def lane(numbers: list[int], options: BenchmarkOptions, ms: float, loaded: threading.Barrier) -> list[Judge]:
-    """Measure these comparisons one after the other on one engine; return what judges each."""
+def lane(
+    numbers: list[int], options: BenchmarkOptions, late_s: float, loaded: threading.Barrier
+) -> list[Judge]:
+    """Measure these comparisons one after the other on one engine, from `late_s` on; return what judges each."""
     assert options.devices and options.against
     pipeline = null_pipeline(*options.devices)
     pool = make_benchmark_pool(pipeline, devices=options.devices, against=options.against)
@@ -41,10 +45,11 @@ def lane(numbers: list[int], options: BenchmarkOptions, ms: float, loaded: threa
     with open_session(pipeline, pool, options, Tracker(1.0, lambda _: None), lambda: False) as session:
         session.measure("warm-up", pool.together, 0.2)
         loaded.wait(LOAD_S)
+        time.sleep(late_s)
         for number in numbers:
             mine = replace(session, options=replace(options, seed=number), segments=[])
             judges.append(partial(make_result, "null", mine, measure_sides(mine), ()))
-            print(f"# comparison {number} of {ms:g} ms is measured", flush=True)
+            print(f"# comparison {number} is measured", flush=True)
         loaded.wait()  # nobody leaves while others measure
     return judges
 
@@ -60,7 +65,7 @@ def main() -> int:
         "--side-by-side", type=int, default=8, metavar="N", help="comparisons at the same time"
     )
     parser.add_argument("--profile", choices=list(PROFILES), default="quick")
-    parser.add_argument("--ms", type=float, default=4.0, help="what a frame takes on the first device")
+    parser.add_argument("--ms", type=float, default=10.0, help="what a frame takes on the first device")
     parser.add_argument("--jitter", type=float, default=0.1, help="part by which that varies")
     asked = parser.parse_args()
     other_ms = asked.ms / PLANTED if asked.planted else asked.ms
@@ -76,7 +81,10 @@ def main() -> int:
             )
             options = BenchmarkOptions(profile=asked.profile, devices=(other,), against=base)
             numbers = list(range(asked.first + at, asked.first + asked.comparisons, lanes))
-            work.append(threads.submit(lane, numbers, options, asked.ms, barrier))
+            late_s = (
+                2 * PROFILES[asked.profile].leg_s * at / lanes
+            )  # not all on the same side at the same time
+            work.append(threads.submit(lane, numbers, options, late_s, barrier))
         found = [judge() for one in work for judge in one.result()]
     return report(found, asked)
 

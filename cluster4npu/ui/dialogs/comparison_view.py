@@ -84,7 +84,9 @@ class ComparisonView(QWidget):
         together = any(side.parallel for side in result.sides)
         above = result.efficiency is not None and result.efficiency > 1.0
         rates = (
-            tr("{0} of all devices' rates added up (what is above 100% is noise: alone they are measured shortly)")
+            tr(
+                "{0} of all devices' rates added up (what is above 100% is noise: alone they are measured shortly)"
+            )
             if above
             else tr("{0} of all devices' rates added up")
         ).format(percent(result.efficiency))
