@@ -152,7 +152,7 @@ def _describe(path: Path, spec: Any, sha256: str, operations: list[Any]) -> Pack
     kinds = {item.name: item.type.WhichOneof("Type") for item in description.output}
     check_outputs(path, {name: kind for name, kind in kinds.items() if kind != "multiArrayType"})
     metadata = dict(description.metadata.userDefined)
-    origin = Origin.of(metadata)
+    origin = Origin.of(metadata, path)
     (taken,) = description.input
     image = taken.type.WhichOneof("Type") == "imageType"
     info = ModelInfo(

@@ -188,7 +188,7 @@ class OnnxSession(Session):
         check_input(model, {item.name: _shape(item.shape) for item in inputs})
         check_outputs(model, {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)})
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self.origin = precision.Origin.of(metadata)
+        self.origin = precision.Origin.of(metadata, model)
         return ModelInfo(
             path=str(model),
             sha256=self.origin.sha256 or sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -45,6 +46,8 @@ _DRIVERS = {
     "gpu": "the driver of Intel's graphics with its compute runtime (OpenCL)",
     "npu": "the driver of Intel's NPU",
 }
+_PLACES = re.compile(r"(Exception from|Check '.*?' failed at) \S+?:\d+:\s*")
+_NO_MEMORY = "std::bad_alloc"
 _PRECISIONS = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
 
 
@@ -84,6 +87,11 @@ class OpenVinoBackend(Backend):
 
     def settle(self, device: DeviceId, pool: tuple[DeviceId, ...]) -> DeviceId:
         return with_share_of_cores(device, pool)
+
+    def why_not(self, device: DeviceId, precision: str) -> str:
+        if device.unit == "cpu" and precision in ("fp16", "bf16"):
+            return "its processor has no such instructions: OpenVINO would compute in fp32 and round"
+        return ""
 
     def preparation(self, device: DeviceId, model: Path) -> Preparation:
         return Preparation.CALIBRATE if precision.asked(device) == "int8" else Preparation.NONE
@@ -140,6 +148,11 @@ class OpenVinoBackend(Backend):
         )
 
 
+def _plain(error: BaseException) -> str:
+    """Return what OpenVINO says without the places in its own source."""
+    return one_line(_PLACES.sub("", str(error)))
+
+
 @cache
 def _core() -> Any:
     """Return OpenVINO's one core of this process; raises ImportError or RuntimeError."""
@@ -159,8 +172,8 @@ class OpenVinoSession(Session):
         try:
             network = core.read_model(str(model))
         except RuntimeError as error:
-            raise cannot_load(model, device.device, one_line(error)) from error
-        self.origin = precision.Origin.of(_metadata(network))
+            raise cannot_load(model, device.device, _plain(error)) from error
+        self.origin = precision.Origin.of(_metadata(network), model)
         self.info = _model_info(network, model, self.origin.sha256 or sha256)
         target = device.unit.upper().replace(":", ".")
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
@@ -176,12 +189,15 @@ class OpenVinoSession(Session):
             self._compiled: Any = core.compile_model(network, target, settings)
             self._request: Any = self._compiled.create_infer_request()
         except RuntimeError as error:
+            if _NO_MEMORY in str(error):
+                raise MemoryError(f"OpenVINO found no room for {model.name}") from error
             raise DeviceUnavailable(
                 Problem(
                     f"'{device}' cannot run this model",
                     field="devices",
-                    found=f"{model.name}: {one_line(error)}",
-                    hint="Choose another device, for example onnx:cpu.",
+                    found=f"{model.name}: {_plain(error)}",
+                    allowed="a model whose operators and sizes OpenVINO can compile for it",
+                    hint="Choose another device, or export the model in another way.",
                 )
             ) from error
         used = self._compiled.get_property("EXECUTION_DEVICES")
@@ -194,7 +210,7 @@ class OpenVinoSession(Session):
             self._request.infer([batch], share_inputs=True, share_outputs=True)
             return [tensor.data for tensor in self._request.output_tensors]
         except RuntimeError as error:
-            raise not_computed(self.info, error) from error
+            raise not_computed(self.info, _plain(error)) from error
 
     def close(self) -> None:
         """Let go of the model."""
@@ -220,6 +236,7 @@ def _model_info(network: Any, model: Path, sha256: str) -> ModelInfo:
         output_shapes=tuple(_shape(item) for item in network.outputs),
         labels=labels_from(metadata),
         task=str(metadata.get("task", "")),
+        description=one_line(str(metadata.get("description", ""))),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from cluster4npu.core.devices.model_report import CLASSIFICATION, DETECTION
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place
@@ -66,6 +67,14 @@ class PipelineTemplates:
     def outline(key: str) -> PipelineConfig:
         """Return the template's pipeline as it is drawn, whatever devices are here; raises KeyError."""
         return _files()[key].pipeline
+
+    @staticmethod
+    def task(key: str) -> str:
+        """Return what a template's model has to be for: detection or classification, "" for anything."""
+        config = PipelineTemplates.get(key)
+        readers = {edge.target_node for edge in config.edges if edge.source == f"{INFERENCE_NODE}.outputs"}
+        kinds = {config.node(reader).type for reader in readers}
+        return DETECTION if "detections" in kinds else CLASSIFICATION if "classify" in kinds else ""
 
     @staticmethod
     def catalogue() -> list[TemplateInfo]:

@@ -59,6 +59,17 @@ def test_a_missing_model_is_refused(cli_here, tmp_path: Path) -> None:
     assert not (tmp_path / "new.json").exists()
 
 
+def test_a_model_that_cannot_be_read_or_is_for_another_task_is_refused(cli_here, tmp_path: Path) -> None:
+    whole = (assets_dir() / "digits_detector.onnx").read_bytes()
+    (tmp_path / "cut.onnx").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "classifier.onnx").write_bytes((assets_dir() / "digit_classifier.onnx").read_bytes())
+    for model, word in (("cut.onnx", "cut.onnx"), ("classifier.onnx", "for classification")):
+        done = cli_here("templates", "new", "object_detection", "-o", "new.json", "--model", model, "--json")
+        assert done.code == 2 and word in done.err
+        assert done.json["error"][0]["hint"]
+        assert not (tmp_path / "new.json").exists()
+
+
 def test_an_unwritable_place_is_refused(cli_here) -> None:
     done = cli_here("templates", "new", "simulated", "-o", "none/new.json", "--json")
     assert done.code == 2 and "none" in done.err

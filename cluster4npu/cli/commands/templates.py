@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.parsing import common, device_list
-from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.graph import find_problems
 from cluster4npu.core.settings import BUNDLED_PREFIX
@@ -80,6 +80,8 @@ def _new(args: argparse.Namespace, console: Console) -> int:
     errors = [p for p in problems if p.severity == "error"]
     if errors:
         raise InputError(errors[0], *errors[1:])
+    if args.model not in (None, NO_MODEL) and not args.model.startswith(BUNDLED_PREFIX):
+        _look_into(Path(args.model).expanduser(), args.template, console)
     config.save(output)
     console.object(
         {"ok": True, "template": args.template, "path": str(output), "description": config.description}
@@ -87,6 +89,31 @@ def _new(args: argparse.Namespace, console: Console) -> int:
     console.out(f"Wrote {output}. {config.description}")
     console.out(f"Try it: cluster4npu run {output}")
     return SUCCESS
+
+
+def _look_into(model: Path, template: str, console: Console) -> None:
+    """Raise InputError for a model that cannot be read, or is for another task than the template's."""
+    from cluster4npu.core.devices.inspection import inspect_model
+    from cluster4npu.core.devices.model_report import UNKNOWN
+
+    try:
+        report = inspect_model(model)
+    except DeviceUnavailable as error:  # its runtime is not here: a run on another machine may have it
+        console.note(f"The model was not looked into: {error.problems[0].text()}")
+        return
+    wanted = PipelineTemplates.task(template)
+    if wanted and report.task == UNKNOWN:
+        console.note(f"Nobody knows what {model.name} is for; '{template}' needs a model for {wanted}.")
+    elif wanted and report.task != wanted:
+        raise InputError(
+            Problem(
+                f"this model is for {report.task}",
+                field="--model",
+                found=model.name,
+                allowed=f"a model for {wanted}, which '{template}' needs",
+                hint="Choose another model, or another template: `cluster4npu templates` lists them.",
+            )
+        )
 
 
 def _path_in(output: Path, model: str | None) -> str | None:

@@ -61,6 +61,7 @@ class Session:
     restarts: int = 0
     out_of_order: int = 0
     failures: list[str] = field(default_factory=list)
+    told: dict[str, None] = field(default_factory=dict)  # what the engine has warned of, each once
     host_peak_bytes: int | None = None  # with every worker of the benchmark loaded
 
     @property
@@ -138,6 +139,7 @@ class Session:
         self.out_of_order += summary.out_of_order
         self.restarts = max(self.restarts, summary.restarts)  # counted since the engine was started
         self.failures += summary.failures
+        self.told.update(dict.fromkeys(summary.warnings))
         if summary.host_peak_bytes is not None:
             self.host_peak_bytes = max(summary.host_peak_bytes, self.host_peak_bytes or 0)
         if summary.frames_failed and not summary.frames_out:

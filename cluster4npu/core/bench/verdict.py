@@ -57,7 +57,11 @@ class Found:
             simulated=pool.simulated,
             workers=self.workers,
             invalid_reason="; ".join(reasons),
-            warnings=(*warnings_of(session, checks, self.cut), *fallbacks(self.workers)),
+            warnings=tuple(
+                dict.fromkeys(
+                    (*warnings_of(session, checks, self.cut), *session.told, *fallbacks(self.workers))
+                )
+            ),
             why=self.why,
             parity=parity_told(pool, checks),
             seed=options.seed,

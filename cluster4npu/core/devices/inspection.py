@@ -110,6 +110,8 @@ def _inspect_main(path: Path, connection: Connection) -> None:
         answer = _inspect(path)
     except Cluster4NPUError as error:
         answer = error
+    except MemoryError:
+        answer = _over(path, "it needs more memory than this machine has")
     except Exception as error:  # a runtime's own, of any kind: it becomes one message about the model
         answer = _over(path, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     with contextlib.suppress(OSError):  # nobody waits any more

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SPEED_ONLY = "speed only"  # how the description of a model with random weights begins
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCost:
@@ -32,6 +34,11 @@ class ModelInfo:
     labels: tuple[str, ...] = ()
     task: str = ""
     description: str = ""  # what the file says of itself
+
+    @property
+    def is_for_speed_only(self) -> bool:
+        """Tell whether the model says of itself that it has random weights, and recognises nothing."""
+        return self.description.lower().startswith(SPEED_ONLY)
 
     @property
     def input_size(self) -> tuple[int, int] | None:

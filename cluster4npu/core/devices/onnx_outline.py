@@ -7,6 +7,7 @@ skipped, not loaded. Every place where a tensor may stand is looked at, since ea
 from __future__ import annotations
 
 import mmap
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ class OutlineError(ValueError):
     """The bytes are no ONNX model; the text says where reading ended."""
 
 
+_CONSTANT = re.compile(r"(^|[/.:])Constant(_\d+)?_output_\d+$")  # as exporters name the output of such a node
+
+
 @dataclass(frozen=True, slots=True)
 class External:
     """Weights in another file, as the model names it. `length` None: to the file's end."""
@@ -49,7 +53,11 @@ class External:
 
 @dataclass(slots=True)
 class Outline:
-    """What was found. `parameters` counts the numbers in weights; `domains` are the operators' ("": ONNX's own)."""
+    """What was found. `domains` are the operators' ("": ONNX's own).
+
+    `parameters` counts the numbers in weights: not the scales and zero points of a quantised model, nor the constants
+    that an optimiser has put among its weights.
+    """
 
     operators: Counter[str] = field(default_factory=Counter)
     domains: set[str] = field(default_factory=set)
@@ -71,6 +79,8 @@ class Reader:
     def __init__(self, data: Data) -> None:
         self._data = data
         self._left = _MOST_FIELDS
+        self._weights: list[tuple[str, int]] = []  # name and how many numbers
+        self._scales: set[str] = set()
 
     def outline(self) -> Outline:
         """Read the whole file; raises OutlineError."""
@@ -85,6 +95,9 @@ class Reader:
                 found.producer = self._text(span)[:80]
             elif number == 8 and wire == _LENGTH:
                 self._opset(span, found)
+        found.parameters = sum(
+            size for name, size in self._weights if name not in self._scales and not _CONSTANT.search(name)
+        )
         return found
 
     def _walk(self, kind: str, span: Span, found: Outline, depth: int) -> None:
@@ -102,23 +115,30 @@ class Reader:
 
     def _node(self, span: Span, found: Outline) -> None:
         name = domain = ""
+        inputs: list[Span] = []
         for number, wire, inner in self._fields(span):
-            if number == 4 and wire == _LENGTH:
+            if number == 1 and wire == _LENGTH:
+                inputs.append(inner)
+            elif number == 4 and wire == _LENGTH:
                 name = self._text(inner)
             elif number == 7 and wire == _LENGTH:
                 domain = self._text(inner)
+        if name in ("QuantizeLinear", "DequantizeLinear"):
+            self._scales.update(self._text(inner) for inner in inputs[1:])
         domain = "" if domain == "ai.onnx" else domain
         found.operators[f"{domain}.{name}".lstrip(".")] += 1
         found.domains.add(domain)
 
     def _tensor(self, span: Span, found: Outline, *, weights: bool) -> None:
-        size = 1
+        size, name = 1, ""
         entries: dict[str, str] = {}
         elsewhere = False
         for number, wire, inner in self._fields(span):
             if number == 1:
                 for length in self._numbers(wire, inner):
                     size *= length
+            elif number == 8 and wire == _LENGTH:
+                name = self._text(inner)
             elif number == 13 and wire == _LENGTH:
                 key, value = self._entry(inner)
                 if entries.setdefault(key, value) != value:
@@ -127,7 +147,7 @@ class Reader:
             elif number == 14 and wire == 0:
                 elsewhere = elsewhere or inner[0] == 1
         if weights:
-            found.parameters += size
+            self._weights.append((name, size))
         if elsewhere:
             try:
                 offset, length = int(entries.get("offset") or 0), int(entries.get("length") or 0)

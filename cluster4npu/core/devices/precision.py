@@ -19,15 +19,20 @@ MADE_IN, MADE_FROM = "cluster4npu.precision", "cluster4npu.made_from"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model file tells about itself: "" where it is no prepared one."""
+    """What a model file tells about itself: "" where it is no prepared one.
+
+    `sha256`, of the file that it was made from, is believed only of what lies in the folder where this program keeps
+    such files: any other file may say anything, and is known by its own hash.
+    """
 
     precision: str = ""
     sha256: str = ""
 
     @classmethod
-    def of(cls, metadata: Mapping[str, object]) -> Origin:
-        """Read it out of the model's metadata."""
-        return cls(str(metadata.get(MADE_IN, "")), str(metadata.get(MADE_FROM, "")))
+    def of(cls, metadata: Mapping[str, object], model: Path) -> Origin:
+        """Read it out of the metadata of this file."""
+        kept = model.resolve().parent == _folder().resolve()
+        return cls(str(metadata.get(MADE_IN, "")), str(metadata.get(MADE_FROM, "")) if kept else "")
 
 
 def asked(device: DeviceId) -> str:
@@ -40,13 +45,14 @@ def require(backend: Backend, device: DeviceId, info: DeviceInfo) -> None:
     precision = asked(device)
     if not precision or precision in info.precisions:
         return
-    why = backend.why_not(device, precision)
+    listed = ", ".join(info.precisions)
+    why = backend.why_not(device, precision) or f"{backend.title} lists {listed or 'no precision'} for it"
     raise DeviceUnavailable(
         Problem(
-            f"'{device.device}' does not compute in {precision}" + (f": {why}" if why else ""),
+            f"'{device.device}' does not compute in {precision}: {why}",
             field="devices",
             found=str(device),
-            allowed=", ".join(info.precisions) or "the model as it is, without the option",
+            allowed=listed or "the model as it is, without the option",
             hint="Choose one of those, leave the option out, or choose another device.",
         )
     )
@@ -65,6 +71,10 @@ def require_prepared(origin: Origin, device: DeviceId, model: Path) -> None:
 
 def prepared_path(model: Path, precision: str, digest: str, suffix: str = ".onnx") -> Path:
     """Return where the version of a model in another precision is kept; `digest` (hex) is of all that it depends on."""
-    folder = data_dir() / "models"
+    folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{model.stem[:60]}-{precision}-{digest[:16]}{suffix}"
+
+
+def _folder() -> Path:
+    return data_dir() / "models"

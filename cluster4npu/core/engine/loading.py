@@ -47,6 +47,14 @@ class Loading:
             if state == "loaded":
                 self._look_at_the_time(waiting)
 
+    def tell_of_models(self) -> None:
+        """Say which models recognise nothing, since they are made to measure speed with."""
+        workers = [w for w in self._pool.workers if w.report.get("speed_only")]
+        for model in dict.fromkeys(w.stage.model.name for w in workers if w.stage.model is not None):
+            text = f"{model} is for SPEED ONLY: its weights are random, and what it recognises means nothing"
+            self.left_out.append(text)
+            self._hub.tell(StateChanged("starting", text, notice=True))
+
     def _is_settled(self, worker: Worker, state: str) -> bool:
         return worker.state == state or worker.given_up or worker.index in self._late
 

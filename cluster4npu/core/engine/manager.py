@@ -250,6 +250,7 @@ class Manager:
         leave_with_parent(GRACE_S)  # in order, by the end of the app's pipe; this is for a manager that hangs
         loading = Loading(self._hub, pool, self._options)
         loading.wait("loaded")
+        loading.tell_of_models()
         self._preview = PreviewArea.create()  # first, so that the ring takes only what is left
         frame_bytes = max(spec.nbytes for spec in specs.values())
         in_flight = max(self._in_flight(stage) or LEAST_IN_FLIGHT for stage in plan.stages)

@@ -161,6 +161,7 @@ class LoadedStage:
             "unit": session.unit,
             "unit_detail": session.unit_detail[:200],
             "sha256": session.info.sha256,
+            "speed_only": session.info.is_for_speed_only,
             "startup_ms": startup_ms,
             "first_inference_ms": first_ms,
             "result_bytes": result_bytes,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model_report import CLASSIFICATION, DETECTION
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place
@@ -157,10 +156,7 @@ def template_model(key: str) -> str:
 
 def template_task(key: str) -> str:
     """Return what a template's model has to be for: detection or classification, "" for anything."""
-    config = PipelineTemplates.get(key)
-    readers = {e.target_node for e in config.edges if e.source == f"{INFERENCE_NODE}.outputs"}
-    kinds = {config.node(reader).type for reader in readers}
-    return DETECTION if "detections" in kinds else CLASSIFICATION if "classify" in kinds else ""
+    return PipelineTemplates.task(key)
 
 
 def model_text(model: str) -> str:

@@ -17,6 +17,7 @@ from cluster4npu.core.engine.messages import (
     WorkerFailed,
 )
 from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
+from tests.backends import models
 
 HANGS = "sim:hangs?load_ms=86000000&ms=1"
 
@@ -135,3 +136,16 @@ def test_a_killed_holder_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     holder.kill()
     holder.join()
     exclusive.hold("stick:0").close()
+
+
+def test_a_model_with_random_weights_is_told_as_such_at_the_start_and_at_the_end(
+    make_pipeline, tmp_path: Path
+) -> None:
+    told = {"description": "speed only: random weights, recognises nothing"}
+    model = models.conv(tmp_path / "net-speed-only.onnx", size=(32, 32), metadata=told)
+    config = make_pipeline("onnx:cpu", model=str(model), width=64, height=64)
+    with Engine(config, RunOptions(frames=3, calibration="never")) as run:
+        notices = [e.detail for e in run.events() if isinstance(e, StateChanged) and e.notice]
+        summary = run.wait(60)
+    (warning,) = summary.warnings
+    assert "net-speed-only.onnx is for SPEED ONLY" in warning and warning in notices
