@@ -1,4 +1,4 @@
-"""Drift: a device that now takes longer for a frame than it did when it was calibrated."""
+"""Drift: a device that now takes longer for a frame than it did when it was calibrated; and what it then weighs."""
 
 from __future__ import annotations
 
@@ -38,3 +38,27 @@ class DriftWatch:
             f"needs {service_ns / 1e6:.1f} ms for a frame, calibrated were {1e3 / rate:.1f} ms"
         )
         return self.told[device]
+
+
+class MeanWeights:
+    """What each device weighed in a segment: by the rates that frames were shared out by while they were computed.
+
+    So it is the share that the device was meant to have, also where rates changed on the way.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._frames = 0
+
+    def note(self, rates: Mapping[str, float], frames: int) -> None:
+        """Count frames: so many have been computed in all by now, those since the last time by these rates."""
+        new, total = frames - self._frames, sum(rates.values())
+        if new <= 0 or total <= 0:
+            return
+        self._frames = frames
+        for device, rate in rates.items():
+            self._sums[device] = self._sums.get(device, 0.0) + new * rate / total
+
+    def of(self, device: str) -> float | None:
+        """Return a device's weight, 0 to 1; None before any frame was counted."""
+        return self._sums.get(device, 0.0) / self._frames if self._frames else None

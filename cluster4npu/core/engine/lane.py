@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from cluster4npu.core.engine.channel import AWAKE_NS, Done
-from cluster4npu.core.engine.drift import DriftWatch
+from cluster4npu.core.engine.drift import DriftWatch, MeanWeights
 from cluster4npu.core.engine.frames import NOBODY, Visit
 from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
@@ -83,6 +83,7 @@ class Lane:
         self._weights = dict(rated.rates) or dict.fromkeys(self._active, 1.0)
         self._guessed = set(rated.guessed)  # of these the weight is not measured yet
         self._drift = DriftWatch({k: rate for k, rate in rated.rates.items() if k not in rated.guessed})
+        self._mean_weights = MeanWeights()
         self._in_flight_wanted = in_flight
         self._pending: deque[Visit] = deque()
         self._backlog: dict[int, deque[Visit]] = {i: deque() for i in active}
@@ -326,6 +327,7 @@ class Lane:
         slower than calibrated.
         """
         words = self._look_for_drift()
+        self._note_weights()
         for key in [key for key in self._guessed if self._has_shown(key)]:
             self._guessed.remove(key)
             own_ns = self._service_ns[self._active[key]]
@@ -350,11 +352,25 @@ class Lane:
         words = []
         for key, index in self._active.items():
             worker = self._pool.workers[index]
-            if index not in self._service_ns or worker.batch > 1 or worker.now is None:
-                continue  # a batch takes as long half full as full
+            if index not in self._service_ns or worker.now is None:
+                continue
+            if worker.batch > 1 and self.queue_of(index) < 2 * worker.batch:
+                continue  # a batch takes as long half full as full, and only then they are all full
             if told := self._drift.look(key, self._service_ns[index], worker.now.finished):
                 words.append(f"{worker.member.id} has become slower: it {told}. The next run measures anew")
         return words
+
+    def _note_weights(self) -> None:
+        rates = {key: self._weights.get(key, 0.0) for key in self._views}
+        if self._policy.corrects:
+            seen = self._service_ns
+            rates = {k: 1e9 / seen[i] if (i := self._active[k]) in seen else r for k, r in rates.items()}
+        self._mean_weights.note(rates, self.ended)
+
+    def mean_weight(self, key: str) -> float | None:
+        """Return what a device (settled id) weighed in this segment, 0 to 1; None where no frame says so."""
+        self._note_weights()
+        return self._mean_weights.of(key)
 
     def _has_shown(self, key: str) -> bool:
         now = self._pool.workers[self._active[key]].now

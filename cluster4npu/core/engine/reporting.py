@@ -124,7 +124,7 @@ def summarize(
     devices = []
     for worker, count in zip(pool.workers, meter.devices, strict=True):
         total = totals[worker.stage.index]
-        weight = calibration.get(worker.member.id)
+        measured = calibration.get(worker.member.id)
         devices.append(
             DeviceSummary(
                 id=worker.member.id,
@@ -136,7 +136,7 @@ def summarize(
                 busy=min(1.0, count.busy_ns / 1e9 / wall) if wall else 0.0,
                 fps=count.frames / wall if wall else 0.0,
                 latency_ms=meter.service(worker.index),
-                weight=weight.weight if weight else None,
+                weight=_weight(stream, worker, measured) if measured else None,
                 restarts=worker.restarts,
                 startup_ms=worker.report.get("startup_ms"),
                 first_inference_ms=worker.report.get("first_inference_ms"),
@@ -175,6 +175,14 @@ def summarize(
         sources=sources,
         traces=meter.traces.array() if meter.traces is not None else None,
     )
+
+
+def _weight(stream: Stream, worker: Worker, measured: DeviceCalibration) -> float:
+    """Return what a calibrated device weighed in the run, as calibrated where no frame says more."""
+    for lane in stream.lanes:
+        if lane.stage is worker.stage and (mean := lane.mean_weight(worker.member.settled)) is not None:
+            return mean
+    return measured.weight
 
 
 def _untraced(meter: Meter) -> tuple[str, ...]:

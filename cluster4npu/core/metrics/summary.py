@@ -16,8 +16,9 @@ from cluster4npu.core.metrics.statistics import LatencyStats
 class DeviceSummary:
     """One worker over a whole run; `share` is its part of what its stage delivered.
 
-    `latency_ms` is the time that it needed for a frame. At most `batch_size` frames went into its
-    model at once, and shared that.
+    `weight` is the share that it was meant to have, by its rate as calibrated or, where the policy
+    follows them, as measured while frames were computed. `latency_ms` is the time that it needed for
+    a frame. At most `batch_size` frames went into its model at once, and shared that.
     """
 
     id: str

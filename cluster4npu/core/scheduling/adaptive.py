@@ -20,6 +20,7 @@ class Adaptive(Policy):
     name = "adaptive"
     title = "Adaptive (earliest finish)"
     steals = True
+    corrects = True
 
     def set_weights(self, weights: Mapping[str, float]) -> None:
         seen: dict[str, float] = getattr(self, "_seen", {})

@@ -25,6 +25,8 @@ class Policy(ABC):
         False  # an idle worker may take what another has waiting, if it finishes it earlier
     )
 
+    corrects: ClassVar[bool] = False  # shares follow what workers take now, not what was calibrated
+
     def __init__(self, weights: Mapping[str, float], seed: int = 0) -> None:
         self.seed = seed
         self.set_weights(weights)

@@ -12,6 +12,7 @@ class Pull(Policy):
 
     name = "pull"
     title = "Pull (whoever is idle)"
+    corrects = True
 
     def set_weights(self, weights: Mapping[str, float]) -> None:
         self._weights = dict(weights)

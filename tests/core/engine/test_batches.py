@@ -124,20 +124,21 @@ class FakePool:
 
 
 @pytest.fixture
-def lane():
-    ring = Ring.create(8, 64, (64,))
-    stage = SimpleNamespace(index=0, node_id="inference")
-    yield Lane(
-        FakePool(),
-        ring,
-        stage,
-        [0],
-        policy_types()["adaptive"]({}, 0),
-        Rated({}),
-        None,
-        Meter(1, traces=False),
-    )
+def ring():
+    ring = Ring.create(64, 64, (64,))
+    yield ring
     ring.unlink()
+
+
+def lane_of(ring, rates):
+    stage = SimpleNamespace(index=0, node_id="inference")
+    policy = policy_types()["adaptive"](rates, 0)
+    return Lane(FakePool(), ring, stage, [0], policy, Rated(rates), None, Meter(1, traces=False))
+
+
+@pytest.fixture
+def lane(ring):
+    return lane_of(ring, {})
 
 
 def done(slot, started_ns, finished_ns):
@@ -179,6 +180,25 @@ def test_the_time_of_a_batch_is_shared_by_its_frames(lane):
     lane.finish(0, [done(slot, 1000, 5000 + slot) for slot in range(4)])
     assert lane._meter.devices[0].busy_ns == 4003
     assert lane._service_ns[0] == pytest.approx(1000, rel=0.01)
+
+
+@pytest.mark.parametrize(("at_once", "drifts"), [(60, True), (4, False)])
+def test_drift_is_looked_for_where_batches_are_full(ring, at_once, drifts):
+    lane = lane_of(ring, {"a": 1000.0})  # 4 ms for a batch of four, which now takes 8
+    worker = lane._pool.workers[0]
+    worker.now = SimpleNamespace(finished=0)
+    told = []
+    for number in range(15):
+        if number * 4 % at_once == 0:
+            lane.put([Visit(slot, slot, 1, 0) for slot in range(number * 4, number * 4 + at_once)])
+        lane.work()
+        told += lane.settle()
+        slots, at_ns = list(worker.in_flight)[:4], number * 8_000_000
+        for slot in slots:
+            del worker.in_flight[slot]
+        lane.finish(0, [done(slot, at_ns, at_ns + 8_000_000) for slot in slots])
+        worker.now.finished += 4
+    assert len(told) == drifts and all("needs 2.0 ms for a frame" in words for words in told)
 
 
 def test_the_load_of_a_device_counts_the_time_of_a_batch_once():

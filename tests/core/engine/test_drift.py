@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster4npu.core.engine.drift import LEAST_FRAMES, DriftWatch
+from cluster4npu.core.engine.drift import LEAST_FRAMES, DriftWatch, MeanWeights
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import Calibrated, MetricsUpdated, RunOptions, StateChanged
 
@@ -29,6 +29,17 @@ def test_a_moment_the_first_frames_and_old_news_are_no_drift():
     assert looks(DriftWatch({}), 20, 9) == [""] * 9  # never calibrated
 
 
+def test_the_weight_of_a_run_is_the_mean_over_its_frames():
+    weights = MeanWeights()
+    assert weights.of("a") is None
+    weights.note({"a": 30.0, "b": 10.0}, 100)
+    weights.note({"a": 10.0, "b": 30.0}, 200)
+    weights.note({"b": 30.0}, 200)  # no new frame
+    assert (weights.of("a"), weights.of("b"), weights.of("c")) == (0.5, 0.5, 0.0)
+    weights.note({"b": 5.0}, 400)  # the other one is lost
+    assert (weights.of("a"), weights.of("b")) == (0.25, 0.75)
+
+
 def test_a_device_that_has_become_slower_is_told_and_measured_anew(make_pipeline):
     slower = "sim:a?drift=3&drift_after=250&ms=8"
     pipeline = make_pipeline(slower, "sim:b?ms=8")
@@ -43,6 +54,7 @@ def test_a_device_that_has_become_slower_is_told_and_measured_anew(make_pipeline
         summary = run.wait(60)
     (told,) = [text for text in summary.warnings if text.startswith(slower)]
     assert live == [told]
+    assert all(abs(device.weight - device.share) < 0.03 for device in summary.devices)
     assert "has become slower" in told and "The next run measures anew" in told
     with Engine(pipeline, RunOptions(frames=5)) as run:
         events = list(run.events())

@@ -8,8 +8,6 @@ Real worker processes die at a chosen point; the pool tells of it, and the lane 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import time
 from types import SimpleNamespace
 
@@ -167,16 +165,6 @@ def test_a_worker_that_dies_without_a_frame_costs_none(stage_of):
     assert stage.lane.finish(0, completed.dones) == [visit] and not visit.error
     lost = stage.until(Lost)
     assert lost.slots == () and stage.lane.lose(lost) == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
-def test_an_answer_to_an_earlier_use_of_the_slot_is_refused(stage_of):
-    stage = stage_of(dies_free)
-    stage.lane.put([Visit(slot=3, frame_id=7, generation=2, stage=0)])
-    stage.lane.work()
-    late = Done(3, 1, 6, 1, 2, 3, 0)
-    assert stage.lane.finish(0, [late]) == []
-    os.kill(stage.pool.pids[0], signal.SIGKILL)
 
 
 def test_a_source_that_fails_while_it_writes_leaves_no_frame_in_the_slot():
