@@ -15,12 +15,10 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui import theme
-from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.preload import Preload
 from cluster4npu.ui.text import install_translation, tr
 
 _LOG_BYTES = 1_000_000
-_LEAVE_S = 3.0  # for work that nobody waits for any more
 _SWITCH_S = 0.001
 _PRELOAD_MS = 300  # the first window is painted by then
 _log = logging.getLogger("cluster4npu.ui")
@@ -39,7 +37,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
         from cluster4npu.ui.render import hush_offscreen, render_pictures
 
         hush_offscreen()
-        return _leave(render_pictures(pipeline, store, render))
+        return render_pictures(pipeline, store, render)
     from cluster4npu.ui.preferences import Preferences
     from cluster4npu.ui.windows import Windows
 
@@ -63,16 +61,7 @@ def run_app(pipeline: Path | None, *, store: Path | None = None, render: Path | 
     watch.end()
     preload.end()
     delete_now()
-    return _leave(watch.code or code)
-
-
-def _leave(code: int) -> int:
-    """Return the exit code, or end the process with it where something hangs: a driver that is looked for, say."""
-    if not Background.wait_for_all(_LEAVE_S):
-        _log.warning("something still works; it is left behind")
-        logging.shutdown()
-        os._exit(code)
-    return code
+    return watch.code or code
 
 
 def make_application() -> QApplication:

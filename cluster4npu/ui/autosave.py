@@ -35,6 +35,11 @@ class Autosave(QObject):
         document.undo_stack.indexChanged.connect(self._note)
         document.undo_stack.cleanChanged.connect(self._note)
 
+    @property
+    def needed(self) -> bool:
+        """Tell whether there are edits that are nowhere else."""
+        return self._document.is_modified()
+
     def flush(self) -> None:
         """Write the copy now and wait for it; raises OSError."""
         self._timer.stop()

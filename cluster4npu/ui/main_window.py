@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -34,10 +33,12 @@ from cluster4npu.ui.dialogs.comparison import Comparison
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.files import FileControl, display_name
 from cluster4npu.ui.last_benchmark import LastBenchmark
+from cluster4npu.ui.menus import Menus
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.preferences import Preferences
-from cluster4npu.ui.recovery import Lost, find_lost
+from cluster4npu.ui.recovery import find_lost
 from cluster4npu.ui.recovery_bar import RecoveryBar
+from cluster4npu.ui.recovery_control import RecoveryControl
 from cluster4npu.ui.run_control import RunControl
 from cluster4npu.ui.start_page import StartPage
 from cluster4npu.ui.template_control import TemplateControl
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
     from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
     from cluster4npu.ui.database.page import DatabasePage
     from cluster4npu.ui.dialogs.benchmark import BenchmarkDialog
+    from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
     from cluster4npu.ui.history.history import HistoryPage
     from cluster4npu.ui.tour import Tour
     from cluster4npu.ui.workspace import Workspace
 
-_log = logging.getLogger(__name__)
 _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
         self.recovery = RecoveryBar()
         self.autosave = Autosave(self.document, self)
         self.files = FileControl(self, self.document, self.preferences, self._opened_elsewhere)
+        self.copies = RecoveryControl(self.autosave, self.recovery, self.files, self.messages)
         self.runs = RunControl(self.document, self.messages, lambda: self.workspace, self.store, self)
         self.templates = TemplateControl(self, self.document, self.messages)
         self.start_page = StartPage()
@@ -117,6 +119,12 @@ class MainWindow(QMainWindow):
             for action in self._workspace.view_actions():
                 self._view_menu.addAction(action)
         return self._workspace
+
+    @property
+    def editor_in_front(self) -> EnhancedPipelineEditor | None:
+        """Return the editor while it is what is seen."""
+        workspace = self._workspace
+        return workspace.editor if workspace is not None and self.stack.currentWidget() is workspace else None
 
     def show_start_page(self) -> None:
         """Show recent files and templates."""
@@ -275,7 +283,7 @@ class MainWindow(QMainWindow):
             leave = getattr(self.dialog, "leave", self.dialog.reject)  # the benchmark's dialog would ask
             leave()
         self.hide()
-        self._end_autosave()
+        self.copies.end(keep=self._unasked)
         self.runs.shutdown()
         event.accept()
         self.closed.emit()
@@ -335,14 +343,7 @@ class MainWindow(QMainWindow):
             action = self.actions_by_name.theme_menu.addAction(tr(mode.capitalize()))
             action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
         self.command_palette = CommandPalette(self)
-        self._fill_edit_menu()
-        self.actions_by_name.edit_menu.aboutToShow.connect(self._fill_edit_menu)
-        self.actions_by_name.recent_menu.aboutToShow.connect(self._fill_recent)
-        self.actions_by_name.window_menu.aboutToShow.connect(self._fill_windows)
-
-    def _fill_edit_menu(self) -> None:
-        shown = self._workspace if self.stack.currentWidget() is self._workspace else None
-        self.actions_by_name.fill_edit_menu(shown.editor.actions_by_name if shown is not None else {})
+        self._menus = Menus(self)
 
     def _make_status_bar(self) -> None:
         self.state_label, self.figures_label = QLabel(tr("Ready")), QLabel()
@@ -365,9 +366,6 @@ class MainWindow(QMainWindow):
         files.saved.connect(self._show_saved)
         files.failed.connect(self._show_error)
         files.taken_over.connect(self._show_taken_over)
-        self.recovery.recover_asked.connect(self._recover)
-        self.recovery.discard_asked.connect(self._discard)
-        self.autosave.failed.connect(self._warn_of_autosave)
         self.document.undo_stack.cleanChanged.connect(self._update)
         self.document.config_changed.connect(self._update)
         self.document.path_changed.connect(self._update)
@@ -461,61 +459,6 @@ class MainWindow(QMainWindow):
                 other.come_forward()
                 return True
         return False
-
-    def _fill_windows(self) -> None:
-        menu = self.actions_by_name.window_menu
-        for action in menu.actions():
-            if action.data() == "window":
-                menu.removeAction(action)
-                action.deleteLater()
-        for window in [self, *self.others()]:
-            action = menu.addAction(window.windowTitle().removesuffix(" - Cluster4NPU"))
-            action.setData("window")
-            action.setCheckable(True)
-            action.setChecked(window is self)
-            action.triggered.connect(lambda _=False, window=window: window.come_forward())
-
-    def _fill_recent(self) -> None:
-        menu = self.actions_by_name.recent_menu
-        menu.clear()
-        for path in self.preferences.recent:
-            action = menu.addAction(str(path) if path.is_file() else tr("{0} (missing)").format(path))
-            action.setEnabled(path.is_file())
-            action.triggered.connect(lambda _=False, path=path: self.files.open(path))
-        if menu.isEmpty():
-            menu.addAction(tr("None yet")).setEnabled(False)
-
-    def _recover(self, lost: Lost) -> None:
-        if not self.files.recover(lost):
-            return
-        self.recovery.drop(lost)
-        try:
-            self.autosave.flush()  # before the old copy goes
-            lost.discard()
-        except OSError as error:
-            self._warn_of_autosave(error.strerror or str(error))
-
-    def _discard(self, lost: Lost) -> None:
-        try:
-            lost.discard()
-        except OSError as error:
-            self.messages.show_text(
-                tr("The copy {0} cannot be deleted: {1}.").format(lost.copy, error.strerror), "warn"
-            )
-        self.recovery.drop(lost)
-
-    def _warn_of_autosave(self, reason: str) -> None:
-        self.messages.show_text(
-            tr("No copy of your unsaved edits can be kept: {0}. Save the pipeline yourself.").format(reason),
-            "warn",
-        )
-
-    def _end_autosave(self) -> None:
-        """Leave a copy only when the program is ended from outside: then nobody was asked."""
-        try:
-            self.autosave.end(keep=self._unasked and self.document.is_modified())
-        except OSError as error:
-            _log.warning(tr("unsaved edits are lost: %s"), error)
 
     def _set_theme(self, mode: str) -> None:
         app = QApplication.instance()

@@ -123,7 +123,7 @@ def test_return_goes_to_the_properties_and_the_edit_menu_follows_the_page(
     qtbot.waitUntil(lambda: isinstance(QApplication.focusWidget(), QLineEdit))
     assert open_window.workspace.properties.isAncestorOf(QApplication.focusWidget())
     menu = open_window.actions_by_name.edit_menu
-    open_window._fill_edit_menu()
+    open_window.actions_by_name.edit_menu.aboutToShow.emit()
     bypass = open_window.workspace.editor.actions_by_name["bypass"]
     assert bypass in menu.actions()
     open_window.show_start_page()

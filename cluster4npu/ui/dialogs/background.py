@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal, SignalInstance, Slot
 
 _log = logging.getLogger(__name__)
 
-_AT_EXIT_S = 5.0
+_AT_EXIT_S = 3.0  # for work that nobody waits for any more, such as a driver that is looked for
 
 Report = Callable[[object], None]
 
@@ -66,7 +66,10 @@ class Background(QObject):
         until = time.monotonic() + timeout_s
         for item in list(cls._alive):
             item.wait(max(until - time.monotonic(), 0.0))
-        return not any(item._thread.is_alive() for item in cls._alive)
+        ended = not any(item._thread.is_alive() for item in cls._alive)
+        if not ended:
+            _log.warning("something still works; it is left behind")
+        return ended
 
     def wait(self, timeout_s: float) -> bool:
         """Block until the work has ended, at most `timeout_s`; tell whether it has."""

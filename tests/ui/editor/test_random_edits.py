@@ -2,187 +2,40 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import run_state_machine_as_test
 from PySide6.QtWidgets import QApplication
 
-from cluster4npu.core.nodes import node_types
-from cluster4npu.core.pipeline.config import PipelineConfig
-from cluster4npu.ui.document import Document
-from cluster4npu.ui.editor.align import KINDS
-from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
-from cluster4npu.ui.editor.properties import PropertyPanel
 from tests.distribution import Rounds, note, soak
-from tests.ui.editor.pipelines import chain
-from tests.ui.editor.test_canvas import assert_shown
+from tests.ui.editor.gestures import Gestures
 
-TYPES = sorted(node_types())
-_STEPS = 100  # in one sitting of the long form
-INDEX = st.integers(0, 10_000)
-PLACE = st.floats(-2000, 2000)
-
-
-class Edits(RuleBasedStateMachine):
-    """What a user can do, in any order, with an editor and a property panel on one document."""
-
-    done: ClassVar[int] = 0  # edits of all sittings
-
-    @initialize(full=st.booleans())
-    def begin(self, full: bool) -> None:
-        self.document = Document(chain() if full else PipelineConfig())
-        self.start = self.document.config.text()
-        self.editor = EnhancedPipelineEditor(self.document)
-        self.panel = PropertyPanel(self.document)
-        self.editor.node_selected.connect(self.panel.show_node)
-
-    def pick(self, index: int) -> str:
-        nodes = self.document.config.nodes
-        return nodes[index % len(nodes)].id if nodes else ""
-
-    @rule(key=st.sampled_from(TYPES), x=PLACE, y=PLACE)
-    def add(self, key: str, x: float, y: float) -> None:
-        self.editor.add_node(key, (x, y))
-
-    @rule(indices=st.lists(INDEX, max_size=3))
-    def remove(self, indices: list[int]) -> None:
-        self.editor.canvas.select([self.pick(i) for i in indices])
-        self.editor.remove_selection()
-
-    @rule(first=INDEX, second=INDEX, out=INDEX, into=INDEX)
-    def draw_wire(self, first: int, second: int, out: int, into: int) -> None:
-        if not self.document.config.nodes:
-            return
-        items = self.editor.canvas.items_by_id
-        outputs = items[self.pick(first)].outputs
-        inputs = items[self.pick(second)].inputs
-        if outputs and inputs:
-            pair = (outputs[out % len(outputs)].address, inputs[into % len(inputs)].address)
-            self.editor.canvas.wires_drawn.emit([], [pair])
-
-    @rule(index=INDEX)
-    def cut_wire(self, index: int) -> None:
-        edges = self.document.config.edges
-        if edges:
-            self.editor.canvas.wires_drawn.emit([edges[index % len(edges)]], [])
-
-    @rule(indices=st.lists(INDEX, min_size=1, max_size=3), x=PLACE, y=PLACE)
-    def move(self, indices: list[int], x: float, y: float) -> None:
-        if self.document.config.nodes:
-            self.editor.canvas.nodes_moved.emit({self.pick(i): (x, y) for i in indices})
-
-    @rule(
-        index=INDEX, name=INDEX, value=st.none() | st.booleans() | st.integers(-5, 500) | st.text(max_size=5)
-    )
-    def set_param(self, index: int, name: int, value: bool | int | str | None) -> None:
-        node = self.pick(index)
-        if node:
-            fields = sorted(node_types()[self.document.config.node(node).type].Params.model_fields)
-            if fields:
-                self.editor.select_node(node)
-                self.panel.form.rows[fields[name % len(fields)]].editor.edited.emit(value)
-
-    @rule(index=INDEX, title=st.text(max_size=5))
-    def rename(self, index: int, title: str) -> None:
-        if self.document.config.nodes:
-            self.document.rename(self.pick(index), title)
-
-    @rule(indices=st.lists(INDEX, min_size=1, max_size=3))
-    def duplicate(self, indices: list[int]) -> None:
-        self.editor.canvas.select([self.pick(i) for i in indices])
-        self.editor.duplicate()
-
-    @rule(indices=st.lists(INDEX, max_size=3))
-    def bypass(self, indices: list[int]) -> None:
-        self.editor.canvas.select([self.pick(i) for i in indices])
-        self.editor.bypass_selection()
-
-    @rule(indices=st.lists(INDEX, max_size=3))
-    def group(self, indices: list[int]) -> None:
-        self.editor.canvas.select([self.pick(i) for i in indices])
-        self.editor.group_selection()
-
-    @rule(index=INDEX, text=st.text(max_size=5))
-    def write_box(self, index: int, text: str) -> None:
-        if boxes := self.document.config.boxes:
-            self.document.write_box(boxes[index % len(boxes)].id, text)
-
-    @rule(index=INDEX, x=PLACE, y=PLACE)
-    def drag_box(self, index: int, x: float, y: float) -> None:
-        if boxes := self.document.config.boxes:
-            box = boxes[index % len(boxes)]
-            nodes = {self.pick(index): (x, y)} if self.document.config.nodes else {}
-            self.editor.canvas.boxes_moved.emit({box.id: ((x, y), box.size)}, nodes)
-
-    @rule(index=INDEX)
-    def remove_box(self, index: int) -> None:
-        if boxes := self.document.config.boxes:
-            self.editor.canvas.select(())
-            self.editor.canvas.boxes.select([boxes[index % len(boxes)].id])
-            self.editor.remove_selection()
-
-    @rule(indices=st.lists(INDEX, max_size=4), kind=st.sampled_from(KINDS))
-    def align(self, indices: list[int], kind: str) -> None:
-        self.editor.canvas.select([self.pick(i) for i in indices])
-        self.editor.align(kind)
-
-    @rule()
-    def arrange(self) -> None:
-        self.editor.arrange()
-
-    @rule(steps=st.integers(1, 4))
-    def undo(self, steps: int) -> None:
-        for _ in range(steps):
-            self.document.undo_stack.undo()
-
-    @rule(steps=st.integers(1, 4))
-    def redo(self, steps: int) -> None:
-        for _ in range(steps):
-            self.document.undo_stack.redo()
-
-    @invariant()
-    def canvas_shows_the_document(self) -> None:
-        if hasattr(self, "editor"):
-            Edits.done += 1
-            assert_shown(self.editor.canvas, self.document.config)
-            assert self.panel.node_id in ("", *(n.id for n in self.document.config.nodes))
-            again = PipelineConfig.parse(self.document.config.text())
-            assert again.text() == self.document.config.text()
-
-    def teardown(self) -> None:
-        if not hasattr(self, "document"):
-            return
-        end = self.document.config.text()
-        steps = self.document.undo_stack.index()
-        self.document.undo_stack.setIndex(0)
-        assert self.document.config.text() == self.start
-        assert_shown(self.editor.canvas, self.document.config)
-        self.document.undo_stack.setIndex(steps)
-        assert self.document.config.text() == end
-        self.editor.deleteLater()
-        self.panel.deleteLater()
+_SITTINGS, _STEPS = (
+    26,
+    100,
+)  # of a round of the long form, and of a sitting; the first of each round is the simplest
 
 
-def test_random_edits(qapp: QApplication) -> None:
+def test_random_edits(qapp: QApplication, tmp_path: Path) -> None:
+    Gestures.folder = tmp_path
     run_state_machine_as_test(
-        Edits, settings=settings(max_examples=25, stateful_step_count=30, deadline=None, database=None)
+        Gestures, settings=settings(max_examples=20, stateful_step_count=25, deadline=None, database=None)
     )
 
 
-@pytest.mark.parametrize("times", [soak(100_000 // _STEPS)])
-def test_many_random_edits(times: Rounds, qapp: QApplication) -> None:
-    """Each round is a sitting of at most so many edits, from a seed of its own."""
-    Edits.done = 0
+@pytest.mark.parametrize("times", [soak(100_000 // ((_SITTINGS - 1) * _STEPS))])
+def test_many_random_edits(times: Rounds, qapp: QApplication, tmp_path: Path) -> None:
+    """Each round has a seed of its own."""
+    Gestures.folder, Gestures.done = tmp_path, 0
     for number in times:
         run = settings(
-            max_examples=1,
+            max_examples=_SITTINGS,
             stateful_step_count=_STEPS,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )
-        run_state_machine_as_test(seed(number)(Edits), settings=run)
-    note(f"{Edits.done} random edits, canvas and document the same after each, undone to the start", times)
+        run_state_machine_as_test(seed(number)(Gestures), settings=run)
+    note(f"{Gestures.done} random edits, canvas and document the same after each, undone to the start", times)
