@@ -45,7 +45,7 @@ from cluster4npu.core.engine.preparing import prepared
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.rating import Rating
 from cluster4npu.core.engine.reporting import snapshot, summarize
-from cluster4npu.core.engine.resources import check_room, exhausted
+from cluster4npu.core.engine.resources import check_bandwidth, check_room, exhausted
 from cluster4npu.core.engine.ring import Ring, slots_for
 from cluster4npu.core.engine.routing import Names, outlet_of, route_of, wired_to_sinks
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
@@ -238,6 +238,7 @@ class Manager:
             max((specs[source] for source in stage.sources), key=lambda s: s.nbytes) for stage in plan.stages
         ]
         check_room(plan, spares=self._options.warm_spare)
+        check_bandwidth(plan.config.targets.fps, [spec.nbytes for spec in specs.values()])
         pool = WorkerPool(
             plan,
             largest,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from cluster4npu.core.devices.model_package import model_bytes
@@ -16,6 +20,8 @@ _FILES_OF_A_RUN, _FILES_OF_A_WORKER = (
     24,
     6,
 )  # pipes, sentinels, shared memory; the same again for a warm spare
+_SURELY_WRITTEN = 1e9  # bytes a second: any machine that runs this writes as much
+_SAMPLE_BYTES = 128 << 20  # more than caches hold
 _EXHAUSTED = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files in the whole system",
@@ -34,6 +40,38 @@ def check_room(plan: ExecutionPlan, *, spares: bool) -> None:
     _check_files(_FILES_OF_A_RUN + workers * _FILES_OF_A_WORKER)
     models = [m.model or stage.model for stage in plan.stages for m in stage.pool if not m.simulated]
     _check_memory(sum(_bytes_of(model) for model in models) * (2 if spares else 1))
+
+
+def check_bandwidth(fps: float | None, frame_bytes: Sequence[int]) -> None:
+    """Raise RunFailed where the frames a second that are wanted at least are more than memory takes.
+
+    `frame_bytes` are those of each source's frames; each source has one thread that writes each byte once.
+    """
+    needed = (fps or 0.0) * sum(frame_bytes) / len(frame_bytes)
+    if needed <= _SURELY_WRITTEN:
+        return
+    room = _written_a_second() * min(len(frame_bytes), os.cpu_count() or 1)
+    if needed > room:
+        raise RunFailed(
+            Problem(
+                "frames cannot be written into memory as often as the pipeline's target wants",
+                field="targets.fps",
+                found=f"{fps:g} frames/s, {needed / 1e9:.1f} GB/s",
+                allowed=f"{room / 1e9:.1f} GB/s on this machine",
+                hint="Lower the target, or use smaller frames.",
+            )
+        )
+
+
+def _written_a_second() -> float:
+    """Return how many bytes a second one thread writes: the best of three, over memory that it has touched."""
+    sample = np.zeros(_SAMPLE_BYTES, np.uint8)
+    times = []
+    for value in range(3):
+        begun = time.perf_counter()
+        sample.fill(value + 1)
+        times.append(time.perf_counter() - begun)
+    return _SAMPLE_BYTES / max(min(times), 1e-9)
 
 
 def _check_files(needed: int) -> None:

@@ -16,6 +16,7 @@ from cluster4npu.core.engine import resources, shm
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import RunOptions
 from cluster4npu.core.errors import RunFailed
+from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.core.pipeline.plan import make_plan
 from tests.core.nodes.media import make
 from tests.distribution import Rounds, note, soak
@@ -145,6 +146,20 @@ def test_a_small_dev_shm_is_refused_with_the_remedy(monkeypatch):
 
     with pytest.raises(RunFailed, match="--shm-size"):
         Ring.create(8, MB, (64,))
+
+
+def test_a_rate_that_memory_cannot_take_is_refused_before_the_start(make_pipeline):
+    pipeline = make_pipeline("sim:a?ms=1", width=3840, height=2160)
+    wanted = pipeline.replace(targets=Targets(fps=90_000))  # 2 TB/s
+    with Engine(wanted, RunOptions(frames=5)) as run, pytest.raises(RunFailed, match="into memory") as caught:
+        run.wait(60)
+    (problem,) = caught.value.problems
+    assert problem.field == "targets.fps" and "GB/s" in problem.allowed
+
+
+def test_a_rate_that_memory_takes_is_not_refused():
+    resources.check_bandwidth(None, [3840 * 2160 * 3])
+    resources.check_bandwidth(60, [3840 * 2160 * 3] * 2)
 
 
 MOUNT = 'mount -t tmpfs -o size={}m tmpfs /dev/shm && exec "$@"'
