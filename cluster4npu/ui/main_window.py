@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from cluster4npu.ui.tour import Tour
     from cluster4npu.ui.workspace import Workspace
 
+_ABOUT_PX = 460
 _DOCUMENTATION = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -241,9 +242,12 @@ class MainWindow(QMainWindow):
         box.setInformativeText(
             tr(
                 "Runs one model on several inference devices at once and measures the gain.\n"
-                "Apache License 2.0. Runs and settings are kept in {0}"
+                "Apache License 2.0. Runs and settings are kept in:\n{0}"
             ).format(self.store.parent)
         )
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        for label in box.findChildren(QLabel, "qt_msgbox_informativelabel"):
+            label.setMinimumWidth(_ABOUT_PX)
         box.open()
 
     # --- names of this window that scripts know ---

@@ -31,6 +31,7 @@ _VALUES = {
     "run",
     "benchmark",
     "offline",
+    "unknown",
     "SIMULATED",
     "INVALID",
 }  # no names, though one word

@@ -24,7 +24,7 @@ from tests.ui.fitting import squeezed
 from tests.ui.history.test_history import benchmark_record, run_record
 from tests.ui.painted import on_asking, painted, plain_words
 
-REAL = {"live", "on_demand", "benchmark"}  # scenes with processes of their own: see the soak test
+REAL = {"live", "example", "on_demand", "benchmark"}  # scenes with processes of their own: see the soak test
 # Bases of what is drawn, and another name of the window.
 NOT_DRAWN = {
     "FieldEditor",
@@ -102,7 +102,7 @@ def _given() -> set[str]:
         words.update(_words(info.title))
     given = "sim ane gpu npu cpu onnx openvino coreml torch simulated AMD EPYC Intel NVIDIA CUDA TensorRT DirectML QNN"
     given += " created_at pipeline_name headline hosts models pipelines runs runtimes devices stages results segments"
-    given += " FASTER warehouse Nov Digits Another name ValueError something saved my_own_cameras bundled cluster4npu"
+    given += " FASTER data warehouse Nov Digits Another name ValueError something saved my_own_cameras bundled cluster4npu"
     return words | set(_words(given.replace("_", " ")))
 
 

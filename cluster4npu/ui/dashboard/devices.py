@@ -73,12 +73,12 @@ class DeviceRow(QWidget):
         theme.give_role(self.detail, "muted")
         head = QHBoxLayout()
         head.addWidget(self.name, 1)
+        head.addWidget(self.simulated)
         head.addWidget(self.state)
-        marks = QHBoxLayout()
-        marks.setSpacing(6)
-        marks.addWidget(self.simulated)
-        marks.addWidget(self.fallback)
-        marks.addStretch(1)
+        foot = QHBoxLayout()  # beside the name there is no room for all three
+        foot.setSpacing(6)
+        foot.addWidget(self.detail, 1)
+        foot.addWidget(self.fallback)
         bars = QHBoxLayout()
         bars.setSpacing(6)
         for title, bar, text in (
@@ -95,8 +95,7 @@ class DeviceRow(QWidget):
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addLayout(bars)
-        layout.addWidget(self.detail)
-        layout.addLayout(marks)  # in a line of their own: beside the name there is no room for them
+        layout.addLayout(foot)
 
     def show_left_out(self, reason: str) -> None:
         """Say from now on that this device gets no frames, and why; its figures stay 0."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
@@ -64,8 +64,11 @@ class Figures(QWidget):
         right = QVBoxLayout()
         right.setSpacing(4)
         right.addStretch()
-        right.addLayout(_row(self.status, self.simulated, self.state))
-        right.addLayout(_row(self.alert, self.fps_target, self.latency_target))
+        state = _row(self.alert, self.simulated, self.state)
+        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        state.insertWidget(0, self.status, 100)  # it takes what the others leave
+        right.addLayout(state)
+        right.addLayout(_row(self.fps_target, self.latency_target))
         layout.addLayout(right, 1)
 
     def set_targets(self, targets: Targets) -> None:
@@ -125,10 +128,13 @@ class Figures(QWidget):
     def _judge(self, fps: float, p95: float | None) -> None:
         targets = self._targets
         if targets.fps is not None:
-            _judge(self.fps_target, tr("at least {0:g} FPS").format(targets.fps), fps >= targets.fps)
+            met = fps >= targets.fps
+            words = tr("met: at least {0:g} FPS") if met else tr("not met: at least {0:g} FPS")
+            self.fps_target.show_word(words.format(targets.fps), "ok" if met else "warn")
         if targets.latency_p95_ms is not None and p95 is not None:
-            text = tr("p95 at most {0:g} ms").format(targets.latency_p95_ms)
-            _judge(self.latency_target, text, p95 <= targets.latency_p95_ms)
+            met = p95 <= targets.latency_p95_ms
+            words = tr("met: p95 at most {0:g} ms") if met else tr("not met: p95 at most {0:g} ms")
+            self.latency_target.show_word(words.format(targets.latency_p95_ms), "ok" if met else "warn")
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
@@ -137,8 +143,3 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget)
     return row
-
-
-def _judge(chip: Chip, target: str, met: bool) -> None:
-    words = tr("met: {0}") if met else tr("not met: {0}")
-    chip.show_word(words.format(target), "ok" if met else "warn")

@@ -14,6 +14,7 @@ from cluster4npu.core.devices.registry import detect, device_options
 from cluster4npu.core.errors import InputError
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.background import Background
+from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.text import told, tr
 
@@ -62,6 +63,7 @@ class DeviceField(FieldEditor):
         self.add = QPushButton(tr("Add"))
         self.again = QPushButton(tr("Look again"))
         self.error = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        dress(self.error, lambda c: f"color: {c.fail};")
         self.error.hide()
         typed = QHBoxLayout()
         typed.addWidget(self.line)
@@ -143,7 +145,6 @@ class DeviceField(FieldEditor):
                     told(problem.message), told(problem.allowed), told(problem.hint)
                 )
             )
-            self.error.setStyleSheet(f"color: {theme.colors().fail};")
             self.error.show()
             return
         self.error.hide()

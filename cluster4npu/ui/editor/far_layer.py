@@ -12,7 +12,7 @@ from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor import far_look
 from cluster4npu.ui.editor.items import Wire
-from cluster4npu.ui.editor.node_item import HEADER, NodeItem
+from cluster4npu.ui.editor.node_item import HEADER, MAX_WIDTH, NodeItem
 from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE
 
 FAR = 0.35  # below this zoom a node is too small for more than its title
@@ -97,6 +97,8 @@ class FarLayer(QGraphicsItem):
     def _draw_titles(self, painter: QPainter, seen: QRectF) -> None:
         """Draw the titles of the nodes that are seen, with what is wrong with them, where there is room for words."""
         zoom = painter.worldTransform().m11()
+        if zoom * MAX_WIDTH < _NAMED_PX:
+            return
         items = [item for item in self._nodes.values() if item.size[0] * zoom >= _NAMED_PX]
         shown = [item for item in items if seen.intersects(item.sceneBoundingRect())]
         for item in shown if len(shown) <= _MOST_NAMED else ():

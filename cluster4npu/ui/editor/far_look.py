@@ -19,6 +19,7 @@ TEXT_PX = 11  # on the screen
 _STRIP_PX = 13  # for the word of a state
 ROOM_PX = 4
 _TIGHT_PX = 4  # of the space over and under the letters
+_NARROWEST = 0.75  # of the width of letters
 _LEAST_LETTERS = 3  # of a word on a line
 _SIGNS = {"fail": "✕", "warn": "!", "bypassed": "⊘"}  # a state is told by shape and word, not by colour alone
 
@@ -53,6 +54,10 @@ def draw_title(painter: QPainter, box: QRectF, title: str) -> None:
     font.setBold(True)
     metrics = QFontMetricsF(font)
     width = box.width() - ROOM_PX
+    longest = max((metrics.horizontalAdvance(word) for word in title.split()), default=0.0)
+    if width < longest <= width / _NARROWEST:  # narrower letters rather than a word in two pieces
+        font.setStretch(int(100 * width / longest))
+        metrics = QFontMetricsF(font)
     most = max(1, int((box.height() + _TIGHT_PX) // metrics.lineSpacing()))
     lines = _wrapped(title, metrics, width, most)
     painter.setFont(font)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWi
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.ui import theme
+from cluster4npu.ui.dialogs.looks import dress
 from cluster4npu.ui.editor.field import FieldEditor
 from cluster4npu.ui.editor.fields import FlagField, allowed_text
 from cluster4npu.ui.text import told, tr
@@ -32,7 +33,9 @@ class FormRow(QWidget):
         self.info = info
         self._shown: object = _UNSET
         self._wrong = False  # the editor holds what the document refused
+        self._warns = False
         self.error = _text("", "")
+        dress(self.error, self._error_sheet)
         self.error.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 8)
@@ -81,9 +84,12 @@ class FormRow(QWidget):
         )
         parts += [told(problem.hint).rstrip(".")] if problem.hint else []
         self.error.setText(". ".join(parts) + ".")
-        c = theme.colors()
-        self.error.setStyleSheet(f"color: {c.warn if problem.severity == 'warning' else c.fail};")
+        self._warns = problem.severity == "warning"
+        self.error.setStyleSheet(self._error_sheet(theme.colors()))
         self.error.show()
+
+    def _error_sheet(self, c: theme.Colors) -> str:
+        return f"color: {c.warn if self._warns else c.fail};"
 
 
 class Form(QWidget):

@@ -33,7 +33,7 @@ from cluster4npu.ui.editor.items import INPUT, OUTPUT, RADIUS, PortDot
 from cluster4npu.ui.editor.qt_shim import Z_VAL_NODE, AbstractNodeItem
 from cluster4npu.ui.text import told, tr
 
-_MIN_WIDTH, _MAX_WIDTH = 170.0, 300.0
+_MIN_WIDTH, MAX_WIDTH = 170.0, 300.0
 HEADER = 44.0  # height of the title bar
 _PAD, _ROW, _LINE = 12.0, 24.0, 18.0
 _RADIUS = 8.0
@@ -170,7 +170,7 @@ class NodeItem(AbstractNodeItem):
         text_w = max(_text_width(t, family) for t in texts if t)
         wanted = max(title_w, ports_w, text_w) + 2 * _PAD + 2.0
         foot = sum(1 for t in (self._figure, self.footer[0]) if t)
-        self._width = min(max(wanted, _MIN_WIDTH), _MAX_WIDTH)
+        self._width = min(max(wanted, _MIN_WIDTH), MAX_WIDTH)
         self._height = HEADER + rows * _ROW + (len(self._lines) + foot) * _LINE + 14.0
         for dots, x in ((self.inputs, 0.0), (self.outputs, self._width)):
             for row, dot in enumerate(dots):

@@ -34,7 +34,7 @@ def several_stages(stage: Stage) -> None:
     editor, document = stage.window.workspace.editor, stage.window.document
     editor.canvas.select([node.id for node in config.nodes[:2]])
     editor.group_selection()
-    document.add_box("Note\nWhat a reader should know", (0.0, -220.0), (320.0, 120.0))
+    document.add_box("Note\nWhat a reader should know", (0.0, -320.0), (320.0, 120.0))
     bypassed = next(n.id for n in config.nodes if n.type == "track") if _has(config, "track") else ""
     if bypassed:
         document.bypass([bypassed])

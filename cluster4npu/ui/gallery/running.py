@@ -32,6 +32,16 @@ def live(stage: Stage) -> None:
     )
 
 
+def example(stage: Stage) -> None:
+    """The example: boxes in the preview."""
+    stage.window.document.undo_stack.setClean()
+    stage.window.files.open_example()
+    run_for(stage.window, stage.run_s)
+    stage.wait(lambda: bool(stage.window.workspace.preview.detections()), "a box in the preview")
+    stage.show("run-example")
+    stop(stage.window)
+
+
 def on_demand(stage: Stage) -> None:
     """A pipeline that computes on demand: its nodes' rates and what was computed for nothing."""
     stage.open(PipelineTemplates.get("looking_away"))

@@ -10,7 +10,7 @@ from types import ModuleType
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
-from cluster4npu.core.bench import BenchmarkResult, Profile
+from cluster4npu.core.bench import Profile
 from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import PipelineConfig, Targets
@@ -49,7 +49,6 @@ class Stage:
         self.app, self.folder, self.run_s, self._settle_ms = app, folder, run_s, settle_ms
         self.kinds = kinds or tuple(node_types())
         self.names: list[str] = []
-        self.result: BenchmarkResult | None = None
         self._visit = visit
         self.window = MainWindow(Path(os.environ["CLUSTER4NPU_DATA"]) / "results.duckdb")
         self.window.resize(*SIZE)

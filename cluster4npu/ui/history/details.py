@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -16,9 +15,8 @@ from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.comparison_view import ComparisonView
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.history.conditions import conditions
 from cluster4npu.ui.text import told, tr
-
-_LONGEST = 400
 
 
 class RunDetails(QScrollArea):
@@ -83,36 +81,14 @@ def facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     for device in record.devices:
         label = " (SIMULATED)" if device.simulated else ""
         label += " (fell back to the CPU)" if fell_back(device.id, device.unit) else ""
-        name = " \N{MIDDLE DOT} ".join(part for part in (device.name, device.unit) if part)
+        name = " \N{MIDDLE DOT} ".join(told(part) for part in (device.name, device.unit) if part)
         yield f"Device {device.id}{label}", name or "no details"
     if record.model is not None:
-        yield "Model", f"{record.model.name} (SHA-256 {record.model.sha256[:16]})"
-    conditions = {name: value for name, value in record.conditions.items() if name != "after"}
-    before = dict(_flat("", conditions))
-    yield from before.items()
-    after = record.conditions.get("after")
-    for title, value in _flat("", after if isinstance(after, dict) else {}):
-        if before.get(title) != value:
-            yield f"{title}, at the end", value
-    yield "Frames kept", f"{record.sample_rows:,}"
+        yield tr("Model"), f"{record.model.name} (SHA-256 {record.model.sha256[:16]})"
+    yield from conditions(record.conditions)
+    yield tr("Frames kept"), f"{record.sample_rows:,}"
     if record.command:
-        yield "Command", record.command
-
-
-def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        title = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            yield from _flat(f"{title} ", value)
-        elif value is None:
-            yield title, "not reported"
-        elif isinstance(value, float):
-            yield title, f"{value:,.4g}"
-        elif isinstance(value, int) and not isinstance(value, bool):
-            yield title, f"{value:,}"
-        else:
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield title, text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+        yield tr("Command"), record.command
 
 
 def _rows(record: RunRecord) -> list[list[str]]:

@@ -22,6 +22,16 @@ _READ: dict[str, Callable[[RunRow], Sequence[str]]] = {
     "Month": lambda row: [f"{row.created_at.astimezone():%Y-%m}"],
     "Validity": lambda row: [VALID if row.valid else INVALID],
 }
+_ANY = {
+    "Model": "Model: any",
+    "Device": "Device: any",
+    "Precision": "Precision: any",
+    "Batch": "Batch: any",
+    "Machine": "Machine: any",
+    "Scenario": "Scenario: any",
+    "Month": "Month: any",
+    "Validity": "Validity: any",
+}
 _WIDEST_PX = 190
 
 
@@ -66,7 +76,7 @@ class FilterBar(QWidget):
             values = choices.get(name, ())
             box.blockSignals(True)
             box.clear()
-            whichever = tr("{0}: any").format(tr(name))
+            whichever = tr(_ANY[name])
             box.addItem(whichever, None)
             box.setMinimumContentsLength(len(whichever))
             for value in values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.numbers import figure
+from cluster4npu.ui.editor.items import Wire
 from cluster4npu.ui.editor.node_item import HEADER
 from cluster4npu.ui.overlay.figures import Allocation, NodeFigures, OverlayFigures
 from cluster4npu.ui.overlay.pills import GAP_PX, PILL_PX, Pill, free_px, inside, lay_out, words
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from cluster4npu.ui.editor.canvas import Canvas
 
 _TOKEN_PX = 5.0
-_WIRE_PX = 32.0  # so much of a wire stays in sight beside its rate, or the rate is left out
-_ALONG = (0.5, 0.4, 0.6, 0.3, 0.7)  # of a wire, where its rate may stand
+_ALONG = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9)  # of a wire, where its rate may stand
+_BESIDE_WIRE_PX = 15.0
+_RATE_PAD_PX = 6.0
+_OVER = 9.0  # of a node's edge on the canvas, where it has no words, a rate may cover
 _CLEAR_PX = 4.0  # of a node: its frame when it is the bottleneck
 _BESIDE = 3.0  # pixels of the canvas between frames that follow each other through a node
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
@@ -85,9 +88,11 @@ class PerformanceOverlayWidget(QWidget):
         places = self._places()
         pills = self._pills(painter, places)
         taken = [pill.place for pill in pills.values()]
-        taken += [place.adjusted(-_CLEAR_PX, -_CLEAR_PX, _CLEAR_PX, _CLEAR_PX) for place in places.values()]
+        over = _OVER * self._canvas.transform().m11()
+        taken += [place.adjusted(over, -_CLEAR_PX, -over, _CLEAR_PX) for place in places.values()]
         for edge, rate in self.figures.wires.items():
-            self._draw_rate(painter, edge, rate, taken)
+            if (stands := self._draw_rate(painter, edge, rate, taken)) is not None:
+                taken.append(stands)
         for node, place in places.items():
             if place.adjusted(-200, -60, 200, 200).intersects(QRectF(event.rect())):
                 others = [other for name, other in places.items() if name != node]
@@ -172,31 +177,37 @@ class PerformanceOverlayWidget(QWidget):
         nodes = ((node, place, self.figures.nodes[node]) for node, place in places.items())
         return lay_out(nodes, QRectF(self.rect()), QFontMetricsF(painter.font()).horizontalAdvance)
 
-    def _draw_rate(self, painter: QPainter, edge: EdgeConfig, rate: float, taken: Sequence[QRectF]) -> None:
+    def _draw_rate(
+        self, painter: QPainter, edge: EdgeConfig, rate: float, taken: Sequence[QRectF]
+    ) -> QRectF | None:
+        """Draw a wire's rate where nothing else stands: on the wire, or over or under it; return the place."""
         wire = self._canvas.wires.get(edge)
         if wire is None:
-            return
-        path = wire.path()
-        zoom = self._canvas.transform().m11()
+            return None
         text = f"{figure(rate)}/s"
-        width = QFontMetricsF(painter.font()).horizontalAdvance(text) + 10
-        if path.length() * zoom < width + _WIRE_PX:
-            return
-        pill = QRectF(0, 0, width, PILL_PX - 4)
-        for along in _ALONG:
-            pill.moveCenter(self._point(wire.mapToScene(path.pointAtPercent(along))))
-            if QRectF(self.rect()).contains(pill) and not any(pill.intersects(place) for place in taken):
+        pill = QRectF(0, 0, QFontMetricsF(painter.font()).horizontalAdvance(text) + _RATE_PAD_PX, PILL_PX - 4)
+        for place in self._along(wire):
+            pill.moveCenter(place)
+            if QRectF(self.rect()).contains(pill) and not any(pill.intersects(other) for other in taken):
                 break
         else:
-            return
+            return None
         c = theme.colors()
         painter.setPen(QPen(QColor(c.port(wire.kind)), 1.0))
         painter.setBrush(QColor(c.surface))
         painter.drawRoundedRect(pill, 4, 4)
         painter.setPen(QColor(c.muted))
         painter.drawText(pill, int(Qt.AlignmentFlag.AlignCenter), text)
+        return pill
 
     # --- places ---
+
+    def _along(self, wire: Wire) -> Iterator[QPointF]:
+        """Return where a wire's rate may stand, the best place first."""
+        path = wire.path()
+        for beside in (0.0, -_BESIDE_WIRE_PX, _BESIDE_WIRE_PX):
+            for along in _ALONG:
+                yield self._point(wire.mapToScene(path.pointAtPercent(along))) + QPointF(0.0, beside)
 
     def place_of(self, token: Token) -> QPointF | None:
         """Return where a frame is on the screen, None where its node or wire is not shown."""

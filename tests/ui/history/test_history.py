@@ -106,9 +106,9 @@ def test_stored_runs_stand_newest_first_with_the_newest_shown(qtbot: QtBot, stor
     ]  # fmt: skip
     facts = page.details.facts.text()
     assert "cluster4npu run pipeline.json" in facts
-    assert "power source: not reported" in facts
+    assert "Power source: not reported" in facts and "Processor: A CPU" in facts
     assert facts.count("A CPU") == 1
-    assert "load cpu, at the end: 0.75" in facts
+    assert "Load, all cores, at the end: 75%" in facts
 
 
 def test_an_invalid_result_has_no_speedup_in_the_list(qtbot: QtBot, store_path: Path) -> None:
