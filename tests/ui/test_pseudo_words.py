@@ -102,7 +102,8 @@ def _given() -> set[str]:
         words.update(_words(info.title))
     given = "sim ane gpu npu cpu onnx openvino coreml torch simulated AMD EPYC Intel NVIDIA CUDA TensorRT DirectML QNN"
     given += " created_at pipeline_name headline hosts models pipelines runs runtimes devices stages results segments"
-    given += " FASTER data warehouse Nov Digits Another name ValueError something saved my_own_cameras bundled cluster4npu"
+    given += " FASTER data warehouse Nov Digits Another name ValueError something saved"
+    given += " my_own_cameras bundled cluster4npu"
     return words | set(_words(given.replace("_", " ")))
 
 
