@@ -107,7 +107,7 @@ def all_tests() -> int:
     Many tests run real workers: one that had the machine taken from it by its neighbour says nothing about the code.
     """
     workers = min(4, os.cpu_count() or 1)
-    code = pytest("-n", str(workers), "--dist=worksteal", "-q")
+    code = pytest("-n", str(workers), "--dist=worksteal", "-q", "-rs")
     if code == 1:
         say("\nOnce more, and by themselves: the tests that failed")
         code = pytest("--last-failed", "-q")

@@ -27,6 +27,7 @@ NAMES = (
     "storage",
     "sample_cost",
     "history",
+    "families",
 )
 
 

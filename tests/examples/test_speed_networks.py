@@ -53,5 +53,6 @@ def test_they_run_and_say_that_they_are_for_speed_only(networks: ModuleType, tmp
     onnx.save(model, path)
     device = DeviceId.parse("onnx:cpu?threads=1")
     session = registry.backend("onnx").load(path, device, registry.device_options(device))
+    assert session.info.is_for_speed_only
     (scores,) = session.infer(np.full((1, 3, 224, 224), 0.5, np.float32))
     assert scores.shape == (1, 1000) and scores.sum() == pytest.approx(1, abs=1e-3)

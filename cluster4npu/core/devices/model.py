@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SPEED_ONLY = "speed only"  # how the description of a model with random weights begins
+SPEED_ONLY = "speed only"  # stands in the description of a model with random weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ModelInfo:
     @property
     def is_for_speed_only(self) -> bool:
         """Tell whether the model says of itself that it has random weights, and recognises nothing."""
-        return self.description.lower().startswith(SPEED_ONLY)
+        return SPEED_ONLY in self.description.lower()
 
     @property
     def input_size(self) -> tuple[int, int] | None:

@@ -141,7 +141,7 @@ def test_a_killed_holder_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_model_with_random_weights_is_told_as_such_at_the_start_and_at_the_end(
     make_pipeline, tmp_path: Path
 ) -> None:
-    told = {"description": "speed only: random weights, recognises nothing"}
+    told = {"description": "net, speed only: random weights, recognises nothing"}
     model = models.conv(tmp_path / "net-speed-only.onnx", size=(32, 32), metadata=told)
     config = make_pipeline("onnx:cpu", model=str(model), width=64, height=64)
     with Engine(config, RunOptions(frames=3, calibration="never")) as run:
