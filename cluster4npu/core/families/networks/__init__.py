@@ -1,0 +1,1 @@
+"""The families, one file each: a file with a FAMILY is found by itself."""
