@@ -1,8 +1,9 @@
-"""ONNX Runtime: any ONNX model with one image input, on every execution provider that the installed wheel has."""
+"""ONNX Runtime: ONNX models of one image, or of inputs with names, on every execution provider that is installed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -22,13 +23,14 @@ from cluster4npu.core.devices.backend import (
     Preparation,
     Session,
 )
-from cluster4npu.core.devices.batches import not_computed
+from cluster4npu.core.devices.batches import not_computed, require_named
 from cluster4npu.core.devices.detect import cpu_name, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo, TensorShape
 from cluster4npu.core.devices.model_file import (
     cannot_load,
     check_input,
+    check_named,
     check_outputs,
     labels_from,
     read_model_file,
@@ -41,6 +43,14 @@ from cluster4npu.core.errors import one_line
 
 _NUMBERS = re.compile(r"tensor\((?!string).*\)")  # not texts, sequences or maps
 _DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+_NAMED_DTYPES = {
+    **_DTYPES,
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(int8)": "int8",
+    "tensor(bool)": "bool",
+}
 
 
 class OnnxOptions(DeviceOptions):
@@ -102,10 +112,19 @@ class OnnxBackend(Backend):
         _runtime()
 
     def load(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
+        return self._load(model, device, options, named=False)
+
+    def load_named(self, model: Path | None, device: DeviceId, options: OnnxOptions) -> Session:
+        return self._load(model, device, options, named=True)
+
+    def look_named(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        return self._looked(model, self.load_named)
+
+    def _load(self, model: Path | None, device: DeviceId, options: OnnxOptions, *, named: bool) -> Session:
         require_offered(self, device)
         if model is None:
             return NullSession()
-        session = OnnxSession(model, device, options)
+        session = OnnxSession(model, device, options, named=named)
         if self.preparation(device, model) is not Preparation.NONE:
             precision.require_prepared(session.origin, device, model)
         return session
@@ -132,9 +151,12 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 
 class OnnxSession(Session):
-    """A model loaded by ONNX Runtime. Where all shapes are fixed, results land in arrays made once."""
+    """A model loaded by ONNX Runtime. Where all shapes are fixed, results land in arrays made once.
 
-    def __init__(self, model: Path, device: DeviceId, options: OnnxOptions) -> None:
+    With `named` the model may have any inputs, and nothing is bound beforehand.
+    """
+
+    def __init__(self, model: Path, device: DeviceId, options: OnnxOptions, *, named: bool = False) -> None:
         sha256 = read_model_file(model)
         runtime = _runtime()
         settings = runtime.SessionOptions()
@@ -151,9 +173,9 @@ class OnnxSession(Session):
             )
         except self._errors as error:
             raise cannot_load(model, device.device, str(error)) from error
-        self.info = self._describe(model, sha256)
+        self.info = self._describe(model, sha256, named=named)
         self.unit, self.unit_detail = placement(self._session)
-        self._binding, self._outputs = self._bind()
+        self._binding, self._outputs = self._bind(named=named)
         self._bound_input = 0
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
@@ -163,6 +185,13 @@ class OnnxSession(Session):
             return list(self._session.run(None, {self.info.input_name: batch}))
         except self._errors as error:
             self._bound_input = 0
+            raise not_computed(self.info, error) from error
+
+    def infer_named(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        require_named(inputs, self.info)
+        try:
+            return list(self._session.run(None, dict(inputs)))
+        except self._errors as error:
             raise not_computed(self.info, error) from error
 
     def close(self) -> None:
@@ -183,9 +212,15 @@ class OnnxSession(Session):
         self._session.run_with_iobinding(self._binding)
         return self._outputs
 
-    def _describe(self, model: Path, sha256: str) -> ModelInfo:
+    def _describe(self, model: Path, sha256: str, *, named: bool) -> ModelInfo:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        check_input(model, {item.name: _shape(item.shape) for item in inputs})
+        shapes = {item.name: _shape(item.shape) for item in inputs}
+        if named:
+            check_named(
+                model, {item.name: item.type for item in inputs if item.type not in _NAMED_DTYPES}, shapes
+            )
+        else:
+            check_input(model, shapes)
         check_outputs(model, {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)})
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.origin = precision.Origin.of(metadata, model)
@@ -200,13 +235,18 @@ class OnnxSession(Session):
             labels=labels_from(metadata),
             task=str(metadata.get("task", "")),
             description=one_line(str(metadata.get("description", ""))),
+            inputs=tuple(
+                TensorShape(item.name, _shape(item.shape), _NAMED_DTYPES[item.type]) for item in inputs
+            )
+            if named
+            else (),
         )
 
-    def _bind(self) -> tuple[Any, list[np.ndarray]]:
+    def _bind(self, *, named: bool) -> tuple[Any, list[np.ndarray]]:
         """Make the output arrays once, when the model fixes every shape and every dtype is plain."""
         items = self._session.get_outputs()
         fixed = None not in (*self.info.input_shape, *(size for item in items for size in _shape(item.shape)))
-        if not fixed or any(item.type not in _DTYPES for item in items):
+        if named or not fixed or any(item.type not in _DTYPES for item in items):
             return None, []
         binding = self._session.io_binding()
         arrays = [np.empty(item.shape, _DTYPES[item.type]) for item in items]

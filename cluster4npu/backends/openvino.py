@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -23,13 +24,14 @@ from cluster4npu.core.devices.backend import (
     Preparation,
     Session,
 )
-from cluster4npu.core.devices.batches import not_computed
+from cluster4npu.core.devices.batches import not_computed, require_named
 from cluster4npu.core.devices.detect import memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model import ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo, TensorShape
 from cluster4npu.core.devices.model_file import (
     cannot_load,
     check_input,
+    check_named,
     check_outputs,
     labels_from,
     read_model_file,
@@ -40,6 +42,7 @@ from cluster4npu.core.devices.truth import UNKNOWN
 from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
+_NAMED_DTYPES = {**_DTYPES, "f64": "float64", "i64": "int64", "i32": "int32", "i8": "int8", "boolean": "bool"}
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _NOT_ON_MACS = Absence("only on Linux and Windows")
 _DRIVERS = {
@@ -103,10 +106,21 @@ class OpenVinoBackend(Backend):
         _core()
 
     def load(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
+        return self._load(model, device, options, named=False)
+
+    def load_named(self, model: Path | None, device: DeviceId, options: OpenVinoOptions) -> Session:
+        return self._load(model, device, options, named=True)
+
+    def look_named(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        return self._looked(model, self.load_named)
+
+    def _load(
+        self, model: Path | None, device: DeviceId, options: OpenVinoOptions, *, named: bool
+    ) -> Session:
         require_offered(self, device)
         if model is None:
             return NullSession()
-        session = OpenVinoSession(model, device, options)
+        session = OpenVinoSession(model, device, options, named=named)
         if self.preparation(device, model) is not Preparation.NONE:
             precision.require_prepared(session.origin, device, model)
         return session
@@ -166,7 +180,9 @@ def _core() -> Any:
 class OpenVinoSession(Session):
     """A model compiled by OpenVINO, with one request that is used again for every frame."""
 
-    def __init__(self, model: Path, device: DeviceId, options: OpenVinoOptions) -> None:
+    def __init__(
+        self, model: Path, device: DeviceId, options: OpenVinoOptions, *, named: bool = False
+    ) -> None:
         sha256 = read_model_file(model)
         core = _core()
         try:
@@ -174,7 +190,7 @@ class OpenVinoSession(Session):
         except RuntimeError as error:
             raise cannot_load(model, device.device, _plain(error)) from error
         self.origin = precision.Origin.of(_metadata(network), model)
-        self.info = _model_info(network, model, self.origin.sha256 or sha256)
+        self.info = _model_info(network, model, self.origin.sha256 or sha256, named=named)
         target = device.unit.upper().replace(":", ".")
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if device.unit == "cpu":
@@ -212,31 +228,46 @@ class OpenVinoSession(Session):
         except RuntimeError as error:
             raise not_computed(self.info, _plain(error)) from error
 
+    def infer_named(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        require_named(inputs, self.info)
+        try:
+            ordered = [inputs[tensor.name] for tensor in self.info.takes]
+            self._request.infer(ordered, share_inputs=True, share_outputs=True)
+            return [tensor.data for tensor in self._request.output_tensors]
+        except RuntimeError as error:
+            raise not_computed(self.info, _plain(error)) from error
+
     def close(self) -> None:
         """Let go of the model."""
         self._request = None
         self._compiled = None
 
 
-def _model_info(network: Any, model: Path, sha256: str) -> ModelInfo:
+def _model_info(network: Any, model: Path, sha256: str, *, named: bool) -> ModelInfo:
     shapes = {_name(item, i): _shape(item) for i, item in enumerate(network.inputs)}
-    check_input(model, shapes)
+    types = {_name(item, i): str(item.element_type.get_type_name()) for i, item in enumerate(network.inputs)}
+    if named:
+        check_named(model, {name: kind for name, kind in types.items() if kind not in _NAMED_DTYPES}, shapes)
+    else:
+        check_input(model, shapes)
     kinds = {_name(o, i): str(o.element_type.get_type_name()) for i, o in enumerate(network.outputs)}
     check_outputs(model, {name: kind for name, kind in kinds.items() if kind == "string"})
-    ((input_name, input_shape),) = shapes.items()
-    dtype = str(network.inputs[0].element_type.get_type_name())
+    input_name, input_shape = next(iter(shapes.items()))
     metadata = _metadata(network)
     return ModelInfo(
         path=str(model),
         sha256=sha256,
         input_name=input_name,
         input_shape=input_shape,
-        input_dtype=_DTYPES.get(dtype, dtype),
+        input_dtype=_DTYPES.get(types[input_name], types[input_name]),
         output_names=tuple(_name(item, i) for i, item in enumerate(network.outputs)),
         output_shapes=tuple(_shape(item) for item in network.outputs),
         labels=labels_from(metadata),
         task=str(metadata.get("task", "")),
         description=one_line(str(metadata.get("description", ""))),
+        inputs=tuple(TensorShape(name, shape, _NAMED_DTYPES[types[name]]) for name, shape in shapes.items())
+        if named
+        else (),
     )
 
 

@@ -256,6 +256,47 @@ def test_a_wrong_model_is_refused_with_a_remedy(device: str, kind: str, tmp_path
     assert problem.hint
 
 
+@pytest.mark.parametrize("device", REAL)
+def test_one_image_by_its_name(device: str, tmp_path: Path) -> None:
+    session = load(device, maker(device).conv(model_path(device, tmp_path)))
+    batch = batch_of((1, 3, 16, 24))
+    (tensor,) = session.info.takes
+    before = [output.copy() for output in session.infer(batch)]
+    named = session.infer_named({tensor.name: batch})
+    assert [a.tobytes() for a in before] == [b.tobytes() for b in named]
+    with pytest.raises(RunFailed, match="wings"):
+        session.infer_named({"wings": batch})
+
+
+@pytest.mark.parametrize("device", REAL)
+def test_several_inputs_by_name(device: str, tmp_path: Path) -> None:
+    (settled,) = registry.settle((DeviceId.parse(device),))
+    backend, options = registry.backend(settled.backend), registry.device_options(settled)
+    path = maker(device).two_inputs(model_path(device, tmp_path))
+    if ".onnx" not in backend.suffixes:
+        with pytest.raises(InputError):  # one image only, as `load` says
+            backend.load_named(path, settled, options)
+        return
+    session = backend.load_named(path, settled, options)
+    assert [(t.name, t.shape, t.dtype) for t in session.info.takes] == [
+        (name, (1, 3, 8, 8), "float32") for name in ("left", "right")
+    ]
+    left, right = batch_of((1, 3, 8, 8)), batch_of((1, 3, 8, 8), seed=1)
+    for wrong in (
+        {"left": left},
+        {"left": left, "right": right[:, :, :4]},
+        {"left": left, "right": right > 0},
+    ):
+        with pytest.raises(RunFailed):
+            session.infer_named(wrong)
+    np.testing.assert_allclose(
+        session.infer_named({"right": right, "left": left})[0], left + right, rtol=1e-6
+    )
+    info, _ = backend.look_named(path) or (None, None)
+    assert info is not None and info.takes == session.info.takes
+    session.close()
+
+
 @pytest.mark.parametrize("device", [d for d in REAL if not d.startswith(PYTORCH)])
 def test_weights_beside_the_model(device: str, tmp_path: Path) -> None:
     whole = models.conv(tmp_path / "whole.onnx")

@@ -19,7 +19,8 @@ class Inspect(Command):
     """Look at a model file in a process with limits: inputs, outputs, operators, parameters, what it is for.
 
     The file is loaded on the processor and never run. Weights in other files are read only from the model's own
-    folder. What cannot be known reads "not reported".
+    folder. What cannot be known reads "not reported". Models with other inputs than one image are shown, too; a
+    pipeline does not take them.
     """
 
     name = "inspect"
@@ -31,7 +32,7 @@ class Inspect(Command):
     def run(self, args: argparse.Namespace, console: Console) -> int:
         from cluster4npu.core.devices.inspection import inspect_model
 
-        report = inspect_model(resolve_path(args.model, None))
+        report = inspect_model(resolve_path(args.model, None), named=True)
         console.object(report.as_dict())
         for line in lines(report):
             console.out(line)
@@ -52,7 +53,10 @@ def lines(report: ModelReport) -> list[str]:
         ("task", report.task + (f", boxes as {report.layout}" if report.layout else "")),
         ("labels", ", ".join(report.labels[:12]) + (" ..." if len(report.labels) > 12 else "") or "none"),
         ("parameters", "not reported" if report.parameters is None else f"{report.parameters:,}"),
-        ("compute", "not reported" if report.flops is None else f"{report.flops / 1e9:.2f} GFLOP an image"),
+        (
+            "compute",
+            "not reported" if report.flops is None else f"{report.flops / 1e9:.2f} GFLOP for one input",
+        ),
         ("operators", ", ".join(operators) or "not reported"),
         ("weights in", ", ".join(report.external) or "the file itself"),
     ]

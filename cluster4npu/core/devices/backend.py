@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster4npu.core.devices.batches import require_named
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelCost, ModelInfo
 
@@ -120,6 +121,14 @@ class Session(ABC):
         where the device itself is gone: its worker ends, and what it had goes to others.
         """
 
+    def infer_named(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """Run the model on one array for each of its inputs (`info.takes`, each borrowed); the rest is as with `infer`.
+
+        This default is for models of one image. Raises RunFailed where names, dtypes or shapes are not the model's.
+        """
+        require_named(inputs, self.info)
+        return self.infer(inputs[self.info.input_name])
+
     def cost(self) -> ModelCost:
         """Return what the model is made of, as far as this runtime tells; may run a blank frame."""
         return ModelCost()
@@ -172,11 +181,20 @@ class Backend(ABC):
         None where this machine lacks what that takes. Raises InputError for a model that is wrong, DeviceUnavailable
         for one that this processor cannot run.
         """
+        return self._looked(model, self.load)
+
+    def look_named(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        """As `look`, also for models that `load_named` alone takes; this default is for backends that have none."""
+        return self.look(model)
+
+    def _looked(
+        self, model: Path, load: Callable[[Path, DeviceId, Any], Session]
+    ) -> tuple[ModelInfo, ModelCost] | None:
         for info in self.devices():
             if info.available and info.kind == "cpu":
                 device = DeviceId.parse(info.id)
                 settled = self.settle(device, (device,))
-                session = self.load(model, settled, self.Options.model_validate(dict(settled.options)))
+                session = load(model, settled, self.Options.model_validate(dict(settled.options)))
                 found = session.info, session.cost()
                 session.close()
                 return found
@@ -191,3 +209,11 @@ class Backend(ABC):
 
         Runs in the worker process. Raises InputError when the model is wrong, DeviceUnavailable when the device is.
         """
+
+    def load_named(self, model: Path | None, device: DeviceId, options: Any) -> Session:
+        """As `load`, for a model with any inputs, which `Session.infer_named` gets by name: token ids, masks, sounds.
+
+        Pipelines do not use it: their models take one image. This default is for backends that read no others, and
+        refuses as `load` does.
+        """
+        return self.load(model, device, options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from cluster4npu.core.devices.model import ModelInfo
@@ -19,6 +21,20 @@ def fits(batch: np.ndarray, info: ModelInfo) -> bool:
     )
 
 
+def require_named(inputs: Mapping[str, np.ndarray], info: ModelInfo) -> None:
+    """Raise RunFailed where these are not the model's inputs, by name, dtype and shape as far as the model fixes it."""
+    wanted = {tensor.name: tensor for tensor in info.takes}
+    if set(inputs) != set(wanted):
+        raise not_computed(info, f"inputs named {', '.join(sorted(inputs)) or 'nothing'}")
+    for name, tensor in wanted.items():
+        given = inputs[name]
+        same = len(given.shape) == len(tensor.shape) and all(
+            size in (None, found) for size, found in zip(tensor.shape, given.shape, strict=True)
+        )
+        if str(given.dtype) != tensor.dtype or not same:
+            raise not_computed(info, f"{name}: {shape_text(given.shape)} {given.dtype}")
+
+
 def described(batch: np.ndarray) -> str:
     """Return a batch as a message names it."""
     return f"a batch of {shape_text(batch.shape)} {batch.dtype}"
@@ -31,7 +47,13 @@ def not_computed(info: ModelInfo, found: Exception | str) -> RunFailed:
             "the model could not be computed",
             field="model",
             found=one_line(found),
-            allowed=f"{shape_text(info.input_shape)} {info.input_dtype}",
+            allowed=_allowed(info),
             hint="Check that the preprocessing fits the model.",
         )
     )
+
+
+def _allowed(info: ModelInfo) -> str:
+    if not info.inputs:
+        return f"{shape_text(info.input_shape)} {info.input_dtype}"
+    return ", ".join(f"{tensor.name}: {shape_text(tensor.shape)} {tensor.dtype}" for tensor in info.inputs)

@@ -16,10 +16,10 @@ import psutil
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Backend
 from cluster4npu.core.devices.flops import onnx_flops
-from cluster4npu.core.devices.model import ModelCost, ModelInfo
+from cluster4npu.core.devices.model import ModelCost, ModelInfo, TensorShape
 from cluster4npu.core.devices.model_file import external_files, model_error
 from cluster4npu.core.devices.model_package import model_bytes
-from cluster4npu.core.devices.model_report import ModelReport, TensorShape, guess_task
+from cluster4npu.core.devices.model_report import ModelReport, guess_task
 from cluster4npu.core.devices.onnx_outline import Outline, read_outline
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
 
@@ -35,9 +35,15 @@ class Limits:
 
 
 def inspect_model(
-    path: Path, limits: Limits | None = None, cancelled: Callable[[], bool] = lambda: False
+    path: Path,
+    limits: Limits | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    *,
+    named: bool = False,
 ) -> ModelReport:
     """Look at a model file without running it on a frame; takes a second or more.
+
+    Models of pipelines take one image, and others are refused; with `named` they are not.
 
     Raises InputError for a file that is no model, that is damaged, or whose look goes over the limits or ends its
     process; DeviceUnavailable where nothing here reads such a file, or the user has `cancelled`.
@@ -46,7 +52,7 @@ def inspect_model(
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(
-        target=_inspect_main, args=(path, theirs), name="cluster4npu-inspect", daemon=True
+        target=_inspect_main, args=(path, theirs, named), name="cluster4npu-inspect", daemon=True
     )
     child.start()
     theirs.close()
@@ -101,13 +107,13 @@ def _resident(child: SpawnProcess) -> int:
         return 0
 
 
-def _inspect_main(path: Path, connection: Connection) -> None:
+def _inspect_main(path: Path, connection: Connection, named: bool) -> None:
     from cluster4npu.core.engine.signals import leave_signals_to_the_app
 
     leave_signals_to_the_app()
     answer: ModelReport | Cluster4NPUError
     try:
-        answer = _inspect(path)
+        answer = _inspect(path, named)
     except Cluster4NPUError as error:
         answer = error
     except MemoryError:
@@ -119,8 +125,8 @@ def _inspect_main(path: Path, connection: Connection) -> None:
     connection.close()
 
 
-def _inspect(path: Path) -> ModelReport:
-    backend, info, cost = _look(path)
+def _inspect(path: Path, named: bool) -> ModelReport:
+    backend, info, cost = _look(path, named)
     onnx = path.suffix.lower() == ".onnx"
     outline = read_outline(path) if onnx else Outline()
     if onnx:
@@ -131,7 +137,7 @@ def _inspect(path: Path) -> ModelReport:
         bytes=model_bytes(path),
         sha256=info.sha256,
         format="ONNX" if onnx else backend.title,
-        inputs=(TensorShape(info.input_name, info.input_shape, info.input_dtype),),
+        inputs=info.takes,
         outputs=tuple(
             TensorShape(name, shape)
             for name, shape in zip(info.output_names, info.output_shapes, strict=True)
@@ -149,13 +155,13 @@ def _inspect(path: Path) -> ModelReport:
     )
 
 
-def _look(path: Path) -> tuple[Backend, ModelInfo, ModelCost]:
+def _look(path: Path, named: bool) -> tuple[Backend, ModelInfo, ModelCost]:
     """Let the first backend that can do it look at the model; raises DeviceUnavailable where none can."""
     readers = [b for key, b in registry.backends().items() if not b.simulated and registry.reads(key, path)]
     refused: list[DeviceUnavailable] = []
     for backend in readers:
         try:
-            looked = backend.look(path)
+            looked = backend.look_named(path) if named else backend.look(path)
         except DeviceUnavailable as error:  # it lacks an operator: another may have it
             refused.append(error)
             continue

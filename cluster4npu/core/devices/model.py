@@ -21,6 +21,15 @@ class ModelCost:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorShape:
+    """An input or output; None is a dimension that the model leaves open."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a loaded model tells about itself. Unknown dimensions are None; `labels` is empty where it names none."""
 
@@ -34,6 +43,12 @@ class ModelInfo:
     labels: tuple[str, ...] = ()
     task: str = ""
     description: str = ""  # what the file says of itself
+    inputs: tuple[TensorShape, ...] = ()  # all of them, by `Backend.load_named`; (): the image alone
+
+    @property
+    def takes(self) -> tuple[TensorShape, ...]:
+        """Return every input, with its NumPy dtype."""
+        return self.inputs or (TensorShape(self.input_name, self.input_shape, self.input_dtype),)
 
     @property
     def is_for_speed_only(self) -> bool:

@@ -203,6 +203,18 @@ def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> Non
         )
 
 
+def check_named(path: Path, others: Mapping[str, str], inputs: Mapping[str, tuple[int | None, ...]]) -> None:
+    """Refuse a model without inputs, or of whose inputs `others` (name and type) are no numbers; raises InputError."""
+    if others or not inputs:
+        told = ", ".join(f"input {name}: {kind}" for name, kind in others.items()) or "none"
+        raise model_error(
+            "the model takes something other than numbers",
+            found=f"{told} in {path.name}",
+            allowed="inputs that are tensors of numbers",
+            hint="Cut the model off behind its text or sequence inputs, or export it without them.",
+        )
+
+
 def check_outputs(path: Path, others: Mapping[str, str]) -> None:
     """Refuse a model of whose outputs `others` (name and type) are no tensors of numbers; raises InputError."""
     if others:

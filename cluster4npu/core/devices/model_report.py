@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cluster4npu.core.devices.model import TensorShape
 from cluster4npu.core.devices.model_file import shape_text
 from cluster4npu.core.vision.yolo import LayoutUnknownError, find_layout
 
@@ -14,15 +15,6 @@ DETECTION, CLASSIFICATION, UNKNOWN = "detection", "classification", "unknown"
 _LEAST_CLASSES = 2
 _NAMES_TOLD = 4
 _TASKS = {"detect": DETECTION, "classify": CLASSIFICATION}
-
-
-@dataclass(frozen=True, slots=True)
-class TensorShape:
-    """An input or output; None is a dimension that the model leaves open."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

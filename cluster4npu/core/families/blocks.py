@@ -1,4 +1,4 @@
-"""What transformers are made of: attention, feed-forward layers, embeddings, masks. Tensors are batch x length x width."""
+"""What transformers are made of: attention, dense layers, embeddings, masks. Tensors are batch x length x width."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def feed_forward(graph: Graph, x: str, width: int, inner: int, act: str, *, bias
     return graph.dense(graph.activate(graph.dense(x, width, inner, bias=bias), act), inner, width, bias=bias)
 
 
-def encoder(graph: Graph, x: str, layers: Layers, *, mask: str = "", norm_first: bool, epsilon: float = 1e-5) -> str:
+def encoder(
+    graph: Graph, x: str, layers: Layers, *, mask: str = "", norm_first: bool, epsilon: float = 1e-5
+) -> str:
     """Add layers of self-attention; `norm_first` as GPT and ViT have it, else as BERT has it."""
     for _ in range(layers.count):
         if norm_first:

@@ -47,7 +47,11 @@ def decode(graph: Graph, x: str, shape: Decoder, length: int, padding: str) -> s
 def next_token(graph: Graph, x: str, shape: Decoder, table: str) -> Output:
     """Add the scores of every token behind the last place only, which is what writing goes on with."""
     last = graph.piece(x, 1, -1, 2**31)
-    tied = logits(graph, last, table) if shape.tied else graph.dense(last, shape.width, shape.vocabulary, bias=False)
+    tied = (
+        logits(graph, last, table)
+        if shape.tied
+        else graph.dense(last, shape.width, shape.vocabulary, bias=False)
+    )
     return Output(tied, (None, 1, shape.vocabulary))
 
 
@@ -55,5 +59,5 @@ def prompt(shape: Decoder) -> tuple[Tensor, ...]:
     """Return the inputs of a prompt."""
     return (
         Tensor("input_ids", Content.TOKENS, (shape.length,), shape.vocabulary),
-        Tensor("attention_mask", Content.MASK, (shape.length,)),
+        Tensor("attention_mask", Content.PROMPT_MASK, (shape.length,)),
     )

@@ -22,7 +22,10 @@ class Content(Enum):
     TOKENS = "token ids"  # int64, from 3 on: the first ones are usually special
     STARTED = "token ids after a start token"  # int64, as a decoder gets them
     ENDED = "token ids that end with the highest one"  # int64, as CLIP marks the end of a text
-    MASK = "attention mask"  # int64, 1 for a token and 0 for padding
+    MASK = "attention mask"  # int64, 1 for a token and 0 for the padding behind a text
+    PROMPT_MASK = (
+        "attention mask of a prompt"  # int64, padding in front, so that the text's end is the last place
+    )
     PIXELS = "pixels"  # float32, normalised: mean 0, spread 1
     FRAMES = "frames of a clip"  # float32, as pixels, each frame a little later than the one before
     MEL = "log-mel features"  # float32, -1 to 1
@@ -41,8 +44,8 @@ class Tensor:
     @property
     def dtype(self) -> str:
         """Return its NumPy dtype."""
-        whole = (Content.TOKENS, Content.STARTED, Content.ENDED, Content.MASK)
-        return "int64" if self.content in whole else "float32"
+        real = (Content.PIXELS, Content.FRAMES, Content.MEL, Content.WAVE)
+        return "float32" if self.content in real else "int64"
 
 
 @dataclass(frozen=True, slots=True)

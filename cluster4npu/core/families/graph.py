@@ -70,7 +70,7 @@ class Graph:
         self, x: str, inner: int, outer: int, kernel: int = 1, stride: int = 1, *, axes: int = 2,
         pads: tuple[int, int] | None = None, groups: int = 1, act: str = "",
     ) -> str:  # fmt: skip
-        """Add a convolution with bias over `axes` axes; `pads` are those before and after (default: half the kernel)."""
+        """Add a convolution with bias over `axes` axes; `pads`: before and after (default: half the kernel)."""
         fan = inner // groups * kernel**axes
         weights = self.random(outer, inner // groups, *[kernel] * axes, inner=fan)
         before, after = pads or (kernel // 2, kernel // 2)
@@ -112,9 +112,7 @@ class Graph:
 
     def piece(self, x: str, axis: int, first: int, last: int, step: int = 1) -> str:
         """Add a cut along one axis, from `first` up to `last` without it; a large `last` is the end."""
-        return self.op(
-            "Slice", x, self.whole(first), self.whole(last), self.whole(axis), self.whole(step)
-        )
+        return self.op("Slice", x, self.whole(first), self.whole(last), self.whole(axis), self.whole(step))
 
     def layer_norm(self, x: str, width: int, *, epsilon: float = 1e-5) -> str:
         """Add a layer normalisation over the last axis."""

@@ -22,7 +22,8 @@ def make_inputs(tensors: Sequence[Tensor], batch: int = 1, seed: int = 0) -> dic
 
 
 def _tokens(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.integers(min(_SPECIAL, tensor.vocabulary - 1), tensor.vocabulary, (batch, *tensor.shape))
+    low = min(_SPECIAL, tensor.vocabulary - 1)
+    return rng.integers(low, tensor.vocabulary, (batch, *tensor.shape))
 
 
 def _started(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +46,13 @@ def _mask(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
     """Texts of half the length to the whole of it; the first of a batch is whole."""
     lengths = rng.integers(tensor.shape[-1] // 2, tensor.shape[-1] + 1, (batch, 1))
     lengths[0] = tensor.shape[-1]
-    return np.arange(tensor.shape[-1])[None] < lengths
+    found: np.ndarray = np.arange(tensor.shape[-1])[None] < lengths
+    return found
+
+
+def _prompt_mask(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
+    found: np.ndarray = _mask(tensor, batch, rng)[:, ::-1]
+    return found
 
 
 def _pixels(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
@@ -76,6 +83,7 @@ _MAKERS: dict[Content, Callable[[Tensor, int, np.random.Generator], np.ndarray]]
     Content.STARTED: _started,
     Content.ENDED: _ended,
     Content.MASK: _mask,
+    Content.PROMPT_MASK: _prompt_mask,
     Content.PIXELS: _pixels,
     Content.FRAMES: _frames,
     Content.MEL: _mel,

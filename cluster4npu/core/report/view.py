@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cluster4npu.core.devices.truth import fell_back
-from cluster4npu.core.store.records import BENCHMARK, RUN, ResultRecord, RunRecord
+from cluster4npu.core.store.records import BENCHMARK, FAMILY, RUN, ResultRecord, RunRecord
 
 NOT_REPORTED = "not reported"
 
@@ -24,6 +24,13 @@ _METHOD_RUN = (
     "FPS is completed frames over wall time. Latency of the run is end to end, from the frame's turn to its delivery "
     "in order; latency of a device is its service time. Percentiles below their sample floor are not reported."
 )
+
+_METHOD_FAMILY = (
+    "Each device was measured by itself, in a process of its own, on a network with random weights: after its first "
+    "inference and a warm-up, inferences followed each other. FPS is inputs over wall time; latency is that of one "
+    "inference of the whole batch. Percentiles below their sample floor are not reported."
+)
+_METHODS = {RUN: _METHOD_RUN, FAMILY: _METHOD_FAMILY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ class ReportView:
             facts=tuple(_facts(record)),
             conditions=tuple(_flat("", record.conditions)),
             warnings=tuple(str(text) for text in detail.get("warnings") or ()),
-            method=_METHOD_RUN if record.kind == RUN else _METHOD_BENCHMARK,
+            method=_METHODS.get(record.kind, _METHOD_BENCHMARK),
         )
 
     @property

@@ -16,7 +16,8 @@ from cluster4npu.core.metrics.traces import FRAME_TRACE
 RUN = "run"
 BENCHMARK = "benchmark"
 CALIBRATION = "calibration"
-KINDS = (RUN, BENCHMARK, CALIBRATION)
+FAMILY = "family"
+KINDS = (RUN, BENCHMARK, CALIBRATION, FAMILY)
 
 MEASURED = "measured"
 SIMULATED = "simulated"
@@ -40,7 +41,8 @@ class PipelineRecord:
 class ModelRecord:
     """The model file that ran, known by its content. `bytes` is None where the file could not be read.
 
-    `family` is the layout of its boxes, else its task; `flops` are those of one input. "" and None: not known.
+    `family` is that of `cluster4npu families`, else the layout of its boxes, else
+    its task; `flops` are those of one input. "" and None: not known.
     """
 
     sha256: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cluster4npu.core.devices.model_report import ModelReport, TensorShape
+from cluster4npu.core.devices.model import TensorShape
+from cluster4npu.core.devices.model_report import ModelReport
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.editor.model_nodes import completed
 

@@ -72,9 +72,7 @@ def _transform(graph: Graph, x: str, shape: Shape) -> str:
         y = graph.layer_norm(graph.add(y, attention(graph, own, own, y, width, layers.heads)), width)
         seen = attention(graph, graph.add(y, asked), at, memory, width, layers.heads)
         y = graph.layer_norm(graph.add(y, seen), width)
-        y = graph.layer_norm(
-            graph.add(y, feed_forward(graph, y, width, layers.inner, layers.act)), width
-        )
+        y = graph.layer_norm(graph.add(y, feed_forward(graph, y, width, layers.inner, layers.act)), width)
     return graph.layer_norm(y, width)
 
 

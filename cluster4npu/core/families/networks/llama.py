@@ -19,7 +19,7 @@ FAMILY = Family(
     id="llama",
     title="Llama decoder of texts",
     task="text-generation",
-    computes="one step: the prompt through all layers, without a cache of earlier steps, to the scores of the next token",
+    computes="one step of the decoder: the prompt through all layers, without a cache, to the next token's scores",
     smallest="stories15M of llama2.c: 6 layers of width 288, 6 heads, 32000 tokens; here with prompts of 128 tokens",
     reduced=Decoder(2, 32, 4, 2, 96, vocabulary=500, length=32),
     published=Decoder(6, 288, 6, 6, 768, vocabulary=32_000, length=128, tied=True),

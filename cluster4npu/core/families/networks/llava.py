@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster4npu.core.families.blocks import Layers, embedding, feed_forward, not_padding
+from cluster4npu.core.families.blocks import Layers, embedding, not_padding
 from cluster4npu.core.families.contrastive import Vision, image_encoder
 from cluster4npu.core.families.decoder import Decoder, decode, next_token, prompt
 from cluster4npu.core.families.family import Content, Family, Output, Tensor
@@ -35,7 +35,9 @@ def answer(graph: Graph, image: str, places: int, text: Decoder) -> dict[str, Ou
     """Add the decoder over `places` of an image and the text behind it."""
     words, table = embedding(graph, "input_ids", text.vocabulary, text.width)
     x = graph.op("Concat", image, words, axis=1)
-    padding = graph.op("Pad", not_padding(graph, "attention_mask"), graph.whole(0, 0, 0, places, 0, 0, 0, 0))
+    padding = graph.op(
+        "Pad", not_padding(graph, "attention_mask"), graph.whole(0, 0, 0, places, 0, 0, 0, 0)
+    )  # none
     x = decode(graph, x, text, places + text.length, padding)
     return {"logits": next_token(graph, x, text, table)}
 
@@ -49,7 +51,7 @@ FAMILY = Family(
     id="llava",
     title="LLaVA, a decoder of texts that sees an image",
     task="image-text-to-text",
-    computes="one step: the image and the prompt through all layers, without a cache, to the scores of the next token",
+    computes="one step of the decoder: image and prompt through all layers, no cache, to the next token's scores",
     smallest="llava-hf/llava-1.5-7b-hf: images 24 layers of width 1024 at 336 px, texts 32 layers of width 4096",
     too_large="its 7 billion parameters take 28 GB in fp32",
     reduced=Shape(

@@ -10,12 +10,10 @@ FAMILY = Family(
     id="qwen2",
     title="Qwen2 decoder of texts",
     task="text-generation",
-    computes="one step: the prompt through all layers, without a cache of earlier steps, to the scores of the next token",
+    computes="one step of the decoder: the prompt through all layers, without a cache, to the next token's scores",
     smallest="Qwen/Qwen2-0.5B: 24 layers of width 896, 14 heads that share 2 of keys, 151936 tokens",
     too_large="its 0.49 billion parameters in fp32 nearly fill the 2 GB that an ONNX file can hold",
-    reduced=Decoder(
-        2, 56, 7, 1, 152, vocabulary=500, length=32, bias=True, tied=True, base=1_000_000.0
-    ),
+    reduced=Decoder(2, 56, 7, 1, 152, vocabulary=500, length=32, bias=True, tied=True, base=1_000_000.0),
     inputs=prompt,
     network=text_network,
 )

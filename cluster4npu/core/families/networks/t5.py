@@ -38,16 +38,20 @@ def _inputs(shape: Shape) -> tuple[Tensor, ...]:
 
 def _stack(graph: Graph, x: str, shape: Shape, mask: str, memory: str = "", memory_mask: str = "") -> str:
     """Add the encoder, or with `memory` the decoder: no biases, no scaling of scores, as T5 has it."""
-    layers, plain = shape.layers, {"head": shape.head, "bias": False, "scale": False}
+    layers = shape.layers
     width, heads = layers.width, layers.heads
+
+    def attend(query: str, key: str, hidden: str) -> str:
+        return attention(
+            graph, query, key, key, width, heads, mask=hidden, head=shape.head, bias=False, scale=False
+        )
+
     for _ in range(layers.count):
         y = graph.rms_norm(x, width)
-        x = graph.add(x, attention(graph, y, y, y, width, heads, mask=mask, **plain))
+        x = graph.add(x, attend(y, y, mask))
         if memory:
             y = graph.rms_norm(x, width)
-            x = graph.add(
-                x, attention(graph, y, memory, memory, width, heads, mask=memory_mask, **plain)
-            )
+            x = graph.add(x, attend(y, memory, memory_mask))
         y = graph.rms_norm(x, width)
         x = graph.add(x, feed_forward(graph, y, width, layers.inner, layers.act, bias=False))
     return graph.rms_norm(x, width)

@@ -53,7 +53,14 @@ def _network(graph: Graph, shape: Shape) -> dict[str, Output]:
     x = graph.dense(_features(graph, shape), shape.channels, width)
     pads = (shape.near // 2, shape.near // 2 - 1)  # an even kernel, of whose results the last is dropped
     near = graph.conv(
-        graph.transpose(x, 0, 2, 1), width, width, shape.near, axes=1, pads=pads, groups=shape.groups, act="Gelu"
+        graph.transpose(x, 0, 2, 1),
+        width,
+        width,
+        shape.near,
+        axes=1,
+        pads=pads,
+        groups=shape.groups,
+        act="Gelu",
     )
     x = graph.layer_norm(graph.add(x, graph.transpose(near, 0, 2, 1)), width)
     x = encoder(graph, x, shape.layers, norm_first=False)

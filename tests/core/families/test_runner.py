@@ -1,0 +1,109 @@
+"""The runner: what it measures, what it refuses, and what is in the store afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster4npu.core.errors import Cancelled, RunFailed
+from cluster4npu.core.families import family
+from cluster4npu.core.families.apart import apart
+from cluster4npu.core.families.memory import PeakMemory
+from cluster4npu.core.families.recording import family_record
+from cluster4npu.core.families.runner import Plan, run
+from cluster4npu.core.metrics.traces import service_ms
+from cluster4npu.core.report import ReportView
+from cluster4npu.core.store import Store
+from cluster4npu.core.store.rows import CompatibilityRow, DeviceRow, ModelRow, ResultRow
+
+_MEGABYTE = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def own_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+
+
+def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
+    devices = ("onnx:cpu", "sim:gpu", "torch:cpu", "onnx:warp9")
+    plan = Plan((family("bert"),), devices, batches=(1, 3), precisions=("", "int8"), seconds=0.1)
+    (found,) = run(plan)
+    assert len(found.cells) == plan.cells == 16
+    assert [(cell.device, cell.unit) for cell in found.measured] == [
+        ("onnx:cpu", "cpu"),
+        ("onnx:cpu?batch=3", "cpu"),
+        ("onnx:cpu?precision=int8&quantization=dynamic", "cpu"),
+        ("onnx:cpu?batch=3&precision=int8&quantization=dynamic", "cpu"),
+    ]
+    for cell in found.measured:
+        assert cell.first_inference_ms is not None and cell.startup_ms is not None
+        assert cell.startup_ms > 0 and cell.inferences >= 11
+        assert cell.memory_bytes is None or 0 < cell.memory_bytes < 500 * _MEGABYTE
+    assert all(cell.refusal for cell in found.cells if not cell.device.startswith("onnx:cpu"))
+    assert "SIMULATED" not in found.headline() and "speed only" in found.headline()
+
+    store = Store(tmp_path / "r.duckdb")
+    run_id = store.save(family_record(found))
+    (model,) = store.table(ModelRow).find()
+    assert (model.family, model.name) == ("bert", "bert-reduced-speed-only.onnx")
+    assert model.parameters is not None and model.flops is not None
+    results = store.table(ResultRow).find(run_id=run_id)
+    assert [row.device for row in results] == [cell.device for cell in found.measured]
+    samples = store.samples(run_id)
+    for number, row in enumerate(results):
+        raw = service_ms(samples[samples["segment"] == number])
+        assert row.latency_samples == len(raw) and row.provenance == "measured"
+        assert row.latency_mean_ms == pytest.approx(raw.mean())
+        assert row.latency_p50_ms == pytest.approx(np.percentile(raw, 50))
+        for rank, value in ((90, row.latency_p90_ms), (95, row.latency_p95_ms), (99, row.latency_p99_ms)):
+            assert value is None or value == pytest.approx(np.percentile(raw, rank))
+    refused = [row for row in store.table(DeviceRow).find(run_id=run_id) if row.failed]
+    assert len(refused) == 12 and {row.unit for row in refused} == {"unknown"}
+    assert {row.status for row in store.table(CompatibilityRow).find()} == {"runs", "fails"}
+    record = store.run(run_id)
+    assert record.kind == "family" and "random weights" in ReportView.of(record).method
+
+
+def test_the_first_inference_takes_longest() -> None:
+    """It makes all that is kept for the next ones; the least of three tries is free of what the machine does beside."""
+    plan = Plan((family("xclip"),), ("onnx:cpu",), seconds=0.2)
+    tries = [next(run(plan)).cells[0] for _ in range(2)]
+    assert any(
+        cell.first_inference_ms is not None and cell.first_inference_ms >= (cell.latency_ms.p50 or 0)
+        for cell in tries
+    )
+
+
+def _take(count: int) -> int | None:
+    memory = PeakMemory()
+    taken = np.ones(count, np.uint8)
+    del taken
+    return memory.above_baseline()
+
+
+def test_known_memory_is_told() -> None:
+    told = apart(_take, 200 * _MEGABYTE, limit_s=60.0, cancelled=lambda: False)
+    assert told is not None and abs(told - 200 * _MEGABYTE) <= 10 * _MEGABYTE
+
+
+def _die() -> None:
+    import os
+
+    os._exit(7)
+
+
+def _wait() -> None:
+    import threading
+
+    threading.Event().wait()
+
+
+def test_a_process_that_ends_early_is_a_refusal_and_one_that_hangs_is_ended() -> None:
+    with pytest.raises(RunFailed, match="exit code 7"):
+        apart(_die, limit_s=60.0, cancelled=lambda: False)
+    with pytest.raises(RunFailed, match="longer than"):
+        apart(_wait, limit_s=0.3, cancelled=lambda: False)
+    with pytest.raises(Cancelled):
+        apart(_wait, limit_s=60.0, cancelled=lambda: True)
