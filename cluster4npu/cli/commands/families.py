@@ -227,7 +227,14 @@ def report(found: FamilyRun) -> list[str]:
     )  # fmt: skip
     lines = ["", f"{found.family.id}: {found.family.title}"]
     lines += ["  " + line for line in table(headings, rows, left=2)] if rows else []
-    lines += [f"  {cell.device}: not measured: {cell.refusal}" for cell in found.cells if cell.refusal]
+    refused: dict[tuple[str, str], list[Any]] = {}
+    for cell in found.cells:
+        if cell.refusal:
+            refused.setdefault((cell.device.partition("?")[0], cell.precision), []).append(cell)
+    for (device, precision), cells in refused.items():
+        batches = ", ".join(str(cell.batch) for cell in cells)
+        what = " ".join(part for part in (device, precision, f"batch {batches}") if part)
+        lines.append(f"  not measured: {what}: {cells[0].refusal}")
     return lines
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cluster4npu.core.devices import registry, truth
 from cluster4npu.core.devices.backend import Preparation
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import Cancelled, Cluster4NPUError
+from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem
 from cluster4npu.core.families import measuring
 from cluster4npu.core.families.apart import apart
 from cluster4npu.core.families.building import SPEED_ONLY, file_of
@@ -187,16 +187,14 @@ def _cell(
     """Measure one cell; whatever a device says against it is its refusal."""
     cell = Cell(str(device), batch, precision)
     try:
+        backend = registry.backend(device.backend)
+        if backend.simulated:
+            return replace(cell, refusal="a simulated device computes nothing, whatever the network is")
         registry.require_reader(device, model)
         registry.device_options(device)
         registry.require_available(device, model)
         (settled,) = registry.settle((device,))
         cell = replace(cell, settled=str(settled))
-        backend = registry.backend(settled.backend)
-        if backend.simulated:
-            return replace(
-                cell, refusal=f"{backend.title} compute nothing: a family's speed on one means nothing"
-            )
         if backend.preparation(settled, model) is not Preparation.NONE:
             model = apart(measuring.prepare, model, str(settled), limit_s=_LIMIT_S, cancelled=cancelled)
         task = measuring.Task(item.id, plan.size, model, str(settled), batch, plan.seconds)
@@ -205,7 +203,15 @@ def _cell(
     except Cancelled:
         raise
     except Cluster4NPUError as error:
-        return replace(cell, refusal=error.problems[0].text())
+        return replace(cell, refusal=_reason(error.problems[0], cell))
+
+
+def _reason(problem: Problem, cell: Cell) -> str:
+    """Return why there are no figures, in a sentence or two."""
+    told = [problem.message]
+    if problem.found and problem.found not in (cell.device, cell.settled):
+        told.append(problem.found)
+    return ". ".join(part for part in (": ".join(told), problem.hint) if part)
 
 
 def _filled(cell: Cell, found: Timings) -> Cell:
