@@ -23,10 +23,7 @@ def test_a_network_says_what_it_is(cli, tmp_path: Path) -> None:
     ]
     text = cli("inspect", "made/clip-reduced-speed-only.onnx").out
     assert "speed only: random weights" in text and "input_ids: ? x 16 int64" in text
-    new = cli(
-        "templates", "new", "classification", "-o", "p.json", "--model", "made/clip-reduced-speed-only.onnx"
-    )
-    assert new.code == 0, new.err
+    cli("templates", "new", "classification", "-o", "p.json", "--model", "made/clip-reduced-speed-only.onnx")
     refused = cli("run", "p.json", "--frames", "5", "--no-store", "--devices", "onnx:cpu")
     assert refused.code == 2 and "exactly one input" in refused.err  # pipelines take one image
 

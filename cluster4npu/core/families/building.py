@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from cluster4npu.core.devices import model
 from cluster4npu.core.families.family import Family
 from cluster4npu.core.families.graph import Graph, onnx_tools
 from cluster4npu.core.settings import cache_dir
 
 OPSET = 17
-SPEED_ONLY = "speed only: random weights"
+SPEED_ONLY = f"{model.SPEED_ONLY}: random weights"
 _BATCH = "batch"
 
 
@@ -48,7 +49,7 @@ def build(family: Family[Any], size: str, path: Path) -> Path:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=9,
     )
-    told = f"{family.title} ({size}), {SPEED_ONLY}. One inference: {family.computes}"
+    told = f"{SPEED_ONLY}. {family.title} ({size}). One inference: {family.computes}"
     helper.set_model_props(made, {"description": told, "family": family.id, "task": family.task})
     onnx.checker.check_model(made)
     path.parent.mkdir(parents=True, exist_ok=True)
