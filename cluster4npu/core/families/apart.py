@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from cluster4npu.core.engine.launch import start_child
+from cluster4npu.core.engine.launch import PipeEnds, start_child
 from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, RunFailed, one_line
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ def apart(work: Callable[..., T], *arguments: Any, limit_s: float, cancelled: Ca
 
     Raises its Cluster4NPUError; RunFailed where it raised anything else, ended or went over the limit; Cancelled.
     """
-    child, ours = start_child(_main, (work, arguments), "cluster4npu-family")
+    child, (ours, to_it) = start_child(_main, (work, arguments), "cluster4npu-family")
     until = time.monotonic() + limit_s
     try:
         while not wait([ours, child.sentinel], _LOOK_S):
@@ -41,6 +41,7 @@ def apart(work: Callable[..., T], *arguments: Any, limit_s: float, cancelled: Ca
             child.kill()
             child.join(5.0)
         ours.close()
+        to_it.close()
 
 
 def _ended(found: str) -> RunFailed:
@@ -53,7 +54,7 @@ def _ended(found: str) -> RunFailed:
     )
 
 
-def _main(what: tuple[Callable[..., Any], tuple[Any, ...]], connection: Connection) -> None:
+def _main(what: tuple[Callable[..., Any], tuple[Any, ...]], ends: PipeEnds) -> None:
     work, arguments = what
     answer: Any
     try:
@@ -65,5 +66,6 @@ def _main(what: tuple[Callable[..., Any], tuple[Any, ...]], connection: Connecti
             Problem("the device's runtime failed", found=f"{type(error).__name__}: {one_line(error)}")
         )
     with contextlib.suppress(OSError):  # nobody waits any more
-        connection.send(answer)
-    connection.close()
+        ends[1].send(answer)
+    for end in ends:
+        end.close()

@@ -35,7 +35,7 @@ def _started(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray
 def _ended(tensor: Tensor, batch: int, rng: np.random.Generator) -> np.ndarray:
     """Texts of half the length to the whole of it, each with its end marked by the highest id, then padding."""
     found, length = _tokens(tensor, batch, rng), tensor.shape[-1]
-    found = np.minimum(found, tensor.vocabulary - 2)
+    found[:] = np.minimum(found, tensor.vocabulary - 2)
     for row, end in enumerate(rng.integers(length // 2, length, batch)):
         found[row, end:] = 0
         found[row, end] = tensor.vocabulary - 1
