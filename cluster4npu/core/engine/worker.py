@@ -39,6 +39,7 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 _MOST_PROBLEM_TEXT = 600
 _LEAST_RESULT = 16384  # bytes
+_SMALLER = "Take a smaller model or a smaller input size, or fewer devices at once."
 MOST_MEASURED_BATCH = 16  # frames, where nothing else is asked for
 
 
@@ -95,7 +96,7 @@ def _serve(spec: WorkerSpec, ends: PipeEnds) -> None:
                 field="model",
                 found=str(error) or "no memory is left",
                 allowed="a model that fits into this machine's memory",
-                hint="Take a smaller model or a smaller input size, or fewer devices at once.",
+                hint=_SMALLER,
             )
         )
         channel.send([Control("refused", _error_record(failed, spec))])
@@ -113,13 +114,14 @@ def _serve(spec: WorkerSpec, ends: PipeEnds) -> None:
 def _never_computes(error: InferenceFailed, spec: WorkerSpec) -> RunFailed:
     """Return the error for a model that fails on its first, blank frame already."""
     (problem, *_) = error.problems
+    hint = "Check that the preprocessing fits the model and that the device's driver works, or leave it out."
     return RunFailed(
         Problem(
             f"the model does not compute on '{spec.device}'",
             field="devices",
             found=f"on a blank frame: {problem.message}: {problem.found}",
             allowed=problem.allowed,
-            hint="Check that the preprocessing fits the model and that the device's driver works, or leave it out.",
+            hint=_SMALLER if "memory" in problem.found else hint,
         )
     )
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from cluster4npu.core.bench.accuracy import mean_average_precision, truth_of
-from cluster4npu.core.bench.card import compare_devices, keep_card
+from cluster4npu.core.bench.card import _device, compare_devices, keep_card
+from cluster4npu.core.engine.messages import SegmentFinished
 from cluster4npu.core.errors import Cancelled, InputError
+from cluster4npu.core.metrics.statistics import LatencyStats
+from cluster4npu.core.metrics.summary import DeviceSummary, RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.core.store import Store
@@ -46,6 +49,15 @@ def test_int8_beside_the_model_as_it_is(example: PipelineConfig, tmp_path: Path)
         ("onnx:cpu", "", "runs"),
         (INT8, "int8", "runs"),
     }
+
+
+@pytest.mark.parametrize(("unit", "flagged"), [("cpu", True), ("cuda", False), ("unknown", False)])
+def test_a_device_that_left_all_to_the_processor_is_flagged_on_the_card(unit: str, flagged: bool) -> None:
+    latency = LatencyStats.of([1.0])
+    did = DeviceSummary("onnx:cuda:0", "onnx:cuda:0", unit, False, 1, 1.0, 1.0, 1.0, latency)
+    ran = RunSummary(1, 1, 0, 0, 1.0, 1.0, latency, (did,), 0, 0, 0, "smooth", False)
+    device = _device("onnx:cuda:0", SegmentFinished(ran, ()), did, (), None)
+    assert device.fell_back is flagged and device.as_dict()["fell_back"] is flagged
 
 
 def test_what_cannot_be_compared_is_refused(example: PipelineConfig) -> None:

@@ -88,6 +88,36 @@ def test_a_device_is_unplugged_at_a_frame_of_the_run_unless_measuring_counts(
     assert summary.devices[1].id in warning and "unplugged" in warning
 
 
+def test_the_status_of_a_device_changes_within_a_second(make_pipeline) -> None:
+    """A look at all devices comes four times a second: the fourth after the news at the latest tells it."""
+    stick = "sim:stick?ms=5&unplug_at=150"
+    looks: list[str] = []
+    known = None
+    with Engine(make_pipeline("sim:good?ms=5", stick), RunOptions(calibration="never")) as run:
+        for event in run.events():
+            if isinstance(event, WorkerFailed):
+                known = len(looks)
+            elif isinstance(event, MetricsUpdated):
+                looks.append(event.snapshot.devices[1].state)
+                if looks[-1] == "failed" or len(looks) > 200:
+                    run.stop(now=False)
+    assert known is not None and {"busy", "ready"} & set(looks[:known])
+    assert looks.index("failed") - known < 4 and set(looks[looks.index("failed") :]) == {"failed"}
+
+
+def test_start_and_first_inference_are_measured(make_pipeline, tmp_path: Path) -> None:
+    model = models.conv(tmp_path / "net.onnx", size=(32, 32))
+    config = make_pipeline("onnx:cpu", "sim:slow?load_ms=400&ms=1", model=str(model), width=64, height=64)
+    with Engine(config, RunOptions(frames=60, calibration="never")) as run:
+        real, slow = run.wait(60).devices
+    assert slow.startup_ms is not None and 400 <= slow.startup_ms < 20_000
+    assert slow.first_inference_ms is None  # a simulated device computes nothing
+    assert real.startup_ms and real.first_inference_ms and real.latency_ms.p50
+    assert (
+        real.first_inference_ms >= real.latency_ms.p50 / 2
+    )  # the cold one; the machine may have been taken away
+
+
 def test_where_no_device_loads_the_run_ends_with_a_remedy(make_pipeline) -> None:
     engine = Engine(make_pipeline(HANGS), RunOptions(frames=3, load_timeout_s=0.5))
     with engine as run, pytest.raises(RunFailed, match="lost while it was loading") as caught:
