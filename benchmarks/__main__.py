@@ -27,7 +27,6 @@ NAMES = (
     "storage",
     "sample_cost",
     "history",
-    "families",
 )
 
 
