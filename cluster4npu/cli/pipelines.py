@@ -118,13 +118,10 @@ def _set(config: PipelineConfig, text: str) -> PipelineConfig:
         )
     if cls and cls.place is not Place.SINK and ui_hint(cls.Params.model_fields[name], "widget") in _PATHS:
         value = _from_here(value)
-    as_json = _json_or_text(value)
-    changed = config.with_params(node_id, **{name: as_json})
-    if as_json == value or _fits(changed, node_id, name):
-        return changed
-    # A text parameter may look like JSON: a folder that is called 2024.
-    as_text = config.with_params(node_id, **{name: value})
-    return as_text if _fits(as_text, node_id, name) else changed
+    # A text parameter may look like JSON (a folder that is called 2024), and a list is typed as for --devices.
+    read: list[JsonValue] = [_json_or_text(value), value, [part.strip() for part in value.split(",")]]
+    changed = [config.with_params(node_id, **{name: item}) for item in read]
+    return next((config for config in changed if _fits(config, node_id, name)), changed[0])
 
 
 def _from_here(value: str) -> str:

@@ -107,6 +107,21 @@ def test_seconds_end_an_endless_source(cli, quick: Path) -> None:
     assert done.json["wall_s"] < 10
 
 
+def test_devices_of_one_stage_are_set_as_a_list_is_typed(cli) -> None:
+    done = cli(
+        "run",
+        "simulated",
+        "--set",
+        "inference.devices=sim:a?ms=1,sim:b?ms=1",
+        "--frames",
+        5,
+        "--no-store",
+        "--json",
+    )
+    assert done.code == 0, done.err
+    assert [device["id"] for device in done.json["devices"]] == ["sim:a?ms=1", "sim:b?ms=1"]
+
+
 def test_the_example_detects_on_two_workers(cli) -> None:
     done = cli("run", "example", "--frames", 24, "--results", "r.jsonl", "--no-store", "--json")
     assert done.code == 0, done.err
