@@ -195,7 +195,11 @@ class Period:
 
 
 class HostMeter:
-    """CPU of the whole host and memory of our own processes, looked up at most once a second."""
+    """CPU of the whole host and memory of our own processes, looked up at most once a second.
+
+    What processes share (the ring of frames, the code of libraries) counts once, as much as one of them has of it,
+    where the system tells it apart (Linux); elsewhere it counts in each.
+    """
 
     def __init__(self) -> None:
         self.cpu: float | None = None
@@ -211,9 +215,12 @@ class HostMeter:
             return
         self._next = now + 1.0
         self.cpu = psutil.cpu_percent(None) / 100
-        total = 0
+        own, shared = 0, [0]
         for pid in pids:
             with contextlib.suppress(psutil.Error):
-                total += psutil.Process(pid).memory_info().rss
+                memory = psutil.Process(pid).memory_info()
+                shared.append(getattr(memory, "shared", 0))
+                own += memory.rss - shared[-1]
+        total = own + max(shared)
         self.memory_bytes = total or None
         self.peak_bytes = max(total, self.peak_bytes or 0) or None
