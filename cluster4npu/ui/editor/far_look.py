@@ -55,18 +55,21 @@ def draw_title(painter: QPainter, box: QRectF, title: str) -> None:
     metrics = QFontMetricsF(font)
     width = box.width() - ROOM_PX
     longest = max((metrics.horizontalAdvance(word) for word in title.split()), default=0.0)
-    if width < longest <= width / _NARROWEST:  # narrower letters rather than a word in two pieces
-        font.setStretch(int(100 * width / longest))
-        metrics = QFontMetricsF(font)
+    narrow = max(_NARROWEST, min(1.0, width / max(longest, 1.0)))  # rather than a word in two pieces
+    painter.save()
+    painter.translate(box.left() + ROOM_PX / 2, 0.0)
+    painter.scale(narrow, 1.0)
+    width /= narrow
     most = max(1, int((box.height() + _TIGHT_PX) // metrics.lineSpacing()))
     lines = _wrapped(title, metrics, width, most)
     painter.setFont(font)
     painter.setPen(QColor("#ffffff"))
     y = box.center().y() - len(lines) * metrics.lineSpacing() / 2
     for line in lines:
-        place = QRectF(box.left() + ROOM_PX / 2, y, width, metrics.lineSpacing())
+        place = QRectF(0.0, y, width, metrics.lineSpacing())
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine), line)
         y += metrics.lineSpacing()
+    painter.restore()
 
 
 def _draw_state(painter: QPainter, box: QRectF, words: str, sign: str, color: str) -> QRectF:

@@ -16,6 +16,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
 from cluster4npu.core.scheduling import policy_types
+from cluster4npu.ui import theme
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor import device_field
 from cluster4npu.ui.editor.device_field import DeviceField, DeviceFinder
@@ -321,3 +322,11 @@ def test_a_folded_setting_that_is_wrong_is_shown_without_opening_the_others_for_
     assert panel.form.rows["target_fps"].isVisible()
     panel.show_node("detections")
     assert not panel.form.rows["labels"].isVisible()
+
+
+def test_what_is_wrong_follows_the_theme(panel: PropertyPanel, qapp: QApplication) -> None:
+    row = (field(panel, "video", "path"), panel.form.rows["path"])[1]
+    row.show_problem(Problem("this is wrong"))
+    for mode in ("dark", "light"):
+        theme.apply_theme(qapp, mode)
+        assert theme.colors().fail in row.error.styleSheet()

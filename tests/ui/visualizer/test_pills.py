@@ -9,9 +9,11 @@ from PySide6.QtCore import QRectF
 
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
+from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.main_window import MainWindow
 from cluster4npu.ui.overlay.figures import NodeFigures, OverlayFigures
 from cluster4npu.ui.overlay.pills import forms, lay_out, short_words, words
+from tests.ui.painted import painted
 
 VIEW = QRectF(0, 0, 760, 420)
 SOURCE = NodeFigures(34.3, 9.86, 0.14)
@@ -71,3 +73,16 @@ def test_the_overlay_stays_over_the_canvas_when_the_window_shrinks(window: MainW
         canvas.fit()
         whole = canvas.mapFromScene(canvas._whole()).boundingRect()
         assert canvas.viewport().rect().adjusted(8, 4, -8, -4).contains(whole)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900)])
+def test_every_wire_shows_its_rate(window: MainWindow, size: tuple[int, int]) -> None:
+    window.files.new(PipelineTemplates.get("simulated"))
+    window.resize(*size)
+    window.grab()
+    config, overlay = window.document.config, window.workspace.overlay
+    window.workspace.editor.canvas.fit()
+    rates = {edge: 70.0 + number for number, edge in enumerate(config.edges)}
+    overlay.show_figures(OverlayFigures({**{n.id: SOURCE for n in config.nodes}, "inference": SLOW}, rates))
+    shown = painted(overlay)
+    assert [f"{rate:.1f}/s" for rate in rates.values() if f"{rate:.1f}/s" not in shown] == []
