@@ -18,9 +18,9 @@ def texts() -> list[str]:
     """Return all texts, sorted: what stands in the sources, what node types and templates say of themselves, and what
     the core may tell.
     """
-    from cluster4npu.ui.told import sources
+    from cluster4npu.ui.told import VALUES, sources
 
-    found = set(sources())
+    found = {*sources(), *VALUES}
     found.update(_of_the_window())
     return sorted(text for text in found if any(letter.isalpha() for letter in text))
 

@@ -24,7 +24,7 @@ _LEAST_LETTERS = 3  # around the gaps: less could stand in any text
 _SURE = 0.25  # part of a text's letters that its template has, or else its pieces are looked up first
 _MARKS = " ,;:\n"
 _JOINTS = ("\n", ". ", "; ", ": ", " (", " and ", ", ")  # where texts are put together
-_VALUES = {
+VALUES = {
     "none",
     "mean",
     "measured",
@@ -34,7 +34,11 @@ _VALUES = {
     "unknown",
     "SIMULATED",
     "INVALID",
-}  # no names, though one word
+    "single",
+    "parallel",
+    "throughput",
+    "latency",
+}  # what fills gaps and is no name, though it stands in no source as such
 _LOGGERS = {"_log", "log", "logging"}
 
 
@@ -78,8 +82,10 @@ def translated(text: str, tr: Callable[[str], str]) -> str:
 
 
 def _translated(text: str, tr: Callable[[str], str]) -> str:
+    if text in VALUES:
+        return tr(text)
     if " " not in text:
-        return tr(text) if text in _VALUES else text
+        return text
     if (whole := _known(text, tr)) is not None:
         return whole
     joints = [joint for joint in _JOINTS if joint in text]

@@ -109,10 +109,10 @@ def _devices(full: list[Load], evidence: tuple[str, ...]) -> Bottleneck:
             f"Postprocessing on {told}: it takes longer than the model ({post / len(full):.1f} ms a frame)."
         )
         return Bottleneck(POSTPROCESSING, text, evidence, names)
-    work = "works" if len(names) == 1 else "work"
-    text = (
-        f"Inference on {told}: {'it' if len(names) == 1 else 'they'} {work} {least:.0%} of the time or more."
-    )
+    if len(names) == 1:
+        text = f"Inference on {told}: it works {least:.0%} of the time or more."
+    else:
+        text = f"Inference on {told}: they work {least:.0%} of the time or more."
     return Bottleneck(DEVICES, text, evidence, names)
 
 
