@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt
@@ -49,33 +50,40 @@ def draw(painter: QPainter, item: NodeItem, zoom: float) -> None:
 
 def draw_title(painter: QPainter, box: QRectF, title: str) -> None:
     """Draw a title into a box (screen pixels), in as many lines as it has room for; the last one may be shortened."""
-    font = QFont(QApplication.font())
-    font.setPixelSize(TEXT_PX)
-    font.setBold(True)
-    metrics = QFontMetricsF(font)
-    width = box.width() - ROOM_PX
-    longest = max((metrics.horizontalAdvance(word) for word in title.split()), default=0.0)
-    narrow = max(_NARROWEST, min(1.0, width / max(longest, 1.0)))  # rather than a word in two pieces
+    font = _font(bold=True)
+    spacing = QFontMetricsF(font).lineSpacing()
+    width, most = box.width() - ROOM_PX, max(1, int((box.height() + _TIGHT_PX) // spacing))
+    narrow, lines = _laid_out(title, round(width), most, font.key())
     painter.save()
-    painter.translate(box.left() + ROOM_PX / 2, 0.0)
+    painter.translate(box.left() + ROOM_PX / 2, box.center().y() - len(lines) * spacing / 2)
     painter.scale(narrow, 1.0)
-    width /= narrow
-    most = max(1, int((box.height() + _TIGHT_PX) // metrics.lineSpacing()))
-    lines = _wrapped(title, metrics, width, most)
     painter.setFont(font)
     painter.setPen(QColor("#ffffff"))
-    y = box.center().y() - len(lines) * metrics.lineSpacing() / 2
-    for line in lines:
-        place = QRectF(0.0, y, width, metrics.lineSpacing())
+    for number, line in enumerate(lines):
+        place = QRectF(0.0, number * spacing, width / narrow, spacing)
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine), line)
-        y += metrics.lineSpacing()
     painter.restore()
+
+
+@lru_cache(maxsize=5_000)
+def _laid_out(title: str, width: float, most: int, _font_key: str) -> tuple[float, list[str]]:
+    """Return how much narrower the letters are, and the lines; `_font_key` tells of which font they are."""
+    metrics = QFontMetricsF(_font(bold=True))
+    longest = max((metrics.horizontalAdvance(word) for word in title.split()), default=0.0)
+    narrow = max(_NARROWEST, min(1.0, width / max(longest, 1.0)))  # rather than a word in two pieces
+    return narrow, _wrapped(title, metrics, width / narrow, most)
+
+
+def _font(*, bold: bool) -> QFont:
+    font = QFont(QApplication.font())
+    font.setPixelSize(TEXT_PX)
+    font.setBold(bold)
+    return font
 
 
 def _draw_state(painter: QPainter, box: QRectF, words: str, sign: str, color: str) -> QRectF:
     """Draw what is wrong into a strip at the foot, or its sign alone; return what is left for the title."""
-    font = QFont(QApplication.font())
-    font.setPixelSize(TEXT_PX)
+    font = _font(bold=False)
     fits = QFontMetricsF(font).horizontalAdvance(words) <= box.width() - 2
     flat = box.height() < 3 * _STRIP_PX
     strip = QRectF(box.left(), box.bottom() - _STRIP_PX, box.width(), _STRIP_PX)
