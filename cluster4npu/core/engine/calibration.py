@@ -219,7 +219,8 @@ class Calibrator:
         return len(lost.slots)
 
     def _give(self, index: int, slots: Sequence[int]) -> None:
-        self._pool.give(index, [Work(slot, self._ring.new_use(slot), NO_FRAME) for slot in slots])
+        first = self._ring.new_uses(len(slots))
+        self._pool.give(index, [Work(slot, first + n, NO_FRAME) for n, slot in enumerate(slots)])
 
 
 def _least_frames(batch: int) -> int:

@@ -170,9 +170,9 @@ class Intake:
         return taken
 
     def _number(self, inlet: Inlet, filled: Sequence[Filled]) -> list[Frame]:
-        new_use, stage, index = self._ring.new_use, inlet.stage, inlet.index
-        numbers = zip(filled, count(self._next_id), count(inlet.taken))
-        frames = [Frame(one, id_, new_use(one[0]), stage, index, number) for one, id_, number in numbers]
+        stage, index, first = inlet.stage, inlet.index, self._ring.new_uses(len(filled))
+        numbers = zip(filled, count(self._next_id), count(first), count(inlet.taken), strict=False)
+        frames = [Frame(one, frame_id, use, stage, index, number) for one, frame_id, use, number in numbers]
         self._next_id += len(frames)
         inlet.taken += len(frames)
         inlet.offered -= len(frames)

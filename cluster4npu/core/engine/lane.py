@@ -164,10 +164,12 @@ class Lane:
         if not self._views and not self._pool.usable(self.stage.index):
             raise self._nobody_left()
         pending, active, backlog = self._pending, self._active, self._backlog
-        for key in self._policy.assign_all(self._views, len(pending)):
-            visit = pending.popleft()
+        keys = self._policy.assign_all(self._views, len(pending))
+        for key, visit in zip(keys, pending, strict=False):
             visit.worker = index = active[key]
             backlog[index].append(visit)
+        for _ in keys:
+            pending.popleft()
 
     def _steal(self) -> None:
         """Give each idle worker the first waiting frame that it would finish before the one who has it."""
@@ -198,10 +200,10 @@ class Lane:
             if room <= 0:
                 continue
             now = time.monotonic_ns()
-            visits = [backlog.popleft() for _ in range(room)]
+            visits, in_flight = [backlog.popleft() for _ in range(room)], self._in_flight
             for visit in visits:
                 visit.queued_ns = now
-            self._in_flight.update({visit.slot: visit for visit in visits})
+                in_flight[visit.slot] = visit
             self._pool.give(index, visits, now)
 
     def _room_beside_suspects(self, worker: Worker, backlog: deque[Visit], room: int) -> int:

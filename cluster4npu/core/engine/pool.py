@@ -251,12 +251,10 @@ class WorkerPool:
         except (EOFError, OSError):
             self._waiter.remove(f"talk:{generation.number}")
             return False
-        dones, in_flight = [], worker.in_flight
-        for record in records:
-            if isinstance(record, Done):
-                if in_flight.pop(record[0], None) is not None:
-                    dones.append(record)
-            elif isinstance(record, Control):
+        in_flight = worker.in_flight
+        dones = [r for r in records if isinstance(r, Done) and in_flight.pop(r[0], None) is not None]
+        for record in records if len(dones) < len(records) else ():
+            if isinstance(record, Control):
                 self.quiet_until_s = 0.0
                 events.extend(self._control(worker, generation, record))
         if dones:

@@ -15,6 +15,7 @@ FREE, READING, DONE = range(3)  # how far a stage is with a slot
 # through a pipe, whose system call is also the memory barrier.
 SLOT = np.dtype([("height", np.int32), ("width", np.int32)])
 
+_GENERATIONS = 2**32
 _PAGE = 4096
 
 
@@ -56,7 +57,7 @@ class Ring:
         marks = memoryview(block.memory)[len(table) : layout.table_bytes].cast("I")
         stages, slots = len(layout.result_bytes), layout.slots
         self.marks = [marks[stage * slots : (stage + 1) * slots] for stage in range(stages)]
-        self._uses = [0] * slots  # counted by the manager only
+        self._uses = 0  # counted by the manager only
         at = layout.table_bytes
         self._results: list[list[memoryview]] = []
         for nbytes in layout.result_bytes:
@@ -109,10 +110,14 @@ class Ring:
         """Tell that a frame of this size is in the slot."""
         self._sides[2 * slot], self._sides[2 * slot + 1] = height, width
 
-    def new_use(self, slot: int) -> int:
-        """Return the generation of the next use of a slot: by it a late answer to an earlier use is refused."""
-        self._uses[slot] = use = (self._uses[slot] + 1) & 0xFFFFFFFF
-        return use
+    def new_uses(self, count: int) -> int:
+        """Return the first of so many generations in a row, one for each of the next uses of slots.
+
+        By its generation a late answer to an earlier use of a slot is refused.
+        """
+        first = self._uses if self._uses + count <= _GENERATIONS else 0
+        self._uses = first + count
+        return first
 
     def result(self, slot: int, stage: int = 0) -> memoryview:
         """Return the slot's result area of one stage."""

@@ -21,7 +21,14 @@ def test_slots_are_separate_and_shared():
             assert (other.frame(slot) == slot + 1).all()
             assert bytes(other.result(slot)) == bytes([slot + 101]) * 100
             assert other.image(slot).shape == (7, 10, 3)
-            assert ring.new_use(slot) == 1 and ring.new_use(slot) == 2
+    finally:
+        ring.unlink()
+
+
+def test_each_use_of_a_slot_has_a_generation_of_its_own():
+    ring = Ring.create(2, frame_bytes=1, result_bytes=[1])
+    try:
+        assert [ring.new_uses(3), ring.new_uses(1), ring.new_uses(2**32 - 5), ring.new_uses(2)] == [0, 3, 4, 0]
     finally:
         ring.unlink()
 
