@@ -36,19 +36,21 @@ def natural_window(rates: Mapping[str, float], slots: int, batches: Mapping[str,
     """Return how many frames shall be in a stage at once: enough for full speed, since more only wait.
 
     While the slowest worker computes one frame and has the next at hand, the others must not run dry: that takes
-    twice its service time at the summed rate. On top comes what is sent ahead. A worker without a rate counts like the
-    slowest one: fresh memory costs time, and what the first frames show will tell (`Lane.window`). Of `batches`, one
-    is computed and the next at hand.
+    twice its service time at the summed rate. On top comes what is sent ahead; what quick workers have of that counts
+    twice, since the answers of one wait for those of another to be handed on, and it needs frames meanwhile. A worker
+    without a rate counts like the slowest one: fresh memory costs time, and what the first frames show will tell
+    (`Lane.window`). Of `batches`, one is computed and the next at hand.
     """
     batches = batches or {}
-    least = min((rate for rate in rates.values() if rate > 0), default=1.0)
-    measured = {key: rate or least for key, rate in rates.items()}
-    ahead = sum(
-        max(_least(batches.get(key, 1)), min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT))
-        for key, rate in measured.items()
-    )
+    slowest = min((rate for rate in rates.values() if rate > 0), default=1.0)
+    measured = {key: rate or slowest for key, rate in rates.items()}
     longest_s = max(batches.get(key, 1) / rate for key, rate in measured.items())
-    return min(slots, math.ceil(2 * sum(measured.values()) * longest_s) + ahead + 2)
+    wanted = math.ceil(2 * sum(measured.values()) * longest_s) + 2
+    for key, rate in measured.items():
+        least = _least(batches.get(key, 1))
+        ahead = max(least, min(int(rate * AHEAD_NS / 1e9) + 1, MOST_IN_FLIGHT))
+        wanted += 2 * ahead - least
+    return min(slots, wanted)
 
 
 def _least(batch: int) -> int:

@@ -128,6 +128,8 @@ class Stream:
             soon = soon or lane.expects_soon
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
+        for lane in self.lanes:
+            lane.work()  # before anything else: nobody shall run dry meanwhile
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
             self._check(latest_s)
         self._deliver()
