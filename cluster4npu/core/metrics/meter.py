@@ -23,6 +23,7 @@ from cluster4npu.core.metrics.traces import (
 )
 
 _CHUNK = 4096  # frames
+_SPAN = np.dtype([("started_ns", np.int64), ("finished_ns", np.int64)])  # of FRAME_TRACE
 MOST_KEPT = 1 << 18  # frames of a run whose stamps are kept: 17 MB
 
 
@@ -36,9 +37,7 @@ class DeviceCount:
     frames: int = 0
     busy_ns: int = 0
     service_ms: Samples = field(default_factory=Samples)
-    latest: np.ndarray = field(
-        default_factory=lambda: np.empty(0, FRAME_TRACE)
-    )  # of a batch, maybe not all of it
+    latest: np.ndarray = field(default_factory=lambda: np.empty(0, _SPAN))  # of a batch, maybe not all of it
     period_frames: int = 0
     period_busy_ns: int = 0
 
@@ -127,21 +126,24 @@ class Meter:
         self._rows.clear()
         if self.traces is not None:
             self.traces.append(rows)
-        self.failed += int((rows["status"] == STATUS_FAILED).sum())
-        self._count_devices(rows[(rows["status"] == STATUS_DELIVERED) | (rows["status"] == STATUS_PASSED)])
-        rows = rows[rows["status"] == STATUS_DELIVERED]
-        if not rows.size:
+        status, delivered_ns = rows["status"], rows["delivered_ns"]
+        self.failed += int(np.count_nonzero(status == STATUS_FAILED))
+        self._count_devices(rows, (status == STATUS_DELIVERED) | (status == STATUS_PASSED))
+        delivered = status == STATUS_DELIVERED
+        latency_ms = (delivered_ns - rows["scheduled_ns"])[delivered] / 1e6
+        if not latency_ms.size:
             return
-        self.out += rows.size
-        self._period_out += rows.size
-        self.last_ns = int(rows["delivered_ns"][-1])
-        latency_ms = (rows["delivered_ns"] - rows["scheduled_ns"]) / 1e6
+        self.out += latency_ms.size
+        self._period_out += latency_ms.size
+        self.last_ns = int(delivered_ns[delivered][-1])
         self.latency_ms.add(latency_ms)
         self._period_latency.append(latency_ms)
 
-    def _count_devices(self, rows: np.ndarray) -> None:
+    def _count_devices(self, rows: np.ndarray, computed: np.ndarray) -> None:
+        spans = np.empty(len(rows), _SPAN)
+        spans["started_ns"], spans["finished_ns"] = rows["started_ns"], rows["finished_ns"]
         for index, device in enumerate(self.devices):
-            own = rows[rows["worker"] == index]
+            own = spans[computed & (rows["worker"] == index)]
             if not own.size:
                 continue
             device.frames += own.size
