@@ -128,8 +128,8 @@ class Stream:
             soon = soon or lane.expects_soon
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
-        for lane in self.lanes:
-            lane.work()  # before anything else: nobody shall run dry meanwhile
+        for lane in self.lanes if not self._lossy else ():  # there a newer frame may be about to come
+            lane.work()  # nobody shall run dry while frames are read
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
             self._check(latest_s)
         self._deliver()

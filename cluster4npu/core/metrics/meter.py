@@ -128,7 +128,7 @@ class Meter:
             self.traces.append(rows)
         status, delivered_ns = rows["status"], rows["delivered_ns"]
         self.failed += int(np.count_nonzero(status == STATUS_FAILED))
-        self._count_devices(rows, (status == STATUS_DELIVERED) | (status == STATUS_PASSED))
+        self._count_devices(rows)
         delivered = status == STATUS_DELIVERED
         latency_ms = (delivered_ns - rows["scheduled_ns"])[delivered] / 1e6
         if not latency_ms.size:
@@ -139,7 +139,9 @@ class Meter:
         self.latency_ms.add(latency_ms)
         self._period_latency.append(latency_ms)
 
-    def _count_devices(self, rows: np.ndarray, computed: np.ndarray) -> None:
+    def _count_devices(self, rows: np.ndarray) -> None:
+        status = rows["status"]
+        computed = (status == STATUS_DELIVERED) | (status == STATUS_PASSED)
         spans = np.empty(len(rows), _SPAN)
         spans["started_ns"], spans["finished_ns"] = rows["started_ns"], rows["finished_ns"]
         for index, device in enumerate(self.devices):

@@ -28,7 +28,12 @@ def test_slots_are_separate_and_shared():
 def test_each_use_of_a_slot_has_a_generation_of_its_own():
     ring = Ring.create(2, frame_bytes=1, result_bytes=[1])
     try:
-        assert [ring.new_uses(3), ring.new_uses(1), ring.new_uses(2**32 - 5), ring.new_uses(2)] == [0, 3, 4, 0]
+        assert [ring.new_uses(3), ring.new_uses(1), ring.new_uses(2**32 - 5), ring.new_uses(2)] == [
+            0,
+            3,
+            4,
+            0,
+        ]
     finally:
         ring.unlink()
 
