@@ -23,8 +23,8 @@ def test_a_network_says_what_it_is(cli, tmp_path: Path) -> None:
     ]
     text = cli("inspect", "made/clip-reduced-speed-only.onnx").out
     assert "speed only: random weights" in text and "input_ids: ? x 16 int64" in text
-    cli("templates", "new", "classification", "-o", "p.json", "--model", "made/clip-reduced-speed-only.onnx")
-    refused = cli("run", "p.json", "--frames", "5", "--no-store", "--devices", "onnx:cpu")
+    new = ("templates", "new", "classification", "-o", "p.json")
+    refused = cli(*new, "--model", "made/clip-reduced-speed-only.onnx")
     assert refused.code == 2 and "exactly one input" in refused.err  # pipelines take one image
 
 
@@ -39,8 +39,11 @@ def test_a_run_is_stored(cli) -> None:
     assert "speed only: random weights" in stored.out
     report = cli("report", run["run_id"], "-o", "r.md")
     assert report.code == 0, report.err
-    told = cli("families", "run", "vit", "--devices", "sim:gpu", "--seconds", "0.1", "--no-store")
-    assert told.code == 1 and "not measured: sim:gpu" in told.out
+
+
+def test_nothing_measured_is_a_failure_with_its_reason(cli_here) -> None:
+    done = cli_here("families", "run", "vit", "--devices", "sim:gpu", "--batches", "1,2", "--no-store")
+    assert done.code == 1 and "not measured: sim:gpu batch 1, 2: a simulated device" in done.out
 
 
 def test_wrong_arguments(cli_here) -> None:

@@ -23,6 +23,7 @@ def onnx_flops(path: Path) -> int | None:
     for weight in model.graph.initializer:  # shapes need none of the large ones, and each look copies them
         if len(weight.raw_data) > _LARGE_BYTES:
             weight.ClearField("raw_data")
+    _close_batch(model.graph)
     try:
         model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except (RuntimeError, ValueError, TypeError, onnx.checker.ValidationError):  # what onnx raises here
@@ -38,6 +39,16 @@ def onnx_flops(path: Path) -> int | None:
                 return None
             total += found
     return total
+
+
+def _close_batch(graph: Any) -> None:
+    """Make the batch axis one, wherever its name stands: what is compared with all of a batch has it twice."""
+    sizes = [d for item in (*graph.input, *graph.output) for d in item.type.tensor_type.shape.dim]
+    first = (item.type.tensor_type.shape.dim[:1] for item in graph.input)
+    names = {d.dim_param for found in first for d in found if d.dim_param}
+    for size in sizes:
+        if size.dim_param in names:
+            size.dim_value = _OPEN_SIZE
 
 
 def _node(node: Any, shapes: dict[str, tuple[int, ...] | None]) -> int | None:

@@ -10,7 +10,9 @@ import pytest
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.flops import onnx_flops
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.onnx_outline import read_outline
 from cluster4npu.core.errors import DeviceUnavailable, InputError
 from cluster4npu.core.families import SPEED_ONLY, Family, build, families, family, make_inputs
 from cluster4npu.core.families.graph import Graph
@@ -58,6 +60,19 @@ def test_a_network_computes_the_same_everywhere(item: Family, tmp_path: Path) ->
         session.close()
     session = load("onnx:cpu", path)
     assert session.info.is_for_speed_only and SPEED_ONLY in session.info.description
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "flops"),
+    [("bert", 4.39e6, None), ("vit", 5.72e6, 2 * 1.26e9), ("llama", 15.2e6, None), ("t5", 15.6e6, None)],
+)
+def test_a_published_size_costs_what_its_makers_say(
+    name: str, parameters: float, flops: float | None, tmp_path: Path
+) -> None:
+    path = build(family(name), "published", tmp_path / "m.onnx")
+    assert read_outline(path).parameters == pytest.approx(parameters, rel=0.015)
+    counted = onnx_flops(path)
+    assert counted is not None and (flops is None or counted == pytest.approx(flops, rel=0.02))
 
 
 @pytest.mark.parametrize("item", families().values(), ids=families())
