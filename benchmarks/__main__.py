@@ -26,6 +26,8 @@ NAMES = (
     "stall",
     "storage",
     "sample_cost",
+    "cancel",
+    "false_alarms",
     "history",
 )
 

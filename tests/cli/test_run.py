@@ -127,6 +127,10 @@ def test_the_example_detects_on_two_workers(cli) -> None:
     assert done.code == 0, done.err
     assert done.json["frames_out"] == 24 and done.json["simulated"] is False
     assert {d["id"] for d in done.json["devices"]} == {"onnx:cpu", "onnx:cpu#2"}
+    for device in done.json[
+        "devices"
+    ]:  # each in a process of its own, which loads the model and meets it cold
+        assert device["startup_ms"] > 0 and device["first_inference_ms"] > 0
 
 
 def test_paths_belong_to_the_pipelines_folder_and_outputs_to_ours(cli, tmp_path: Path) -> None:

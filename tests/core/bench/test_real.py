@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cluster4npu.core.bench import BenchmarkCancelled, BenchmarkOptions, PerformanceBenchmarker, Profile
@@ -33,6 +34,22 @@ def test_known_delays_are_recovered(tmp_path: Path) -> None:
     with Store(path) as store:
         assert store.runs()[0].id == result.run_id
         assert len(store.samples(result.run_id)) > 100
+        segments = store.segments(result.run_id)
+    for segment in segments:
+        if segment.stage == "pair":
+            assert_littles_law(segment.samples)
+
+
+def assert_littles_law(samples: np.ndarray) -> None:
+    """Frames under way, on average, are the rate times the latency: within 5%."""
+    done = samples[samples["delivered_ns"] > 0]
+    begin, end = int(done["scheduled_ns"].min()), int(done["delivered_ns"].max())
+    moments = np.linspace(begin, end, 4001)
+    came = np.searchsorted(np.sort(done["scheduled_ns"]), moments, side="right")
+    left = np.searchsorted(np.sort(done["delivered_ns"]), moments, side="right")
+    rate_per_s = len(done) / (end - begin) * 1e9
+    latency_s = float((done["delivered_ns"] - done["scheduled_ns"]).mean()) / 1e9
+    assert float((came - left).mean()) == pytest.approx(rate_per_s * latency_s, rel=0.05)
 
 
 def test_cancel_comes_soon(tmp_path: Path) -> None:

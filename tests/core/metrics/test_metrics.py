@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cluster4npu.core.metrics.meter import Meter, TraceLog
+from cluster4npu.core.metrics.meter import HostMeter, Meter, TraceLog
 from cluster4npu.core.metrics.samples import Samples
 from cluster4npu.core.metrics.statistics import SAMPLE_FLOOR, LatencyStats
 from cluster4npu.core.metrics.traces import (
@@ -103,3 +106,25 @@ def test_a_log_of_stamps_keeps_the_newest_and_lets_go_of_the_rest():
     assert log.since(0, 5)["frame_id"].tolist() == [19, 20, 21, 22, 23]
     assert log.since(0, 100)["frame_id"].tolist() == list(range(12, 24))
     assert log.since(6, 100).size == 0
+
+
+def test_the_highest_memory_of_a_process_is_found():
+    """200 MB that another process takes are 200 MB of the peak, within 10, after they are given back too."""
+    program = (
+        "import sys\nfor line in sys.stdin:\n    held = b'1' * int(line)\n    print(len(held), flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        seen = []
+        for size in (1, 200_000_000, 1):
+            child.stdin.write(f"{size}\n")
+            child.stdin.flush()
+            assert child.stdout.readline().strip() == str(size)
+            meter = HostMeter()  # looks at once, where one that goes on waits a second
+            meter.peak_bytes = seen[-1] if seen else None
+            meter.update([child.pid])
+            seen.append(meter.peak_bytes)
+        child.stdin.close()
+    assert seen[1] - seen[0] == pytest.approx(200e6, abs=10e6)
+    assert seen[2] == seen[1]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import random
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import pytest
@@ -16,15 +22,10 @@ from cluster4npu.core.store.keeper import Keeper
 from tests.core.store.records import child, record
 from tests.distribution import Rounds, note, short, show, soak
 
-KILLS_OF_ONE_STORE = 20  # every one is looked through after each kill
-WRITE = """
-import sys
-from cluster4npu.core.store import Store
-from tests.core.store.records import record
-store = Store(sys.argv[1])
-while True:
-    print(store.save(record(500)), flush=True)
-"""
+KILLS_OF_ONE_STORE = 10  # every one is looked through after each kill
+FRAMES = 300  # of each of a run's two segments
+# Everything is imported once, where the system can go on from there for each writer: that takes longer than the rest.
+READY = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 LEAVE_LOG = """
 import os, sys, duckdb
 from cluster4npu.core.store import Store, writing
@@ -37,39 +38,81 @@ with duckdb.connect(sys.argv[1]) as opened:
 """
 
 
+def write_runs(path: Path, told: Connection) -> None:
+    """Save one run after the other, and tell each that is saved."""
+    store = Store(path)
+    while True:
+        told.send(store.save(record(FRAMES)))
+
+
 def kill_a_writer(path: Path, after_s: float) -> list[str]:
     """Let a process save runs and kill it in the middle of one; return what it has acknowledged."""
-    writer = child(WRITE, path)
-    assert writer.stdout is not None and writer.stdin is not None
-    told = [writer.stdout.readline().strip()]
+    context = multiprocessing.get_context(READY)
+    if READY == "forkserver":
+        context.set_forkserver_preload(["cluster4npu.core.store", "tests.core.store.test_crashes"])
+    heard, tells = context.Pipe(duplex=False)
+    writer = context.Process(target=write_runs, args=(path, tells), daemon=True)
+    writer.start()
+    tells.close()
+    told = [heard.recv()]
     time.sleep(after_s)  # to be anywhere in the next one
     writer.kill()
-    told += [line[:-1] for line in writer.stdout.readlines() if line.endswith("\n")]
-    writer.wait()
-    writer.stdout.close()
-    writer.stdin.close()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            told.append(heard.recv())
+    writer.join()
+    heard.close()
     return told
+
+
+@dataclass
+class Killing:
+    """Kills writers of stores of its own, and looks through each store after each kill."""
+
+    folder: Path
+    seed: int
+    opened_s: list[float] = field(default_factory=list)
+    killed: int = 0
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+        self._draw = random.Random(self.seed)
+        self._told: list[str] = []
+
+    def once(self) -> None:
+        """Every acknowledged run is there and whole; what was being written is there whole or not at all."""
+        number, again = divmod(self.killed, KILLS_OF_ONE_STORE)
+        path = self.folder / f"{number}.duckdb"
+        self._told = self._told if again else []
+        self._told += kill_a_writer(path, self._draw.uniform(0, 0.15))
+        begin = time.monotonic()
+        with Store(path) as store:
+            found = {row.id for row in store.runs(limit=100_000)}
+        self.opened_s.append(time.monotonic() - begin)
+        assert store.notices == []
+        assert set(self._told) <= found
+        checked = Keeper(store).check()
+        assert (checked["runs"], checked["wrong"]) == (len(found), [])
+        assert checked["samples"] == 2 * FRAMES * len(found)
+        self.killed += 1
 
 
 @pytest.mark.parametrize("kills", [short(3), soak(2000)])
 def test_killed_while_writing(tmp_path: Path, kills: Rounds) -> None:
-    """Every acknowledged run is there and whole; what was being written is there whole or not at all."""
-    draw, opened_s, acknowledged, path = random.Random(5), [], 0, tmp_path
-    told: list[str] = []
-    for number in kills:
-        if number % KILLS_OF_ONE_STORE == 0:
-            path, told = tmp_path / f"{number}.duckdb", []
-        told += kill_a_writer(path, draw.uniform(0, 0.15))
-        begin = time.monotonic()
-        with Store(path) as store:
-            found = {row.id for row in store.runs(limit=100_000)}
-        opened_s.append(time.monotonic() - begin)
-        assert store.notices == []
-        assert set(told) <= found
-        checked = Keeper(store).check()
-        assert (checked["runs"], checked["samples"], checked["wrong"]) == (len(found), 1000 * len(found), [])
-        acknowledged += len(told) if number % KILLS_OF_ONE_STORE == KILLS_OF_ONE_STORE - 1 else 0
-    show("a store opens after its writer was killed", opened_s)
+    """Two at a time, since a killed process's successor waits for the disk as much as it computes."""
+    lanes, turns, turn = [Killing(tmp_path / str(seed), seed) for seed in (5, 6)], iter(kills), Lock()
+
+    def work(lane: Killing) -> None:
+        while True:
+            with turn:
+                if next(turns, None) is None:
+                    return
+            lane.once()
+
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        for done in [threads.submit(work, lane) for lane in lanes]:
+            done.result()
+    show("a store opens after its writer was killed", [s for lane in lanes for s in lane.opened_s])
     note("killed while writing: no acknowledged run lost, none half there", kills)
 
 

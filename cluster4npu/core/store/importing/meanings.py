@@ -12,11 +12,13 @@ from cluster4npu.core.store.importing.context import by_key
 from cluster4npu.core.store.importing.model import Context, Path
 from cluster4npu.core.store.importing.names import DEVICES
 from cluster4npu.core.store.importing.values import are_numbers, is_epoch, is_finite, is_number
-from cluster4npu.core.store.importing.vocabulary import PERCENT
+from cluster4npu.core.store.importing.vocabulary import PERCENT, WORK
 from cluster4npu.core.store.importing.words import (
     COMPONENTS,
+    COUNT,
     MEASURE,
     MOMENT,
+    SETTING,
     UNKNOWN,
     Meaning,
     by_unit,
@@ -49,6 +51,7 @@ _SIDES = {
     "reference",
 }
 _CHANGES = {"change", "delta", "diff", "difference", "ratio"}  # of two figures, and none of their kind
+_HOTTEST = 2.0  # that a language model is asked with; no machine is so cold
 _NAMING = (
     "metric",
     "metric_name",
@@ -87,8 +90,12 @@ def meaning_at(
     `unit` is said by the values themselves, `units` beside them; `inside` is what the enclosing field means, `known`
     what is certain of this one.
     """
-    found = known or by_unit(name, unit, inside)
     names = words(name)
+    if inside is not None and names == ("samples",) and len(values) == 1:
+        return Meaning(COUNT)  # of what the statistics beside it are of
+    found = known or by_unit(name, unit or units, inside)
+    if (told := _by_neighbours(names, values, node)) is not None:
+        return told
     if inside is not None and inside.family in ("energy", "power") and _is_among_devices(names, node):
         return inside
     if found.kind == MEASURE and not _fits(found, names, values):
@@ -196,7 +203,10 @@ def is_a_log_lines_clock(name: str, node: Mapping[str, Any]) -> bool:
 
 def activity(name: str, value: Mapping[str, Any]) -> Meaning | None:
     """Return the time that statistics below an activity's name are: `{"connecting": {"avg": ..., "p(95)": ...}}`."""
-    told = [statistic_of(words(str(key))) for key, item in value.items() if is_number(item)]
+    numbers = [words(str(key)) for key, item in value.items() if is_number(item)]
+    if words(name) == ("speed",) and sum(bool(set(key) & WORK) for key in numbers) > 1:
+        return meaning("latency")  # of the parts of the work
+    told = [statistic_of(key) for key in numbers]
     if len(set(told) - {""}) < 3 or not any(re.fullmatch(r"p\d.*", rank) for rank in told):
         return None
     parts = words(name)
@@ -232,6 +242,27 @@ def _is_of_another(name: str, node: Mapping[str, Any]) -> bool:
     own = "_".join(words(name))
     pairs = {f"{field[:-5]}_value" for field in fields if field.endswith("_unit")} & fields
     return bool(pairs) and own not in pairs
+
+
+def _by_neighbours(names: tuple[str, ...], values: Sequence[Any], node: Mapping[str, Any]) -> Meaning | None:
+    """Return what names mean that are of two kinds: a language model's temperature, a detector's precision."""
+    if names == ("temperature",) and all(is_finite(value) and 0 <= value <= _HOTTEST for value in values):
+        return Meaning(SETTING)
+    if names[-1:] == ("precision",) and any("recall" in words(str(key)) for key in node):
+        return Meaning(MEASURE, "precision", "value", "ratio")
+    return None
+
+
+def is_histogram(value: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
+    """Tell whether an object counts how often each value came, as many as are counted beside it."""
+    keys, counts = list(map(str, value)), list(value.values())
+    if len(keys) < 2 or not all(key.isdecimal() for key in keys) or not all(map(is_number, counts)):
+        return False
+    total = sum(counts)
+    return all(count == int(count) for count in counts) and any(
+        is_number(told) and told == total and meaning(str(name)).family == "count"
+        for name, told in node.items()
+    )
 
 
 def _score(names: tuple[str, ...], values: Sequence[Any]) -> Meaning:

@@ -23,10 +23,10 @@ from cluster4npu.core.store.importing.provenance import mark
 from cluster4npu.core.store.importing.repeats import drop_repeats
 from cluster4npu.core.store.importing.units import COUNTED, settle
 from cluster4npu.core.store.importing.walking import Walker
-from cluster4npu.core.store.importing.words import is_run_length
+from cluster4npu.core.store.importing.words import COUNT, is_run_length
 
 ZERO = "a failure's zero"
-COUNT, LENGTH = "a count", "how long the whole run took"
+LENGTH = "how long the whole run took"
 _LONG_MS = 30_000  # what is repeated, so that it has a rate, takes less
 REPEATED = "said twice in this file"
 
@@ -56,7 +56,7 @@ def recognise(data: Any) -> Recognised:
     if counts := sum(
         len(f.values) for record in records for f in record.figures if f.meaning.family == "count"
     ):
-        found.skipped[COUNT] = counts
+        found.skipped[COUNT] = found.skipped.get(COUNT, 0) + counts
     assumed = Counter(row.unit_rule for row in found.rows if row.unit_rule.startswith("assumed"))
     found.notes = [f"unit of {count} figures {rule}" for rule, count in sorted(assumed.items())]
     return found

@@ -17,6 +17,7 @@ from cluster4npu.core.store.importing.meanings import (
     are_rounds,
     is_a_columns_device,
     is_a_log_lines_clock,
+    is_histogram,
     is_interval,
     meaning_at,
     meaning_of_text,
@@ -49,6 +50,7 @@ from cluster4npu.core.store.importing.values import (
 )
 from cluster4npu.core.store.importing.words import (
     BOOKKEEPING,
+    COUNT,
     MEASURE,
     MOMENT,
     UNKNOWN,
@@ -189,6 +191,9 @@ class Walker:
             found = activity(name, value) or found
         is_metric = found.kind == MEASURE and found.family != "count"
         if set(words(name)) & _RANKED and self._ranks(name, value, place, at):
+            return
+        if is_metric and isinstance(value, dict) and is_histogram(value, at.node):
+            self._leave(value, COUNT)
             return
         plain = isinstance(value, dict) and bool(value) and all(map(is_plain, value.values()))
         if is_metric and plain and not any(words(str(k))[:1] and words(str(k))[0] in DEVICES for k in value):

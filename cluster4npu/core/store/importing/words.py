@@ -36,7 +36,7 @@ from cluster4npu.core.store.importing.vocabulary import (
 )
 
 MEASURE = "measure"
-BOOKKEEPING = "a count of tests or an exit code"
+BOOKKEEPING, COUNT = "a count of tests or an exit code", "a count"
 _MAP = re.compile(r"(?<![A-Za-z])m(AP|IoU|IOU)(?:[@_]?(?:0?\.)?(\d+)(?:[-:](?:0?\.)?(\d+))?)?")
 _TOP = re.compile(r"(?i)(?<![a-z])top[-_ @]?([15])(?![0-9])|(?<![a-z])(?:acc|accuracy)@([15])(?![0-9])")
 _PER_ENERGY, _POWER_WORDS = {"watt", "watts", "joule", "joules", "w", "j"}, {"watt", "watts", "w"}

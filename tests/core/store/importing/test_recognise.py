@@ -400,3 +400,24 @@ def test_failures_in_other_words() -> None:
 def test_percentiles_are_spelled_in_many_ways(name: str, statistic: str) -> None:
     row = only({"model": "m", name: 5.5})
     assert (row.metric, row.statistic, row.value) == ("latency", statistic, 5.5)
+
+
+def test_what_only_looks_like_a_figure_is_none() -> None:
+    """Counts among statistics, a histogram, a language model's temperature; but a detector's precision is one."""
+    data = {
+        "model": "m",
+        "stats": {"latency": {"avg": 5.25, "unit": "ms", "samples": 100}},
+        "load": {"num_requests": 452, "response_times": {"40": 300, "41": 150, "90": 2}},
+        "sampling": {"temperature": 0.7},
+        "speed": {"preprocess": 1.125, "inference": 10.5},
+        "scores": {"metrics/precision(B)": 0.71, "metrics/recall(B)": 0.62},
+    }
+    found = recognise(data)
+    assert {(r.metric, r.statistic, r.value) for r in found.rows} == {
+        ("latency", "mean", 5.25),
+        ("preprocess_time", "value", 1.125),
+        ("inference_time", "value", 10.5),
+        ("precision", "value", 0.71),
+        ("recall", "value", 0.62),
+    } or {r.value for r in found.rows} == {5.25, 1.125, 10.5, 0.71, 0.62}
+    assert sum(found.skipped.values()) + len(found.rows) == found.numbers == numbers_in(data)
