@@ -32,7 +32,7 @@ from cluster4npu.core.store.keeper import Keeper
 
 DEVICES = ("onnx:cpu", "openvino:gpu", "torch:cuda:0")
 PER_RUN = 6  # results
-TURNS, IN_TURNS = 11, 41
+TURNS, BLOCKS = 11, 7
 Rows = list[dict[str, Any]]
 
 
@@ -182,16 +182,14 @@ def _loaded(file: Path, python: Callable[[Rows], list[Any]]) -> list[Any]:
 def _beside(sql: str, python: Callable[[Rows], list[Any]], rows: Rows, opened: Any) -> tuple[float, float]:
     """Return the times of one question on a connection that is open already, and of JSON that is loaded already.
 
-    Both are asked in turns, so that what disturbs the machine meets both; medians of `IN_TURNS`.
+    Medians of `BLOCKS` blocks, in each of which first one and then the other is asked again and again: so each is as
+    warm as by itself, and what disturbs the machine meets both.
     """
     works: tuple[Callable[[], list[Any]], ...] = (partial(_once, sql, opened), partial(python, rows))
     found: tuple[list[float], list[float]] = ([], [])
-    for turn in range(IN_TURNS + 1):
+    for _ in range(BLOCKS):
         for times, work in zip(found, works, strict=True):
-            begin = time.perf_counter()
-            work()
-            if turn:  # the first is not counted
-                times.append(time.perf_counter() - begin)
+            times.append(seconds(work))
     return st.median(found[0]), st.median(found[1])
 
 
