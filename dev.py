@@ -189,6 +189,9 @@ def main(arguments: list[str]) -> int:
         say(f"There is no command {name!r}.\n")
         show_help([])
         return 2
+    if {"-h", "--help"} & set(rest):
+        say(f"Usage: python dev.py {name} [ARGUMENTS]\n\n{COMMANDS[name].__doc__}")
+        return 0
     if sys.version_info < MIN_PYTHON and name != "help":
         return restart([name, *rest])
     try:

@@ -191,6 +191,11 @@ class TestCommands:
         command = [sys.executable, str(ROOT / "dev.py"), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
+    def test_a_command_tells_what_it_does(self) -> None:
+        result = self.run("screenshots", "--help")
+        assert result.returncode == 0
+        assert "Draw every panel" in result.stdout
+
     def test_help_lists_every_command(self) -> None:
         result = self.run("help")
         assert result.returncode == 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cluster4npu.core.engine.engine import Run
 
 PERIOD_S = 0.01
-PREVIEW_PERIOD_S = 1 / 30
+PREVIEW_PERIOD_S = 1 / 20
 STOP_PATIENCE_S = 3.0  # for the figures of what was computed
 START_PATIENCE_S = 1.0  # while there is nothing yet that could be kept
 _ASK_AGAIN_S = 1.0

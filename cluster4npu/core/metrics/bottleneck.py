@@ -12,6 +12,7 @@ from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_PASSED
 DEVICES, POSTPROCESSING, SOURCE, ORDER, RATE = "devices", "postprocessing", "source", "order", "rate"
 BUSY = 0.85  # a part that works for so much of the time has nothing left to give
 LEAST_FRAMES = 20
+_LOOKED_AT = 4096  # rows, to see who stands where
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,10 @@ def find_bottleneck(
     if len(seen) < LEAST_FRAMES:
         return None
     span = end_ns - start_ns
-    devices = [load for load in loads(alive, workers, start_ns, end_ns) if load.frames]
-    full = [load for load in devices if load.busy >= BUSY]
+    every = loads(alive, workers, start_ns, end_ns)
+    devices = [load for load in every if load.frames]
+    slowest = _slowest_stage(every, _places(alive, len(workers)))
+    full = [load for load in slowest if load.busy >= BUSY]
     reading = float((seen["captured_ns"] - seen["scheduled_ns"]).clip(0).sum()) / span
     queue_ms = _mean_ms(seen, "captured_ns", "started_ns") or 0.0
     order_ms = _mean_ms(seen, "finished_ns", "delivered_ns") or 0.0
@@ -84,7 +87,7 @@ def find_bottleneck(
         f"A frame waits {queue_ms:.1f} ms for a device and {order_ms:.1f} ms for its turn to be handed on."
     )
     evidence = (*(_busy(load) for load in devices), waits)
-    if full and (len(full) == len(devices) or queue_ms > service_ms / 2):
+    if full and (len(full) == len(slowest) or queue_ms > service_ms / 2):
         return _devices(full, evidence)
     if reading >= BUSY:
         text = f"The source: reading takes {reading:.0%} of the time, and the devices wait for frames."
@@ -96,6 +99,28 @@ def find_bottleneck(
     busiest = max((load.busy for load in devices), default=0.0)
     text = f"The rate of the source: the busiest device works {busiest:.0%} of the time and could do more."
     return Bottleneck(RATE, text, evidence)
+
+
+def _places(traces: np.ndarray, workers: int) -> list[int]:
+    """Return where on a frame's way each worker stands: 0 for those of the first stage."""
+    rows = traces[-_LOOKED_AT:]
+    if not (rows["status"] == STATUS_PASSED).any():
+        return [0] * workers  # one stage
+    rows = rows[rows["finished_ns"] > 0]
+    rows = rows[np.lexsort((rows["started_ns"], rows["frame_id"]))]
+    first = np.flatnonzero(np.r_[True, rows["frame_id"][1:] != rows["frame_id"][:-1]])
+    place = np.arange(len(rows)) - np.repeat(first, np.diff(np.r_[first, len(rows)]))
+    own = (place[rows["worker"] == worker] for worker in range(workers))
+    return [int(np.bincount(places).argmax()) if len(places) else 0 for places in own]
+
+
+def _slowest_stage(every: Sequence[Load], places: Sequence[int]) -> list[Load]:
+    """Return the devices of the stage that can finish the fewest frames in the time: it holds all others back."""
+    stages: dict[int, list[Load]] = {}
+    for load, place in zip(every, places, strict=True):
+        if load.frames and load.busy > 0:
+            stages.setdefault(place, []).append(load)
+    return min(stages.values(), key=lambda stage: sum(d.frames / d.busy for d in stage), default=[])
 
 
 def _devices(full: list[Load], evidence: tuple[str, ...]) -> Bottleneck:

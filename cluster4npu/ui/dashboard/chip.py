@@ -32,8 +32,9 @@ class Chip(QLabel):
         """Show another word, in the user's language; "" hides the chip."""
         self.setText(told(text) if " " in text else tr(text))
         self.setVisible(bool(text))
-        self._role = role
-        self._dress()
+        if role != self._role:  # to set a style takes a millisecond
+            self._role = role
+            self._dress()
 
     def _dress(self) -> None:
         color = getattr(theme.colors(), self._role)

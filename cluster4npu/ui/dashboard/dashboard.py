@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from statistics import mean
+from statistics import fmean
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -94,7 +94,7 @@ class PerformanceDashboard(QWidget):
     @property
     def fps(self) -> float:
         """Return the frames per second of the last second; single periods hold too few frames to be read."""
-        return mean(s.fps for s in self._recent) if self._recent else 0.0
+        return fmean(s.fps for s in self._recent) if self._recent else 0.0
 
     def begin(self, targets: Targets) -> None:
         """Empty everything for a new run, whose figures are checked against these targets."""
@@ -192,7 +192,7 @@ class PerformanceDashboard(QWidget):
         self.latency_chart.append(
             now, snapshot.latency_p50_ms, snapshot.latency_p95_ms, snapshot.latency_p99_ms
         )
-        self.throughput_chart.append(now, mean(s.throughput_mb_s for s in self._recent or [snapshot]))
+        self.throughput_chart.append(now, fmean(s.throughput_mb_s for s in self._recent or [snapshot]))
         self.load.update_snapshot(snapshot)
         self.compare.show_fps(self.fps)
         self.alerts.update_snapshot(snapshot)
@@ -212,7 +212,7 @@ class PerformanceDashboard(QWidget):
         rates: dict[str, list[float]] = {}
         for device in (d for s in self._rates for d in s.devices):
             rates.setdefault(device.id, []).append(device.fps)
-        return tuple(replace(d, fps=mean(rates[d.id])) for d in snapshot.devices)
+        return tuple(replace(d, fps=fmean(rates[d.id])) for d in snapshot.devices)
 
     def _make_tabs(self) -> QTabWidget:
         live = QWidget()

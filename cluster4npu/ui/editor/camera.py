@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QPoint, QPointF, QRectF, Signal
-from PySide6.QtGui import QColor, QPainter, QPen, QResizeEvent, QTransform, QWheelEvent
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygon, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from cluster4npu.ui import theme
@@ -97,6 +99,14 @@ class Camera(NodeViewer):
         pen = QPen(QColor(c.border), 2.0)
         pen.setCosmetic(True)
         painter.setPen(pen)
-        left, top = int(rect.left()) // step * step, int(rect.top()) // step * step
-        xs = range(left, int(rect.right()) + step, step)
-        painter.drawPoints([QPoint(x, y) for y in range(top, int(rect.bottom()) + step, step) for x in xs])
+        seen = self._scene_range if self._scene_range.contains(rect) else rect
+        sides = (seen.left(), seen.top(), seen.right(), seen.bottom())
+        left, top, right, bottom = (int(side) // step * step for side in sides)
+        painter.drawPoints(_grid(left, top, right, bottom, step))
+
+
+@lru_cache(maxsize=4)
+def _grid(left: int, top: int, right: int, bottom: int, step: int) -> QPolygon:
+    """Return the dots between these sides; during a run the same picture is painted many times a second."""
+    xs, ys = range(left, right + step + 1, step), range(top, bottom + step + 1, step)
+    return QPolygon([QPoint(x, y) for y in ys for x in xs])

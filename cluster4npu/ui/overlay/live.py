@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import replace
-from statistics import mean
+from statistics import fmean
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -57,7 +57,7 @@ class LiveOverlay(QObject):
         rates: dict[str, list[float]] = {}
         for device in (d for s in self._recent for d in s.devices):
             rates.setdefault(device.id, []).append(device.fps)
-        devices = tuple(replace(d, fps=mean(rates[d.id])) for d in snapshot.devices)
+        devices = tuple(replace(d, fps=fmean(rates[d.id])) for d in snapshot.devices)
         passed = snapshot.elapsed_s - oldest.elapsed_s
         coming = (snapshot.frames_in - oldest.frames_in) / passed if passed > 0 else fps
         rows = self._visualizer.log.rows[-_RECENT_ROWS:]

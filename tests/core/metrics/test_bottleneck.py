@@ -16,7 +16,7 @@ from cluster4npu.core.metrics.bottleneck import (
     find_bottleneck,
     loads,
 )
-from tests.core.metrics.stamps import made_run
+from tests.core.metrics.stamps import made_run, made_stages
 
 
 def judged(rows: np.ndarray, workers: list[str]) -> Bottleneck:
@@ -53,6 +53,18 @@ def test_a_hundred_random_pipelines() -> None:
         source_ms = (1 / rate) * dice.choice((0.1, 0.3, 0.5, 2.0, 4.0))
         found = judged(made_run(400, service, source_ms=source_ms), [str(n) for n in range(len(service))])
         right += found.kind == (SOURCE if source_ms * rate > 1 else DEVICES)
+    assert right >= 98
+
+
+def test_a_hundred_random_pipelines_of_several_stages() -> None:
+    """The stage is named whose workers together finish the fewest frames a second."""
+    dice, right = random.Random(11), 0
+    for _ in range(100):
+        stages = [[dice.uniform(5, 60) for _ in range(dice.randint(1, 3))] for _ in range(dice.randint(2, 3))]
+        names = [[f"{stage}:{worker}" for worker in range(len(s))] for stage, s in enumerate(stages)]
+        slowest = min(range(len(stages)), key=lambda stage: sum(1 / ms for ms in stages[stage]))
+        found = judged(made_stages(400, stages), [name for stage in names for name in stage])
+        right += found.kind == DEVICES and {d.split(":")[0] for d in found.devices} == {str(slowest)}
     assert right >= 98
 
 
