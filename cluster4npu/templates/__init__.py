@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model_report import CLASSIFICATION, DETECTION
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.nodes import node_types
@@ -19,6 +21,7 @@ from cluster4npu.templates.file import TemplateFile
 
 INFERENCE_NODE = "inference"
 MAX_DEVICES = 64
+_TASKS = ("detections", "classify", "none")
 _COLUMN_PX = 240.0
 _ROW_PX = 90.0
 
@@ -189,15 +192,15 @@ class PipelineTemplates:
         """Make a pipeline in the default shape from node types.
 
         `task` is "detections", "classify" or "none" (raw outputs); `source` and `sinks` are node types, each
-        sink at most once (raises InputError). Nothing else is checked here: `find_problems` tells what the
-        pipeline still lacks.
+        sink at most once. Raises InputError for what is none of these, for a name that no file can hold, and for
+        what is no device id. `find_problems` tells what the pipeline still lacks.
         """
-        if len(set(sinks)) < len(sinks):
-            raise InputError(
-                Problem(
-                    "a sink stands there twice", field="sinks", found=", ".join(sinks), allowed="each once"
-                )
-            )
+        types = node_types()
+        _require("source", [source], [key for key in types if types[key].place is Place.SOURCE])
+        _require("task", [task], _TASKS)
+        _require("sinks", sinks, [key for key in types if types[key].place is Place.SINK])
+        for device in devices:
+            DeviceId.parse(device)
         inference: dict[str, JsonValue] = {"model": model, "devices": list(devices)}
         if policy is not None:
             inference["policy"] = policy
@@ -216,11 +219,34 @@ class PipelineTemplates:
         ends = [NodeConfig(id=sink, type=sink) for sink in sinks]
         wires += [("source.frame", "preview.frame")] if "preview" in sinks else []
         wires += [(result, f"{sink}.result") for sink in sinks]
-        return PipelineConfig(
-            name=name,
-            description=description,
+        config = PipelineConfig(
             nodes=_laid_out(chain, ends),
             edges=tuple(EdgeConfig(source=a, target=b) for a, b in wires),
+        )
+        data = json.loads(config.text()) | {"name": name, "description": description}
+        return PipelineConfig.parse(json.dumps(data), origin="the template")  # raises InputError
+
+
+def _require(field: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise InputError unless each of these is allowed, and none stands there twice."""
+    if isinstance(given, str):
+        raise InputError(
+            Problem("several are wanted, as a list", field=field, found=given, hint=f'Write ["{given}"].')
+        )
+    for name in given:
+        if name not in allowed:
+            raise InputError(
+                Problem(
+                    "this cannot stand here",
+                    field=field,
+                    found=str(name),
+                    allowed=", ".join(allowed),
+                    hint=nearest(str(name), allowed),
+                )
+            )
+    if len(set(given)) < len(given):
+        raise InputError(
+            Problem("a node stands there twice", field=field, found=", ".join(given), allowed="each once")
         )
 
 
@@ -279,7 +305,7 @@ def _replica(device: str, number: int) -> str:
 
 
 def _checked(count: object) -> int:
-    if not isinstance(count, int) or not 1 <= count <= MAX_DEVICES:
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_DEVICES:
         raise InputError(
             Problem(
                 "this is not a number of devices that a template can be made for",

@@ -151,3 +151,27 @@ def test_the_example_is_the_digits_clip_on_two_workers() -> None:
 def test_a_sink_that_stands_there_twice_is_refused() -> None:
     with pytest.raises(InputError, match="twice"):
         PipelineTemplates.create_custom_template("mine", sinks=("count", "count"))
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("source", {"source": "nosuch"}),
+        ("task", {"task": "nosuch"}),
+        ("task", {"task": "preprocess"}),
+        ("sinks", {"sinks": "count"}),
+        ("sinks", {"sinks": ["nosuch"]}),
+        ("devices", {"devices": ["no device"]}),
+        ("name", {"name": "\ud800"}),
+        ("model", {"model": "a\0b"}),
+    ],
+)
+def test_a_custom_template_that_cannot_be_is_refused_with_its_field(field: str, wrong: dict) -> None:
+    with pytest.raises(InputError) as caught:
+        PipelineTemplates.create_custom_template(**{"name": "mine", **wrong})
+    assert field in str(caught.value) or caught.value.problems[0].field == field
+
+
+def test_a_number_of_devices_is_a_number() -> None:
+    with pytest.raises(InputError):
+        PipelineTemplates.get_fire_detection_template(True)

@@ -32,6 +32,9 @@ class CsvFile(ResultFile):
     def head(self) -> str:
         return _row([*_FRAME, *_FOUND, *_BOX])
 
+    def is_mine(self, begin: str) -> bool:
+        return begin.startswith(self.head())
+
     def text_of(self, delivery: Delivery) -> str:
         line = line_of(delivery)
         frame = [line.get(name) for name in _FRAME]

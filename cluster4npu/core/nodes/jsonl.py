@@ -22,6 +22,9 @@ class JsonLines(ResultFile):
     class Params(DemandParams):
         path: str = path_param("results.jsonl", "JSON lines (*.jsonl)")
 
+    def is_mine(self, begin: str) -> bool:
+        return begin.startswith(('{"frame": ', '{"source": '))
+
     def text_of(self, delivery: Delivery) -> str:
         return json.dumps(line_of(delivery), ensure_ascii=False, allow_nan=False) + "\n"
 

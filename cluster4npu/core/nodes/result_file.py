@@ -12,6 +12,7 @@ from cluster4npu.core.nodes.base import Delivery, SinkNode, param
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 
 _LEAST_FREE = 2**20  # bytes
+_BEGIN_BYTES = 400  # of a file, by which it is known
 
 
 def path_param(default: str, file_filter: str, kinds: str = "") -> Any:
@@ -54,9 +55,36 @@ class ResultFile(SinkNode):
         """Return what stands at the beginning of the file."""
         return ""
 
+    @abstractmethod
+    def is_mine(self, begin: str) -> bool:
+        """Tell whether a file that begins like this (some hundred characters) was written by such a node."""
+
     def problems(self) -> list[Problem]:
         message = wrong_place(self.params.path, self._path(), "results", _LEAST_FREE)
-        return [self._problem(message)] if message else []
+        if message:
+            return [self._problem(message)]
+        return [self._not_mine()] if self._is_of_others() else []
+
+    def _is_of_others(self) -> bool:
+        """Tell whether a file is there that no run has written: a pipeline of somebody else may name any of yours."""
+        try:
+            if not self._path().is_file():
+                return False
+            with self._path().open("rb") as file:
+                begin = file.read(_BEGIN_BYTES).decode("utf-8", errors="replace")
+        except OSError:
+            return False  # told when it is opened
+        return bool(begin) and not self.is_mine(begin)
+
+    def _not_mine(self) -> Problem:
+        return Problem(
+            "the file for results is there already, and no run has written it",
+            node=self.id,
+            field="path",
+            found=str(self._path()),
+            allowed="a new file, or the results of an earlier run, which are replaced",
+            hint="Choose another name, or move that file away.",
+        )
 
     def setup(self) -> None:
         """Open the file, empty; raises InputError."""

@@ -76,6 +76,24 @@ def test_the_file_is_replaced_and_a_run_without_frames_leaves_it_empty(tmp_path:
     assert written(tmp_path) == []
 
 
+@pytest.mark.parametrize("type", ["jsonl", "csv"])
+def test_a_file_that_no_run_has_written_is_never_replaced(type: str, tmp_path: Path) -> None:
+    mine = tmp_path / "thesis.py"
+    mine.write_bytes(b"my data")
+    sink = make(type, base=tmp_path, path=str(mine))
+    (problem,) = sink.problems()
+    assert "no run has written it" in problem.message and problem.found == str(mine)
+    with pytest.raises(InputError):
+        sink.setup()
+    assert mine.read_bytes() == b"my data"
+    mine.write_bytes(b"")
+    for _ in range(2):  # an empty one, then its own
+        assert sink.problems() == []
+        sink.setup()
+        sink.append(delivery(0))
+        sink.close()
+
+
 @pytest.mark.parametrize("path", ["missing/out.jsonl", ".", "bundled:out.jsonl"])
 def test_where_nothing_can_be_written_is_told_before_the_run(path: str, tmp_path: Path) -> None:
     sink = make("jsonl", base=tmp_path, path=path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetricsF, QImage
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.errors import InputError
@@ -117,21 +118,33 @@ def test_a_chart_that_cannot_be_saved_is_told(chart: LiveChart, tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_million_points_are_drawn_within_a_frame(chart: LiveChart, qtbot: QtBot) -> None:
-    chart.resize(1200, 300)
-    chart.show()
-    qtbot.waitExposed(chart)
+def test_a_million_points_behind_each_chart_of_a_tab_are_drawn_within_a_frame(qtbot: QtBot) -> None:
+    """All three of the tab Live, and in the median of frames; of the thread's own time, since others work as well."""
+    tab = QWidget()
+    row = QHBoxLayout(tab)
+    charts = [
+        LiveChart(name, "ms", lines) for name, lines in (("a", ["x"]), ("b", ["p", "q", "r"]), ("c", ["x"]))
+    ]
     times = np.linspace(0.0, 10_000.0, 1_000_000)
-    chart.extend(times, np.random.default_rng(1).random((2, len(times)), np.float32))
-    chart.show_all()
+    for chart in charts:
+        row.addWidget(chart)
+        values = np.random.default_rng(1).random((len(chart.series), len(times)), np.float32)
+        chart.extend(times, values)
+    qtbot.addWidget(tab)
+    tab.resize(1100, 260)
+    tab.show()
+    qtbot.waitExposed(tab)
+    for chart in charts:
+        chart.show_all()
     spent = []
     for number in range(30):
-        before = time.perf_counter()
-        chart.append(10_000.0 + number, 0.5, 0.5)
-        chart._draw()
-        chart.plot.viewport().repaint()
-        spent.append(time.perf_counter() - before)
-    assert min(spent) < 1 / 60  # the least: other work on the machine only adds
+        before = time.thread_time()
+        for chart in charts:
+            chart.append(10_000.0 + number, *(0.5 for _ in chart.series))
+            chart._draw()
+            chart.plot.viewport().repaint()
+        spent.append(time.thread_time() - before)
+    assert sorted(spent)[15] < 1 / 60
 
 
 def test_clear_forgets_everything(chart: LiveChart) -> None:
