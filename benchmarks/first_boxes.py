@@ -18,7 +18,7 @@ import time
 
 from benchmarks.common import machine, median
 
-WINDOW_S, BOXES_S = 3.0, 5.0
+WINDOW_S, BOXES_S = 1.5, 5.0
 
 
 def child(started: float) -> None:

@@ -34,6 +34,8 @@ def wrong_place(given: str, path: Path, what: str, least_free: int) -> str:
         return f"{what} cannot be written among the bundled files"
     if path.is_dir():
         return f"the file for {what} is a folder"
+    if path.is_fifo() or path.is_socket() or path.is_block_device():
+        return f"what is there for {what} is no file"  # opening a pipe without a reader waits for ever
     if not path.parent.is_dir():
         return f"the folder for {what} is missing"
     if shutil.disk_usage(path.parent).free < least_free:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def test_a_file_that_no_run_has_written_is_never_replaced(type: str, tmp_path: P
         sink.setup()
         sink.append(delivery(0))
         sink.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("type", ["jsonl", "csv", "video_writer"])
+def test_a_pipe_is_no_file_and_hangs_nothing(type: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    sink = make(type, base=tmp_path, path="pipe.mp4")
+    assert "is no file" in sink.problems()[0].message
+    with pytest.raises(InputError):
+        sink.setup()
+    sink.close()
 
 
 @pytest.mark.parametrize("path", ["missing/out.jsonl", ".", "bundled:out.jsonl"])
