@@ -18,6 +18,7 @@ from cluster4npu.core.nodes.base import Port
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.editor.qt_shim import Z_VAL_PIPE, PipeItem, PortItem, PortTypeEnum
+from cluster4npu.ui.text import tr
 
 OUTPUT = PortTypeEnum.OUT.value
 INPUT = PortTypeEnum.IN.value
@@ -94,10 +95,10 @@ class PortDot(PortItem):
 
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
         self.hovered = True
-        kinds = " or ".join(t.value for t in self.port.types) if self.port else "unknown"
+        kinds = tr(" or ").join(tr(t.value) for t in self.port.types) if self.port else tr("unknown")
         may = self.port is not None and not self.port.required
-        verb = "gives" if self.port_type == OUTPUT else "may take" if may else "takes"
-        self.setToolTip(f"{self.name}: {verb} {kinds}")
+        gives, takes = tr("{0}: gives {1}"), tr("{0}: may take {1}") if may else tr("{0}: takes {1}")
+        self.setToolTip((gives if self.port_type == OUTPUT else takes).format(self.name, kinds))
 
     def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
         self.hovered = False
@@ -134,6 +135,7 @@ class Wire(PipeItem):
         QGraphicsPathItem.__init__(self)
         self.edge = edge
         self.kind = kind
+        self.rate: float | None = None  # frames a second in the run that goes on; the tool tip tells it
         self._active = self._highlight = self.chosen = False
         self._input_port: PortDot | None = None
         self._output_port: PortDot | None = None
@@ -144,6 +146,11 @@ class Wire(PipeItem):
         self.setAcceptHoverEvents(True)
         self.setFlags(_SELECTABLE if painted else _SELECTABLE | _NO_CONTENTS)
         self.setPen(_NO_PEN)  # with a pen Qt would ask for the outline to find the bounding rectangle
+
+    def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        rate = "" if self.rate is None else f": {self.rate:.1f}/s"
+        self.setToolTip(f"{self.edge.source} \N{RIGHTWARDS ARROW} {self.edge.target}{rate}")
+        super().hoverEnterEvent(event)
 
     def set_pipe_styling(self, color: Any = None, width: float = 2, style: int = 0) -> None:
         self.update()

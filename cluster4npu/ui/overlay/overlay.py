@@ -51,6 +51,9 @@ class PerformanceOverlayWidget(QWidget):
 
     def show_figures(self, figures: OverlayFigures) -> None:
         """Show these figures, and none of before."""
+        for edge in {*self.figures.wires, *figures.wires}:
+            if (wire := self._canvas.wires.get(edge)) is not None:
+                wire.rate = figures.wires.get(edge)
         self.figures = figures
         self.setAccessibleDescription("; ".join(f"{n}: {words(f)}" for n, f in figures.nodes.items()))
         self.update()

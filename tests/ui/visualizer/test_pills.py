@@ -6,6 +6,7 @@ from itertools import combinations
 
 import pytest
 from PySide6.QtCore import QRectF
+from PySide6.QtWidgets import QGraphicsSceneHoverEvent
 
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
@@ -84,5 +85,8 @@ def test_every_wire_shows_its_rate(window: MainWindow, size: tuple[int, int]) ->
     window.workspace.editor.canvas.fit()
     rates = {edge: 70.0 + number for number, edge in enumerate(config.edges)}
     overlay.show_figures(OverlayFigures({**{n.id: SOURCE for n in config.nodes}, "inference": SLOW}, rates))
+    wire = window.workspace.editor.canvas.wires[config.edges[0]]
+    wire.hoverEnterEvent(QGraphicsSceneHoverEvent())
+    assert wire.toolTip().endswith(": 70.0/s")
     shown = painted(overlay)
     assert [f"{rate:.1f}/s" for rate in rates.values() if f"{rate:.1f}/s" not in shown] == []
