@@ -59,7 +59,7 @@ def _health(device: DeviceInfo) -> str:
     """Return all of a device's health in one line; the tab beside it has more room."""
     health = device.health
     word = health_word(health)[0]
-    reason = f" ({told(health.reason)})" if health.reason else ""
+    reason = f" ({told(health.reason)})" if health.reason and health.status != "ok" else ""
     load = "" if health.utilization is None else f", {health.utilization:.0%}"
     heat = "" if health.temperature_c is None else f", {health.temperature_c:.0f} \N{DEGREE SIGN}C"
     return f"{word}{reason}{load}{heat}"

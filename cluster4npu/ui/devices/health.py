@@ -40,7 +40,9 @@ class DeviceHealthWidget(QWidget):
         """Show a device's health now, and the looks at it that are kept, oldest first; None: no device is chosen."""
         health = device.health if device is not None else None
         self.word.show_word(*(health_word(health) if health is not None else ("", "muted")))
-        self.reason.setText(told(health.reason) if health is not None else tr("No device is chosen."))
+        well = health is not None and health.status == "ok"  # then the readings say what is not reported
+        reason = "" if well or health is None else told(health.reason)
+        self.reason.setText(reason if health is not None else tr("No device is chosen."))
         self.readings.setText(readings(health) if health is not None else "")
         self.history.show_history(looks)
         name = device.id if device is not None else ""
