@@ -4,7 +4,7 @@
 
 writes yolo11n-, mobilenet_v3_large- and resnet50-speed-only.onnx: the published architectures, layer by layer, with
 batch normalisation folded into the convolutions as an exporter does. A device takes as long for them as for trained
-ones of the same name, as far as its speed does not depend on the values. Only onnx and NumPy are needed.
+ones of the same name, as far as its speed does not depend on the values. Needs the extra cluster4npu[quantize].
 """
 
 from __future__ import annotations
@@ -15,75 +15,24 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+
+from cluster4npu.core.families import graph as families
 
 OPSET = 17
 LABEL = "speed only: random weights, recognises nothing"
 
 
-class Graph:
-    """Collects the nodes and weights of a network; every method returns the name of what it has made."""
+class Graph(families.Graph):
+    """As families of networks are made of; a convolution ends in SiLU where nothing else is said."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-        # A prime number of them, so that no two filters are the same where they are used again and again.
-        self._numbers = np.random.default_rng(seed).standard_normal(65_537, np.float32)
-
-    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: object) -> str:
-        """Add one node; of several outputs only the first is returned, the others end in _1, _2 ..."""
-        name = f"{kind.lower()}{len(self.nodes)}"
-        names = [name, *(f"{name}_{i}" for i in range(1, outputs))]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, name=name, **attributes))
-        return name
-
-    def constant(self, value: np.ndarray) -> str:
-        """Add a constant or a weight."""
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(value, name))
-        return name
-
-    def random(self, *shape: int) -> str:
-        """Add a weight that keeps the size of what goes through it (He's initialisation)."""
-        scale = np.float32((2 / max(1, int(np.prod(shape[1:])))) ** 0.5)
-        return self.constant(np.resize(self._numbers, shape) * scale)
+    gain = 2**0.5  # He's initialisation
 
     def conv(
-        self,
-        x: str,
-        inner: int,
-        outer: int,
-        kernel: int = 1,
-        stride: int = 1,
-        *,
-        groups: int = 1,
-        act: str = "SiLU",
-    ) -> str:
+        self, x: str, inner: int, outer: int, kernel: int = 1, stride: int = 1, *, groups: int = 1, act: str = "SiLU"
+    ) -> str:  # fmt: skip
         """Add a convolution with bias and activation ("" none)."""
-        weights = [
-            self.random(outer, inner // groups, kernel, kernel),
-            self.constant(np.zeros(outer, np.float32)),
-        ]
-        pads = [kernel // 2] * 4
-        y = self.op(
-            "Conv", x, *weights, kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=pads, group=groups
-        )
-        return self.activate(y, act)
-
-    def activate(self, x: str, act: str) -> str:
-        """Add an activation: "" none, SiLU, or the name of an operator."""
-        if act == "SiLU":
-            return self.op("Mul", x, self.op("Sigmoid", x))
-        return self.op(act, x) if act else x
-
-    def dense(self, x: str, inner: int, outer: int) -> str:
-        """Add a matrix product with bias."""
-        bias = self.constant(np.zeros(outer, np.float32))
-        return self.op("Gemm", x, self.random(outer, inner), bias, transB=1)
-
-    def reshape(self, x: str, *shape: int) -> str:
-        """Add a change of shape."""
-        return self.op("Reshape", x, self.constant(np.array(shape, np.int64)))
+        return super().conv(x, inner, outer, kernel, stride, groups=groups, act=act)
 
 
 def resnet50(graph: Graph, image: str) -> tuple[str, list[int]]:

@@ -32,6 +32,8 @@ def onnx_tools() -> Any:
 class Graph:
     """A network in the making; every method returns the name of what it has made."""
 
+    gain = 1.0  # by how much weights are larger than what keeps the size of what goes through them
+
     def __init__(self, seed: int = 0) -> None:
         self.onnx: Any = onnx_tools()
         self.nodes: list[Any] = []
@@ -59,7 +61,7 @@ class Graph:
         """Add a weight that keeps the size of what goes through it; `inner` numbers are summed (default: 1st axis)."""
         summed = shape[0] if inner is None else inner
         turned = np.roll(self._numbers, len(self.weights) * _STEP % _NUMBERS)
-        return self.constant(np.resize(turned, shape) * np.float32(max(1, summed) ** -0.5))
+        return self.constant(np.resize(turned, shape) * np.float32(self.gain * max(1, summed) ** -0.5))
 
     def dense(self, x: str, inner: int, outer: int, *, bias: bool = True) -> str:
         """Add a matrix product over the last axis."""

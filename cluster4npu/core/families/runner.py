@@ -170,7 +170,8 @@ def _each(plan: Plan) -> Iterator[tuple[str, int, str]]:
 def _with(device: str, batch: int, precision: str) -> DeviceId:
     """Return the device with batch and precision as its options; raises InputError for what is no device id."""
     found = DeviceId.parse(device)
-    found = found.with_option("batch", str(batch)) if batch > 1 else found
+    if batch > 1 or "batch" in dict(found.options):
+        found = found.with_option("batch", str(batch))
     if not precision:
         return found
     options = registry.backend(found.backend).Options.model_fields
@@ -185,7 +186,7 @@ def _cell(
     cancelled: Callable[[], bool],
 ) -> Cell:  # fmt: skip
     """Measure one cell; whatever a device says against it is its refusal."""
-    cell = Cell(str(device), batch, precision)
+    cell = Cell(str(device), batch, precision or dict(device.options).get("precision", AS_IS))
     try:
         backend = registry.backend(device.backend)
         if backend.simulated:

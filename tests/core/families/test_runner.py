@@ -67,6 +67,15 @@ def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
     assert record.kind == "family" and "random weights" in ReportView.of(record).method
 
 
+def test_a_batch_is_what_the_device_says() -> None:
+    plan = Plan((family("vit"),), ("sim:a?batch=4", "onnx:warp9?precision=int8"))
+    (found,) = run(plan)
+    assert [(cell.device, cell.batch, cell.precision) for cell in found.cells] == [
+        ("sim:a?batch=1", 1, ""),
+        ("onnx:warp9?precision=int8", 1, "int8"),
+    ]
+
+
 def _take(count: int) -> int | None:
     memory = PeakMemory()
     taken = np.ones(count, np.uint8)
