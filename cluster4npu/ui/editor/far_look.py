@@ -20,7 +20,7 @@ TEXT_PX = 11  # on the screen
 _STRIP_PX = 13  # for the word of a state
 ROOM_PX = 4
 _TIGHT_PX = 4  # of the space over and under the letters
-_NARROWEST = 0.75  # of the width of letters
+_NARROWEST = 0.65  # of the width of letters
 _LEAST_LETTERS = 3  # of a word on a line
 _SIGNS = {"fail": "✕", "warn": "!", "bypassed": "⊘"}  # a state is told by shape and word, not by colour alone
 
