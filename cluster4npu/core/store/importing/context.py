@@ -110,6 +110,9 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
         return outer.but(label=(*outer.label, lowered)) if not lowered.startswith("[") else outer
     if lowered in PRECISIONS:
         return outer.but(precision=PRECISIONS[lowered])
+    first, slash, rest = key.partition("/")
+    if slash and first.lower() in DEVICES and rest and isinstance(child, dict | list) and not outer.device:
+        return by_key(outer.but(device=first, device_rank=50), rest, "models", child)
     if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or set(parts) <= DEVICES)):
         return outer.but(device=key, device_rank=50)
     if is_chip(key) and isinstance(child, dict | list) and not outer.device:

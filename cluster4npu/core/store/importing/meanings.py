@@ -91,7 +91,7 @@ def meaning_at(
     what is certain of this one.
     """
     names = words(name)
-    if inside is not None and names == ("samples",) and len(values) == 1:
+    if names == ("samples",) and len(values) == 1 and is_finite(values[0]) and values[0] == int(values[0]):
         return Meaning(COUNT)  # of what the statistics beside it are of
     found = known or by_unit(name, unit or units, inside)
     if (told := _by_neighbours(names, values, node)) is not None:

@@ -75,7 +75,7 @@ def rows_of(node: Mapping[str, Any], above: Mapping[str, Any]) -> ColumnTable | 
     Three forms: `columns` with `data` or `rows`; parallel arrays with a column of models, devices or batch
     sizes (which may stand in the enclosing object); columns of numbered objects, as pandas writes them.
     """
-    return _split(node) or _parallel(node, above) or _crossed(node) or _numbered(node)
+    return _split(node) or _parallel(node, above) or _matrix(node) or _crossed(node) or _numbered(node)
 
 
 def _split(node: Mapping[str, Any]) -> ColumnTable | None:
@@ -134,6 +134,33 @@ def _labels(node: Mapping[str, Any], length: int, *, own: bool) -> dict[str, lis
             if parts & kinds and all(isinstance(item, kind) for item in value):
                 found.setdefault(field_name, value)
     return found if own else {k: v for k, v in found.items() if k == "model"}
+
+
+def _matrix(node: Mapping[str, Any]) -> ColumnTable | None:
+    """Models in one list, devices in another, and a metric's rows of figures: one for each of both."""
+    found: dict[str, list[str]] = {}
+    for name, value in node.items():
+        for kinds, field_name in zip(_LABELS[:2], _NAMES[:2], strict=True):
+            if (
+                set(words(str(name))) & kinds
+                and isinstance(value, list)
+                and all(isinstance(i, str) for i in value)
+            ):
+                found.setdefault(field_name, value)
+    if len(found) < 2 or not found["model"] or not found["hardware"]:
+        return None
+    table, shape = ColumnTable(), (len(found["model"]), len(found["hardware"]))
+    for name, rows in node.items():
+        if meaning(str(name)).family not in ("time", "rate", "size") or not isinstance(rows, list):
+            continue
+        if len(rows) == shape[0] and all(isinstance(row, list) and len(row) == shape[1] for row in rows):
+            table.columns |= {name, *(key for key, value in node.items() if value in found.values())}
+            table.rows += [
+                ({name: value, "model": model, "hardware": device}, (str(name), f"[{x}]", f"[{y}]"), 0)
+                for x, (model, row) in enumerate(zip(found["model"], rows, strict=True))
+                for y, (device, value) in enumerate(zip(found["hardware"], row, strict=True))
+            ]
+    return table if table.rows else None
 
 
 def _crossed(node: Mapping[str, Any]) -> ColumnTable | None:

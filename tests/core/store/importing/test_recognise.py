@@ -402,6 +402,18 @@ def test_percentiles_are_spelled_in_many_ways(name: str, statistic: str) -> None
     assert (row.metric, row.statistic, row.value) == ("latency", statistic, 5.5)
 
 
+def test_models_by_devices() -> None:
+    grid = {"models": ["a", "b"], "devices": ["cpu", "npu"], "latency_ms": [[5.5, 1.25], [9.5, 2.25]]}
+    keyed = {"results": {"cpu/tiny": {"latency_ms": 7.5}, "cuda/tiny": {"latency_ms": 1.5}}}
+    assert {(r.model, r.device, r.value) for r in recognise(grid).rows} == {
+        ("a", "cpu", 5.5), ("a", "npu", 1.25), ("b", "cpu", 9.5), ("b", "npu", 2.25),
+    }  # fmt: skip
+    assert {(r.model, r.device, r.value) for r in recognise(keyed).rows} == {
+        ("tiny", "cpu", 7.5),
+        ("tiny", "cuda", 1.5),
+    }
+
+
 def test_what_only_looks_like_a_figure_is_none() -> None:
     """Counts among statistics, a histogram, a language model's temperature; but a detector's precision is one."""
     data = {
