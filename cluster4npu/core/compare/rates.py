@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cluster4npu.core.bench.legs import Leg, block_rates, counted, cut
-from cluster4npu.core.store.records import RUN, RunRecord, SegmentRecord
+from cluster4npu.core.store.records import FAMILY, RUN, RunRecord, SegmentRecord
 from cluster4npu.core.store.store import Store
 
 FPS, LATENCY, LOAD = "frames/s", "mean latency (ms)", "load"
@@ -35,7 +35,7 @@ def measured(store: Store, run_id: str) -> Measured:
     """Return what a stored run measured; raises what `Store.run` and `Store.samples` raise.
 
     Of a benchmark that is the side of all devices together, or its one device: frames/s, the searched load, or the
-    mean latency where the load was given. Of an ordinary run it is frames/s.
+    mean latency where the load was given. Of an ordinary run it is frames/s, of a family on one device inferences/s.
     """
     record = store.run(run_id)
     load = record.detail.get("load")
@@ -49,7 +49,7 @@ def measured(store: Store, run_id: str) -> Measured:
     if isinstance(load, dict):
         means = np.array([leg.latency_ms.mean() for leg in legs])
         return Measured(record, LATENCY, float(means.mean()) if len(means) else 0.0, means, rising=False)
-    if record.kind == RUN and legs:
+    if record.kind in (RUN, FAMILY) and legs:
         return Measured(record, FPS, legs[0].fps, block_rates(legs[0], _PARTS))
     seconds = sum(leg.seconds for leg in legs)
     fps = sum(leg.frames for leg in legs) / seconds if seconds else _kept_fps(record)
@@ -60,6 +60,8 @@ def _counted(record: RunRecord, segments: tuple[SegmentRecord, ...]) -> list[Seg
     """Return the segments that the figure is made of."""
     if record.kind == RUN:
         return list(segments)
+    if record.kind == FAMILY:  # of several devices or batches none is the run's own
+        return list(segments) if len(segments) == 1 else []
     pairs = [s for s in segments if s.stage == "pair"]
     together = [s for s in pairs if s.side == "parallel"]
     return together or pairs

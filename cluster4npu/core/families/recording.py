@@ -59,6 +59,7 @@ def detail(run: FamilyRun) -> dict[str, Any]:
         "size": run.size,
         "label": SPEED_ONLY,
         "computes": run.family.computes,
+        "scenario": "batch " + ", ".join(dict.fromkeys(str(cell.batch) for cell in run.cells)),
         "model": run.model.name,
         "cells": [cell.as_dict() for cell in run.cells],
         "warnings": [
@@ -133,4 +134,5 @@ def _segment(cell: Cell) -> SegmentRecord:
         samples[stamp] = cell.stamps_ns[:, 0]
     for stamp in ("inferred_ns", "finished_ns", "delivered_ns"):
         samples[stamp] = cell.stamps_ns[:, 1]
-    return SegmentRecord(FAMILY, _SINGLE, (cell.device,), (cell.device,), samples)
+    begin, end = int(cell.stamps_ns[0, 0]), int(cell.stamps_ns[-1, 1])
+    return SegmentRecord(FAMILY, _SINGLE, (cell.device,), (cell.device,), samples, begin, end)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cluster4npu.core.compare import compare_runs
 from cluster4npu.core.errors import Cancelled, RunFailed
 from cluster4npu.core.families import family
 from cluster4npu.core.families.apart import apart
@@ -65,6 +66,15 @@ def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
     assert {row.status for row in store.table(CompatibilityRow).find()} == {"runs", "fails"}
     record = store.run(run_id)
     assert record.kind == "family" and "random weights" in ReportView.of(record).method
+
+
+def test_two_runs_of_a_family_are_compared_where_they_asked_the_same(tmp_path: Path) -> None:
+    store = Store(tmp_path / "r.duckdb")
+    plans = [Plan((family("vit"),), ("onnx:cpu",), batches=(batch,), seconds=0.1) for batch in (1, 1, 2)]
+    first, same, other = (store.save(family_record(next(run(plan)))) for plan in plans)
+    alike, unlike = compare_runs(store, first, [same, other])
+    assert not alike.refusals and alike.ratio is not None and alike.ratio > 0
+    assert unlike.ratio is None and "batch 1 and batch 2" in unlike.headline()
 
 
 def test_a_batch_is_what_the_device_says() -> None:
