@@ -22,6 +22,7 @@ COMMANDS = [
     "db",
     "compare",
     "trend",
+    "worker",
     "bundle",
     "replay",
 ]
