@@ -23,6 +23,7 @@ COMMANDS = [
     "compare",
     "trend",
     "worker",
+    "families",
     "bundle",
     "replay",
 ]
