@@ -90,11 +90,12 @@ def _next(
 ) -> Answer:
     """Return the next answer; raises _NoAnswerError."""
     line = None
-    for wait_s in (min(TOLD_AFTER_S, limit_s), max(0.0, limit_s - TOLD_AFTER_S)):
+    soon_s = min(TOLD_AFTER_S, limit_s)
+    for wait_s, more in ((soon_s, True), (limit_s - soon_s, False)):
         with contextlib.suppress(queue.Empty):
             line = lines.get(timeout=wait_s)
             break
-        if tell is not None:
+        if more and tell is not None:
             tell()
     if line is None:
         raise _NoAnswerError(f"it did not list its devices within {limit_s:g} s")
