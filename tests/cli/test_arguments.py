@@ -12,6 +12,7 @@ COMMANDS = [
     "run",
     "benchmark",
     "devices",
+    "families",
     "calibrate",
     "parity",
     "inspect",
