@@ -13,6 +13,7 @@ from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.comparison import Comparison, Side, figure
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.dialogs.notes import note_text
 from cluster4npu.ui.text import tr
 
 NOTHING = "No benchmark of this pipeline yet. Press F6 to measure each device alone and all together."
@@ -99,8 +100,9 @@ class ComparePanel(QWidget):
         rows = _rows(result)
         self.table.show_rows(rows)
         self.table.setVisible(bool(rows))
-        self.note.setText("\n".join(result.notes))
-        self.note.setVisible(bool(result.notes))
+        note = note_text(result)
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
 
     def show_calibrated(self, event: Calibrated) -> None:
         """Take note of what each device did alone, for the estimate during the run."""

@@ -81,13 +81,11 @@ class Comparison:
 
     @property
     def notes(self) -> list[str]:
-        """Return what to know beside the figures: against what it was measured, what to do, warnings."""
+        """Return what to know beside the figures and before the warnings: against what it was measured, what to do."""
         first = [f"Compared with {self.baseline} alone."] if self.baseline else [self.explanation]
         if not self.valid:
             first = [what_to_do(self.reason)]
-        return [text for text in (*first, *self.why) if text] + [
-            f"Note: {warning}" for warning in self.warnings
-        ]
+        return [text for text in (*first, *self.why) if text]
 
     @property
     def verdict(self) -> str:

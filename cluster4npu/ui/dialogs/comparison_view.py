@@ -10,6 +10,7 @@ from cluster4npu.ui.dialogs.bars import Bar, Bars
 from cluster4npu.ui.dialogs.comparison import Comparison, figure, percent
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.dialogs.figure_table import FigureTable
+from cluster4npu.ui.dialogs.notes import note_text
 from cluster4npu.ui.text import tr
 
 _LATENCY = ("p50, ms", "p95, ms", "p99, ms")
@@ -51,8 +52,9 @@ class ComparisonView(QWidget):
         self.speedup.show_result(
             result.verdict, interval, simulated=result.simulated, valid=result.valid, reason=reason
         )
-        self.note.setText("\n".join(result.notes))
-        self.note.setVisible(bool(result.notes))
+        note = note_text(result)
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
         self._show_sides(result)
         self.workers_title.setVisible(bool(result.workers))
         self.workers.setVisible(bool(result.workers))

@@ -23,14 +23,16 @@ HANGS = "sim:hangs?load_ms=86000000&ms=1"
 
 
 def test_a_driver_that_hangs_is_left_out_and_the_others_go_on(make_pipeline) -> None:
-    options = RunOptions(frames=30, load_timeout_s=4.0, calibration="never")
+    options = RunOptions(
+        frames=30, load_timeout_s=8.0, calibration="never"
+    )  # a busy machine loads the other in 5
     with Engine(make_pipeline("sim:good?ms=1", HANGS), options) as run:
         lost = [event for event in run.events() if isinstance(event, WorkerFailed)]
         summary = run.wait()
     assert [(event.device, event.final) for event in lost] == [(HANGS, True)]
     good, hung = summary.devices
     assert summary.frames_out == good.frames == 30
-    assert "did not load within 4 s" in hung.failed and hung.unit == "unknown"
+    assert "did not load within 8 s" in hung.failed and hung.unit == "unknown"
     assert any("left out" in text for text in summary.warnings)
 
 
