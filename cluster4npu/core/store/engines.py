@@ -13,13 +13,14 @@ import duckdb
 
 BLOCK_BYTES = 65_536  # of a new file: small stores take a third of what DuckDB's 256 KiB make of them
 _KEPT = 2  # idle ones: each has a few sleeping threads and holds no file
-_THREADS = 4
+_THREADS = 4  # for large files; a small one is read sooner by one than several agree on who reads what
+_SMALL_BYTES = 8 * 1024 * 1024  # about the results that DuckDB keeps in one row group, which one thread reads
 _NAME = "store"
 _NO_GAIN = (
     "compressed_materialization"  # saves memory that our sorts do not need, for a tenth of a question's time
 )
 
-_idle: list[duckdb.DuckDBPyConnection] = []
+_idle: dict[int, list[duckdb.DuckDBPyConnection]] = {}  # by their number of threads
 _lock = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Attached:
 
     engine: duckdb.DuckDBPyConnection
     opened: duckdb.DuckDBPyConnection
+    threads: int
 
     def close(self, *, keep: bool) -> None:
         """Write the write-ahead log into the file and let go of it; open transactions are rolled back.
@@ -38,14 +40,15 @@ class Attached:
         """
         self.opened.close()
         if keep and _detached(self.engine):
-            _give_back(self.engine)
+            _give_back(self.engine, self.threads)
         else:
             self.engine.close()
 
 
 def attach(path: Path, *, read_only: bool) -> Attached:
     """Attach a database file, made if it is missing and not read only; raises duckdb.Error."""
-    engine = _take()
+    threads = _threads(path)
+    engine = _take(threads)
     try:
         how = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
         engine.execute(f"ATTACH {literal(path.absolute())} AS {_NAME} ({how})")
@@ -54,7 +57,7 @@ def attach(path: Path, *, read_only: bool) -> Attached:
     except BaseException:
         engine.close()
         raise
-    return Attached(engine, opened)
+    return Attached(engine, opened, threads)
 
 
 def literal(path: Path) -> str:
@@ -71,11 +74,18 @@ def _detached(engine: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _take() -> duckdb.DuckDBPyConnection:
+def _threads(path: Path) -> int:
+    try:
+        small = path.stat().st_size < _SMALL_BYTES
+    except OSError:  # a new file, or one that the attaching will complain of
+        small = True
+    return 1 if small else min(_THREADS, os.cpu_count() or 1)
+
+
+def _take(threads: int) -> duckdb.DuckDBPyConnection:
     with _lock:
-        if _idle:
-            return _idle.pop()
-    threads = min(_THREADS, os.cpu_count() or 1)
+        if _idle.get(threads):
+            return _idle[threads].pop()
     engine = duckdb.connect(":memory:", config={"default_block_size": BLOCK_BYTES, "threads": threads})
     engine.execute(f"SET disabled_optimizers = '{_NO_GAIN}'")
     return engine
@@ -85,13 +95,15 @@ def _take() -> duckdb.DuckDBPyConnection:
 def close_idle() -> None:
     """Close the engines that nobody uses: at the end of the program, DuckDB's binding complains of those it finds."""
     with _lock:
-        while _idle:
-            _idle.pop().close()
+        for engines in _idle.values():
+            while engines:
+                engines.pop().close()
 
 
-def _give_back(engine: duckdb.DuckDBPyConnection) -> None:
+def _give_back(engine: duckdb.DuckDBPyConnection, threads: int) -> None:
     with _lock:
-        if len(_idle) < _KEPT:
-            _idle.append(engine)
+        idle = _idle.setdefault(threads, [])
+        if len(idle) < _KEPT:
+            idle.append(engine)
             return
     engine.close()
