@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,13 @@ from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport
 from cluster4npu.core.errors import Cluster4NPUError
 from cluster4npu.core.pipeline.config import PipelineConfig
-from cluster4npu.core.store.recording import device_records, mask_passwords, model_record, pipeline_record
+from cluster4npu.core.store.recording import (
+    device_records,
+    look_records,
+    mask_passwords,
+    model_record,
+    pipeline_record,
+)
 from cluster4npu.core.store.records import (
     BENCHMARK,
     DeviceRecord,
@@ -51,9 +58,17 @@ def benchmark_record(
         headline=result.headline() + (" (SIMULATED)" if result.simulated else ""),
         segments=tuple(session.segments),
         predictions=_predictions(result),
+        looks=look_records(result.devices, _lasted_s(session)),
     )
     result = replace(result, run_id=new_id(record))
     return replace(record, id=result.run_id, detail=result.as_dict()), result
+
+
+def _lasted_s(session: Session) -> float:
+    """Return how long ago the first frame was captured, 0.0 where there was none."""
+    begins = [part.samples["captured_ns"] for part in session.segments]
+    captured = [int(stamps[stamps > 0].min()) for stamps in begins if (stamps > 0).any()]
+    return (time.monotonic_ns() - min(captured)) / 1e9 if captured else 0.0
 
 
 def _devices(result: BenchmarkResult) -> tuple[DeviceRecord, ...]:

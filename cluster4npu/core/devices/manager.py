@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster4npu.core.devices import history, registry
+from cluster4npu.core.devices import looks, registry
 from cluster4npu.core.devices.allocation import DeviceAllocation, check
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
 from cluster4npu.core.devices.health import health_of
@@ -36,7 +35,8 @@ if TYPE_CHECKING:
 class DeviceMetrics:
     """What was measured of a device.
 
-    `latest` is the last look at its health and `history` those before it (oldest first, the last included). `runs` are
+    `latest` is the last look at its health and `history` those before it (oldest first, the last included), in stored
+    runs and beside them. `runs` are
     its parts in the stored runs (oldest first), `profile` what they say of each model.
     """
 
@@ -78,15 +78,13 @@ class AdvancedDeviceManager:
         """
         from cluster4npu.core.store.device_runs import profile
 
-        looks, runs = self.look_at(device), self.stored_runs(device)
-        return DeviceMetrics(DeviceId.parse(device).device, looks[-1], looks, runs, profile(runs))
+        kept, runs = self.look_at(device), self.stored_runs(device)
+        history = looks.together(self.stored_looks(device), kept)
+        return DeviceMetrics(DeviceId.parse(device).device, kept[-1], history, runs, profile(runs))
 
     def look_at(self, device: str) -> tuple[Sample, ...]:
         """Look at a device's health once, keep that, and return it after the looks before."""
-        info = self._find(device)
-        health = asdict(health_of(info))
-        health.pop("reason")
-        return history.append(info.id, Sample(at=time.time(), **health))
+        return looks.look_at(self._find(device))
 
     def stored_runs(self, device: str) -> tuple[DeviceRun, ...]:
         """Return what a device did in the stored runs, oldest first; raises StoreError where they cannot be read."""
@@ -94,6 +92,13 @@ class AdvancedDeviceManager:
 
         path = self._store or default_store_path()
         return Store(path).device_runs(DeviceId.parse(device).device) if path.is_file() else ()
+
+    def stored_looks(self, device: str) -> tuple[Sample, ...]:
+        """Return how a device was in the stored runs, oldest first; raises StoreError where they cannot be read."""
+        from cluster4npu.core.store.store import Store
+
+        path = self._store or default_store_path()
+        return Store(path).device_looks(DeviceId.parse(device).device) if path.is_file() else ()
 
     def assign_devices_to_stages(
         self, pipeline: PipelineConfig, allocation: DeviceAllocation | Mapping[str, Iterable[str]]

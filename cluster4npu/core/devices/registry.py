@@ -256,6 +256,12 @@ def listed(key: str, age_s: float = KEPT_S) -> list[DeviceInfo]:
     return _ask([key], None, age_s)[key]
 
 
+def remembered(device: str) -> DeviceInfo | None:
+    """Return a device (its id without options) as its backend has last listed it here; None: nobody has asked."""
+    _, known = _kept.get(device.partition(":")[0], (0.0, []))
+    return next((info for info in known if info.id == device), None)
+
+
 _kept: dict[
     str, tuple[float, list[DeviceInfo]]
 ] = {}  # by the backend's key: when it was asked, and the answer

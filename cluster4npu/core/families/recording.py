@@ -17,7 +17,7 @@ from cluster4npu.core.families.building import SPEED_ONLY
 from cluster4npu.core.families.runner import Cell, FamilyRun
 from cluster4npu.core.metrics.traces import FRAME_TRACE, STATUS_DELIVERED
 from cluster4npu.core.store.conditions import conditions
-from cluster4npu.core.store.recording import backend_of, mask_passwords
+from cluster4npu.core.store.recording import backend_of, look_records, mask_passwords
 from cluster4npu.core.store.records import (
     FAMILY,
     DeviceRecord,
@@ -48,6 +48,7 @@ def family_record(run: FamilyRun, command: str = "") -> RunRecord:
         invalid_reason="" if measured else refusals[0] if refusals else "nothing was measured",
         headline=run.headline(),
         segments=tuple(_segment(cell) for cell in measured),
+        looks=look_records((cell.device for cell in run.cells), sum(cell.wall_s or 0.0 for cell in measured)),
     )
 
 

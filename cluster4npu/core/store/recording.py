@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.devices.looks import looks_since
 from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.metrics.summary import RunSummary
@@ -16,6 +19,7 @@ from cluster4npu.core.store.conditions import conditions
 from cluster4npu.core.store.records import (
     RUN,
     DeviceRecord,
+    LookRecord,
     ModelRecord,
     PipelineRecord,
     RunRecord,
@@ -56,6 +60,7 @@ def record_of_run(
         headline=f"{summary.fps:.1f} FPS" + (" (SIMULATED)" if summary.simulated else ""),
         segments=segments,
         stages=summary_stages(summary),
+        looks=look_records(workers, summary.wall_s),
     )
 
 
@@ -112,6 +117,24 @@ def device_records(devices: Iterable[Ran]) -> tuple[DeviceRecord, ...]:
             failed=d.failed,
         )
         for d in devices
+    )
+
+
+def look_records(devices: Iterable[str], lasted_s: float) -> tuple[LookRecord, ...]:
+    """Return the looks at the devices of a run that ends now and lasted so long, and one of now."""
+    asked = dict.fromkeys(DeviceId.parse(device).device for device in devices if backend_of(device))
+    return tuple(
+        LookRecord(
+            device,
+            datetime.fromtimestamp(look.at, UTC),
+            look.status,
+            look.utilization,
+            look.temperature_c,
+            look.power_w,
+            look.memory_used_bytes,
+        )
+        for device in asked
+        for look in looks_since(device, time.time() - lasted_s)
     )
 
 

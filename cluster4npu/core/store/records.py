@@ -134,6 +134,19 @@ class StageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LookRecord:
+    """How a device (its id without options) was at a moment of the run. `utilization` is 0..1; None: not reported."""
+
+    device: str
+    looked_at: datetime
+    status: str
+    utilization: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    memory_used_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionRecord:
     """A figure that was told before it was measured, and what it turned out to be: never of simulated devices."""
 
@@ -170,7 +183,8 @@ class RunRecord:
     """Everything that is kept of one run. `id` is "" until it is saved; `created_at` is in UTC.
 
     `detail` is JSON of the kind's own making (for a benchmark: its JSON as on the command line). `segments`
-    is only for saving: records that are read back have none, see `Store.samples` and `Store.segments`.
+    and `looks` are only for saving: records that are read back have none, see `Store.samples`, `Store.segments` and
+    `Store.device_looks`.
     """
 
     kind: str
@@ -188,6 +202,7 @@ class RunRecord:
     segments: tuple[SegmentRecord, ...] = ()
     stages: tuple[StageRecord, ...] = ()
     predictions: tuple[PredictionRecord, ...] = ()
+    looks: tuple[LookRecord, ...] = ()
     id: str = ""
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     sample_rows: int = 0

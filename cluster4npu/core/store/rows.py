@@ -126,6 +126,22 @@ class DeviceRow(OfRun):
     failed: str | None = None
 
 
+class DeviceLookRow(OfRun):
+    """How a device was at a moment of a run, as the system told it."""
+
+    table: ClassVar[str] = "device_looks"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "position")
+    position: Count
+    device: str
+    looked_at: datetime
+    status: str
+    utilization: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    memory_used_bytes: Count | None = None
+    provenance: Provenance
+
+
 class StageRow(OfRun):
     """One stage of a run: what came in and what became of it."""
 
@@ -373,7 +389,7 @@ class MeasurementRow(Row):
 
 
 ROWS: tuple[type[Row], ...] = (
-    HostRow, ModelRow, PipelineRow, RunsRow, RuntimeRow, DeviceRow, StageRow, ResultRow, SegmentRow, SampleRow,
-    BaselineRow, TrainingRow, BrowserRow, PredictionRow, CompatibilityRow, ImportRow, MeasurementRow,
+    HostRow, ModelRow, PipelineRow, RunsRow, RuntimeRow, DeviceRow, DeviceLookRow, StageRow, ResultRow, SegmentRow,
+    SampleRow, BaselineRow, TrainingRow, BrowserRow, PredictionRow, CompatibilityRow, ImportRow, MeasurementRow,
 )  # fmt: skip
 TABLES = tuple(kind.table for kind in ROWS)

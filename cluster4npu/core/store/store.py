@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import duckdb
 import numpy as np
 
+from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.errors import InputError, Problem, RefusedError, StoreError, nearest
 from cluster4npu.core.settings import default_store_path
 from cluster4npu.core.store import query, readers, reading, schema, writing
@@ -25,6 +27,7 @@ from cluster4npu.core.store.database import (
     guard,
     set_aside,
 )
+from cluster4npu.core.store.device_looks import device_looks
 from cluster4npu.core.store.device_runs import DeviceRun, device_runs
 from cluster4npu.core.store.records import DeviceRecord, ModelRecord, RunRecord, RunRow, SegmentRecord, Table
 from cluster4npu.core.store.rows import Row
@@ -133,6 +136,10 @@ class Store:
     def device_runs(self, device: str) -> tuple[DeviceRun, ...]:
         """Return what a device (its id without options) did in the newest runs, oldest first."""
         return self.reading(lambda opened: device_runs(opened, device))
+
+    def device_looks(self, device: str) -> tuple[Sample, ...]:
+        """Return how a device (its id without options) of this machine was in the newest runs, oldest first."""
+        return self.looking(lambda opened: device_looks(opened, device, platform.node()))
 
     def mark_baseline(self, run_id: str) -> str:
         """Mark a run as one with which new ones are compared, and return its whole id; raises as `run` does."""

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 
 from cluster4npu.core.store.records import (
+    MEASURED,
     SAMPLE,
     DeviceRecord,
     ModelRecord,
@@ -22,6 +23,7 @@ from cluster4npu.core.store.records import (
     SegmentRecord,
 )
 from cluster4npu.core.store.rows import (
+    DeviceLookRow,
     DeviceRow,
     ModelRow,
     PredictionRow,
@@ -50,7 +52,7 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
         {
             "id": run_id,
             "kind": record.kind,
-            "created_at": record.created_at.astimezone(UTC).replace(tzinfo=None),
+            "created_at": _naive(record.created_at),
             "host_id": host_id,
             "pipeline_digest": record.pipeline.digest,
             "pipeline_name": record.pipeline.name,
@@ -81,12 +83,20 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
 
 def mark_baseline(opened: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Mark a run as one with which new ones are compared."""
-    _insert(opened, "baselines", {"run_id": run_id, "marked_at": datetime.now(UTC).replace(tzinfo=None)})
+    _insert(opened, "baselines", {"run_id": run_id, "marked_at": _naive(datetime.now(UTC))})
 
 
 def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
     for position, device in enumerate(record.devices):
         _insert(opened, "devices", _columns(DeviceRow, device, run_id=run_id, position=position))
+    for position, look in enumerate(record.looks):
+        own = {
+            "run_id": run_id,
+            "position": position,
+            "provenance": MEASURED,
+            "looked_at": _naive(look.looked_at),
+        }
+        _insert(opened, "device_looks", _columns(DeviceLookRow, look, **own))
     for position, result in enumerate(record.results):
         latency = {f"latency_{name}_ms": value for name, value in result.latency_ms.as_dict().items()}
         more = {"run_id": run_id, "position": position, "latency_samples": result.latency_ms.n, **latency}
@@ -102,7 +112,7 @@ def _write_parts(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunReco
 
 
 def _write_predictions(opened: duckdb.DuckDBPyConnection, run_id: str, record: RunRecord) -> None:
-    at = record.created_at.astimezone(UTC).replace(tzinfo=None)
+    at = _naive(record.created_at)
     for number, told in enumerate(record.predictions):
         own = {
             "id": f"{run_id}-{number}", "created_at": at, "predictor_version": told.version,
@@ -119,7 +129,7 @@ def write_compatibility(
     """Keep what was seen of a model on devices; it replaces what was seen earlier on this machine."""
     host_id = _host(opened, conditions.get("host", {}))
     _model(opened, model)
-    moment = (at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    moment = _naive(at or datetime.now(UTC))
     for device in devices:
         precision = match[1] if (match := _PRECISION.search(device.settled_id)) else ""
         key = {
@@ -220,6 +230,10 @@ def _insert(opened: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) 
     """Insert one row; table and column names are this module's own, values go as parameters."""
     marks = ", ".join("?" for _ in row)
     opened.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _json(value: Any) -> str:

@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.devices import history
 from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.devices.history import Sample
+from cluster4npu.core.devices.looks import together
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
 from cluster4npu.core.errors import Problem, StoreError
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
@@ -44,12 +46,20 @@ LOOK_MS = 5000
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store knows of one device."""
+
+    runs: tuple[DeviceRun, ...] = ()
+    looks: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """All devices at one moment, and what the chosen one did in the stored runs (None: not read this time)."""
+    """All devices at one moment, and what the chosen one did and was in the stored runs (None: not read this time)."""
 
     devices: list[DeviceInfo]
     chosen: str = ""
-    runs: tuple[DeviceRun, ...] | None = None
+    stored: Stored | None = None
 
 
 class DeviceManagementPanel(QWidget):
@@ -65,7 +75,7 @@ class DeviceManagementPanel(QWidget):
         self._document = document
         self._store = store
         self._look: Background | None = None
-        self._runs: dict[str, tuple[DeviceRun, ...]] = {}
+        self._stored: dict[str, Stored] = {}
         self._found: list[DeviceInfo] = []
         self.grid = DeviceListWidget()
         self.details = DeviceDetailsWidget()
@@ -106,15 +116,15 @@ class DeviceManagementPanel(QWidget):
         chosen = self.grid.current()
         device = chosen if chosen is not None and chosen.available else None
         name = device.id if device is not None else ""
-        wants_runs = bool(name) and name not in self._runs
+        wants_runs = bool(name) and name not in self._stored
         healthy = device is not None and not device.simulated
 
         def work(_report: Report) -> object:
             manager = AdvancedDeviceManager(self._store)
             if healthy:
                 manager.look_at(name)
-            runs = _runs_of(manager, name) if wants_runs else None
-            return Look(manager.detect_all_devices(), name, runs)
+            stored = _stored_of(manager, name) if wants_runs else None
+            return Look(manager.detect_all_devices(), name, stored)
 
         self._look = Background(work, "look-at-devices")
         self._look.succeeded.connect(self._take_look)
@@ -125,7 +135,7 @@ class DeviceManagementPanel(QWidget):
 
     def forget_runs(self) -> None:
         """Read the stored runs again when they are next shown: there are new ones."""
-        self._runs.clear()
+        self._stored.clear()
 
     def give_device(self, device: str, stage: str) -> Problem | None:
         """Give a device to a stage (its node's id) as one edit; returns why not, and tells it with `refused`."""
@@ -169,8 +179,8 @@ class DeviceManagementPanel(QWidget):
         self._timer.stop()
 
     def _take_look(self, look: Look) -> None:
-        if look.runs is not None:
-            self._runs[look.chosen] = look.runs
+        if look.stored is not None:
+            self._stored[look.chosen] = look.stored
         self._found = look.devices
         self._show_devices()
         here = sum(device.available and not device.simulated for device in look.devices)
@@ -201,9 +211,11 @@ class DeviceManagementPanel(QWidget):
 
     def _show(self, device: DeviceInfo | None) -> None:
         self._show_details(device)
-        self.health.show_device(device, history.load(device.id) if device is not None else ())
-        self.runs.show_runs(self._runs.get(device.id, ()) if device is not None else ())
-        if device is not None and device.available and device.id not in self._runs:
+        stored = self._stored.get(device.id, Stored()) if device is not None else Stored()
+        kept = history.load(device.id) if device is not None else ()
+        self.health.show_device(device, together(stored.looks, kept))
+        self.runs.show_runs(stored.runs)
+        if device is not None and device.available and device.id not in self._stored:
             self.refresh()  # its runs are read in the background
         stages = stages_of(self._document.config)
         usable = device is not None and device.available
@@ -277,8 +289,8 @@ class DeviceManagementPanel(QWidget):
         layout.addLayout(row)
 
 
-def _runs_of(manager: AdvancedDeviceManager, device: str) -> tuple[DeviceRun, ...]:
+def _stored_of(manager: AdvancedDeviceManager, device: str) -> Stored:
     try:
-        return manager.stored_runs(device)
+        return Stored(manager.stored_runs(device), manager.stored_looks(device))
     except StoreError:  # another process holds the file: the next run, or another look, will show them
-        return ()
+        return Stored()
