@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cluster4npu.core.devices.backend import Absence, Backend, DeviceInfo, DeviceOptions, Session
+from cluster4npu.core.devices.backend import (
+    Absence,
+    Backend,
+    DeviceHealth,
+    DeviceInfo,
+    DeviceOptions,
+    Session,
+)
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.null import NullSession
@@ -46,7 +53,9 @@ class RemoteBackend(Backend):
                 info = DeviceInfo("remote:worker", "Worker on another machine", "cpu", self.key)
             return Absence(found, problem.hint.rstrip(".")).of(info)
         kind = hello["kind"] if hello["kind"] in ("cpu", "gpu", "npu", "ane") else "cpu"
-        return DeviceInfo(info.id, f"{hello['name']} at {address} ({hello['device']})", kind, self.key)
+        name = f"{hello['name']} at {address} ({hello['device']})"
+        health = DeviceHealth(reason="another machine: its load and temperature are not reported here")
+        return DeviceInfo(info.id, name, kind, self.key, health=health)
 
     def load(self, model: Path | None, device: DeviceId, options: DeviceOptions) -> Session:
         if device.unit not in named():

@@ -53,7 +53,15 @@ class Problem:
 
 def one_line(error: BaseException | str) -> str:
     """Return what a runtime says as one line of bearable length."""
-    return " ".join(str(error).split())[:400]
+    return shortened(" ".join(str(error).split()))
+
+
+def shortened(text: str, most: int = 400) -> str:
+    """Return a text of at most so many characters; one that is longer ends after a whole word, with an ellipsis."""
+    if len(text) <= most:
+        return text
+    whole, _, rest = text[: most - 1].rpartition(" ")
+    return f"{whole or rest} \N{HORIZONTAL ELLIPSIS}"[:most]
 
 
 class Cluster4NPUError(Exception):

@@ -36,6 +36,10 @@ def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]
             hint = nearest(stage, models) or "Name an inference node of this pipeline."
             found.append(_problem("there is no such stage", stage, stage, ", ".join(models), hint))
             continue
+        if isinstance(devices, str):
+            hint = f"Write [{devices!r}]."
+            found.append(_problem("a stage takes a list of devices", stage, devices, "a list of ids", hint))
+            continue
         asked = list(devices)
         if not asked:
             found.append(_problem("this stage has no device", stage, "none", "one or more", "Name a device."))

@@ -6,12 +6,16 @@ import math
 from pathlib import Path
 from typing import Any
 
+from cluster4npu.core.devices.model_file import model_error
+
 _LARGE_BYTES = 4096
 _OPEN_SIZE = 1  # a dimension that is left open counts once: one image
 
 
 def onnx_flops(path: Path) -> int | None:
     """Return the operations for one image, None where shapes are open or the package onnx is not installed.
+
+    Raises InputError for weights that do not fit.
 
     Counts Conv, ConvTranspose, Gemm and MatMul; the rest is below a hundredth of these in ordinary networks.
     """
@@ -33,12 +37,27 @@ def onnx_flops(path: Path) -> int | None:
     shapes |= {item.name: tuple(item.dims) for item in graph.initializer}
     total = 0
     for node in graph.node:
+        if node.op_type == "Conv":
+            _require_channels(path, node, shapes)
         if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
             found = _node(node, shapes)
             if found is None:
                 return None
             total += found
     return total
+
+
+def _require_channels(path: Path, node: Any, shapes: dict[str, tuple[int, ...] | None]) -> None:
+    """Refuse a convolution whose weights are for another number of channels: no runtime tells before it runs."""
+    first, weight = shapes.get(node.input[0]), shapes.get(node.input[1])
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    if first is not None and weight is not None and first[1] != weight[1] * groups:
+        raise model_error(
+            "the model's weights do not fit what goes into them",
+            found=f"{first[1]} channels into '{node.name or node.output[0]}', an operator Conv, in {path.name}",
+            allowed=f"{weight[1] * groups} channels, as its weights have",
+            hint="Export it again; no device can run it as it is.",
+        )
 
 
 def _close_batch(graph: Any) -> None:

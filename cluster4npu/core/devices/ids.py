@@ -26,7 +26,7 @@ class DeviceId:
     @classmethod
     def parse(cls, text: str) -> DeviceId:
         """Read an id; raises InputError saying what an id looks like."""
-        match = _PATTERN.match(text.strip())
+        match = _PATTERN.match(str(text).strip())  # None and numbers are no ids either
         replica = int((match["early"] or match["late"] or 1) if match else 0)
         if match is None or not 1 <= replica <= 999 or (match["early"] and match["late"]):
             raise InputError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -17,13 +18,15 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Backend
 from cluster4npu.core.devices.flops import onnx_flops
 from cluster4npu.core.devices.model import ModelCost, ModelInfo, TensorShape
-from cluster4npu.core.devices.model_file import external_files, model_error
+from cluster4npu.core.devices.model_file import external_files, model_error, shape_text
 from cluster4npu.core.devices.model_package import model_bytes
-from cluster4npu.core.devices.model_report import ModelReport, guess_task
+from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport, guess_task
 from cluster4npu.core.devices.onnx_outline import Outline, read_outline
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
 
 _LOOK_S = 0.05
+_IMAGE_AXES = 4
+_MOST_NUMBERS = 2**31  # 8 GiB of float32: what a look may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +130,21 @@ def _inspect_main(path: Path, connection: Connection, named: bool) -> None:
 
 def _inspect(path: Path, named: bool) -> ModelReport:
     backend, info, cost = _look(path, named)
+    outputs = tuple(map(TensorShape, info.output_names, info.output_shapes))
     onnx = path.suffix.lower() == ".onnx"
     outline = read_outline(path) if onnx else Outline()
     if onnx:
         cost = ModelCost(dict(outline.operators.most_common()), outline.parameters, onnx_flops(path))
-    task, layout = guess_task(info.output_shapes, info.labels, info.task)
+    _require_room(path, (*info.takes, *outputs))
+    takes_image = len(info.takes) == 1 and len(info.takes[0].shape) == _IMAGE_AXES
+    task, layout = guess_task(info.output_shapes, info.labels, info.task) if takes_image else (UNKNOWN, "")
     return ModelReport(
         path=str(path),
         bytes=model_bytes(path),
         sha256=info.sha256,
         format="ONNX" if onnx else backend.title,
         inputs=info.takes,
-        outputs=tuple(
-            TensorShape(name, shape)
-            for name, shape in zip(info.output_names, info.output_shapes, strict=True)
-        ),
+        outputs=outputs,
         task=task,
         layout=layout,
         labels=info.labels,
@@ -153,6 +156,19 @@ def _inspect(path: Path, named: bool) -> ModelReport:
         opset=outline.opset or None,
         description=info.description,
     )
+
+
+def _require_room(path: Path, tensors: Iterable[TensorShape]) -> None:
+    """Refuse a model of which one input or output alone is larger than anybody's frame, before a run fails by it."""
+    for tensor in tensors:
+        size = math.prod(axis or 1 for axis in tensor.shape)
+        if size > _MOST_NUMBERS:
+            raise model_error(
+                "one tensor of the model is larger than any frame or answer",
+                found=f"{tensor.name} {shape_text(tensor.shape)} in {path.name}",
+                allowed=f"at most {_MOST_NUMBERS:,} numbers",
+                hint="Export the model for images of an ordinary size.",
+            )
 
 
 def _look(path: Path, named: bool) -> tuple[Backend, ModelInfo, ModelCost]:

@@ -109,7 +109,7 @@ class AdvancedDeviceManager:
         one that is not available, or one that cannot run the stage's model.
         """
         given = allocation.stages if isinstance(allocation, DeviceAllocation) else allocation
-        stages = {stage: tuple(devices) for stage, devices in given.items()}
+        stages = {s: own if isinstance(own, str) else tuple(own) for s, own in given.items()}
         if problems := check(_models(pipeline), stages):
             raise PipelineInvalid.of(problems)
         for stage, devices in stages.items():

@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster4npu.core.devices.model_package import is_package, package_digest
 from cluster4npu.core.devices.onnx_outline import External, OutlineError, read_outline
-from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, shortened
 
 _MOST_LABELS = 100_000
 _MOST_ONNX_BYTES = 2**31  # protocol buffers hold no more in one file
@@ -129,7 +129,7 @@ def _refusal(folder: Path, external: External) -> str:
 
 def model_error(message: str, *, found: str = "", allowed: str = "", hint: str = "") -> InputError:
     """Return the error for a model that is wrong; whoever knows the node adds its name."""
-    return InputError(Problem(message, field="model", found=found[:400], allowed=allowed, hint=hint))
+    return InputError(Problem(message, field="model", found=shortened(found), allowed=allowed, hint=hint))
 
 
 def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") -> InputError:
@@ -144,6 +144,9 @@ def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") 
 
 
 _WHERE_IN_SOURCE = re.compile(r"(?:Exception from )?\S*\.(?:cpp|cc|h|hpp):\d+:?\s*")
+_SIGNATURE = re.compile(r"(?:\bvoid |\bclass \S+ |\S+ )?\bonnxruntime::[\w:]+\([^()]*\)\s*(?:const\s+)?")
+_NEWER_OPSET = re.compile(r"Opset \d+ is under development", re.IGNORECASE)
+_LOWER_OPSET = "Export the model with a lower opset: this one is newer than the runtimes here."
 # How ONNX Runtime and OpenVINO tell of an operator that they do not know.
 _LACKS = re.compile(
     r"not a registered function/op|NOT_IMPLEMENTED|Could not find an implementation|does not support the following|"
@@ -157,19 +160,21 @@ def cannot_load(path: Path, device: str, reason: str) -> InputError:
 
     That the file is whole is known here: `read_model_file` has walked through all of it.
     """
-    reason = _WHERE_IN_SOURCE.sub("", " ".join(reason.split()))
+    reason = _SIGNATURE.sub("", _WHERE_IN_SOURCE.sub("", " ".join(reason.split())))
     if not _LACKS.search(reason):
         return model_error(
             f"'{device}' cannot load this model",
             found=f"{path.name}: {reason}",
             allowed="a model whose operators, shapes and weights fit each other",
-            hint="Another device may load it. Where none does, the model itself is wrong: export it again.",
+            hint=_LOWER_OPSET
+            if _NEWER_OPSET.search(reason)
+            else "Another device may load it. Where none does, the model itself is wrong: export it again.",
         )
     return DeviceUnavailable(
         Problem(
             f"'{device}' does not know an operator of this model",
             field="model",
-            found=f"{path.name}: {reason}"[:400],
+            found=shortened(f"{path.name}: {reason}"),
             allowed="operators that this device's runtime knows",
             hint="Choose another device, export with another opset, or replace the operator in the model.",
         )
@@ -205,8 +210,15 @@ def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> Non
 
 def check_named(path: Path, others: Mapping[str, str], inputs: Mapping[str, tuple[int | None, ...]]) -> None:
     """Refuse a model without inputs, or of whose inputs `others` (name and type) are no numbers; raises InputError."""
-    if others or not inputs:
-        told = ", ".join(f"input {name}: {kind}" for name, kind in others.items()) or "none"
+    if not inputs:
+        raise model_error(
+            "the model has no inputs",
+            found=path.name,
+            allowed="one input or more",
+            hint="Export it again with its inputs: this one gives the same answer for every frame.",
+        )
+    if others:
+        told = ", ".join(f"input {name}: {kind}" for name, kind in others.items())
         raise model_error(
             "the model takes something other than numbers",
             found=f"{told} in {path.name}",

@@ -6,7 +6,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.errors import InputError, Problem, shortened
 from cluster4npu.core.settings import is_file
 
 SUFFIX = ".mlpackage"
@@ -69,7 +69,7 @@ def _refused(folder: Path, why: str) -> InputError:
         Problem(
             "the model package is not read",
             field="model",
-            found=f"{folder.name}: {why}"[:400],
+            found=shortened(f"{folder.name}: {why}"),
             allowed="a folder of ordinary files, without links",
             hint="Copy the package whole from where it was made.",
         )

@@ -30,6 +30,7 @@ from cluster4npu.core.errors import (
     InputError,
     Problem,
     RunFailed,
+    shortened,
 )
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import PortType
@@ -127,7 +128,9 @@ def _never_computes(error: InferenceFailed, spec: WorkerSpec) -> RunFailed:
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:
-    problems = [{k: v[:_MOST_PROBLEM_TEXT] for k, v in p.as_dict().items()} for p in error.problems[:1]]
+    problems = [
+        {k: shortened(v, _MOST_PROBLEM_TEXT) for k, v in p.as_dict().items()} for p in error.problems[:1]
+    ]
     problems[0]["node"] = problems[0]["node"] or spec.plan.stages[spec.stage].node_id
     return {"type": type(error).__name__, "problems": problems}
 
@@ -275,7 +278,7 @@ class LoadedStage:
             if isinstance(problem, InferenceFailed) and not any(one.error for one in alone):
                 self.batch = 1
                 text = f"{len(records)} frames at once could not be computed, one by one they can: {problem}"
-                self.notices.append(Control("one by one", {"text": text[:_MOST_PROBLEM_TEXT]}))
+                self.notices.append(Control("one by one", {"text": shortened(text, _MOST_PROBLEM_TEXT)}))
             done += alone
         return done
 

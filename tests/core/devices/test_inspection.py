@@ -7,9 +7,11 @@ import sys
 from multiprocessing import active_children
 from pathlib import Path
 
+import onnx
 import pytest
 
 from cluster4npu.core.devices.inspection import Limits, inspect_model
+from cluster4npu.core.devices.model_file import cannot_load, check_named
 from cluster4npu.core.devices.model_report import guess_task
 from cluster4npu.core.errors import Cluster4NPUError, InputError
 from cluster4npu.core.settings import assets_dir
@@ -77,3 +79,31 @@ def test_wrong_files_are_told_from_the_child(tmp_path: Path) -> None:
 )
 def test_the_task_is_guessed_from_shapes(outputs, labels, told, task) -> None:
     assert guess_task(outputs, labels, told) == task
+
+
+def test_a_model_that_cannot_run_is_refused_when_it_is_looked_at(tmp_path: Path) -> None:
+    misfit = models.conv(tmp_path / "misfit.onnx")
+    network = onnx.load(misfit)
+    network.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 7
+    onnx.save(network, misfit)
+    with pytest.raises(InputError, match=r"7 channels into 'values'.*allowed: 3 channels") as caught:
+        inspect_model(misfit)
+    assert "no device can run it" in caught.value.problems[0].hint
+    huge = models.conv(tmp_path / "huge.onnx", size=(100_000, 100_000))
+    with pytest.raises(InputError, match=r"huge\.onnx.*(memory|100000)|larger than any frame"):
+        inspect_model(huge)
+    with pytest.raises(InputError, match="the model has no inputs"):
+        check_named(misfit, {}, {})
+
+
+def test_what_a_runtime_says_is_told_without_its_sources() -> None:
+    said = (
+        "Load model from m.onnx failed:/onnxruntime_src/core/graph/model_load_utils.h:46 void "
+        "onnxruntime::model_load_utils::ValidateOpsetForDomain(const std::unordered_map<std::__cxx11::basic_string"
+        "<char>, int>&, bool, int) ONNX Runtime only *guarantees* support for released opset versions. "
+        "Opset 99 is under development and support for this is limited. " + "More words. " * 40
+    )
+    (problem,) = cannot_load(Path("m.onnx"), "onnx:cpu", said).problems
+    assert "Opset 99 is under development" in problem.found and "onnxruntime::" not in problem.found
+    assert problem.found.endswith((" words. \N{HORIZONTAL ELLIPSIS}", " More \N{HORIZONTAL ELLIPSIS}"))
+    assert len(problem.found) <= 400 and "lower opset" in problem.hint

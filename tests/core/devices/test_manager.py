@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from cluster4npu.core.devices.manager import best_of
 from cluster4npu.core.devices.rounds import rounds
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import Calibrated, DeviceCalibration, RunOptions
-from cluster4npu.core.errors import DeviceUnavailable, PipelineInvalid
+from cluster4npu.core.errors import DeviceUnavailable, InputError, PipelineInvalid
 from cluster4npu.templates import PipelineTemplates
 from tests.core.engine.stages import branches
 
@@ -51,6 +52,8 @@ def test_health_of_one_device(manager: AdvancedDeviceManager) -> None:
     assert manager.get_device_health("sim:mine?ms=2") == DeviceHealth(reason="simulated")
     with pytest.raises(DeviceUnavailable, match="onnx:cpu"):
         manager.get_device_health("onnx:cpv")
+    with pytest.raises(InputError, match="not a device id"):
+        manager.get_device_health(None)  # type: ignore[arg-type]
 
 
 def test_performance_is_kept_over_a_restart(manager: AdvancedDeviceManager) -> None:
@@ -87,12 +90,15 @@ def test_assigning_changes_the_pipeline(manager: AdvancedDeviceManager) -> None:
         (["onnx:cpu?wings=2"], "wings"),
         (["sim:unnamed"], "how fast"),
         ([], "no device"),
+        ("sim:ane", "takes a list of devices"),
+        ([None], "not a device id"),
     ],
 )
-def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: list[str], word: str) -> None:
+def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: Any, word: str) -> None:
     config = pipeline("sim:a?ms=5")
     with pytest.raises(PipelineInvalid, match=word) as caught:
         manager.assign_devices_to_stages(config, {stage_of(config): devices})
+    assert len(caught.value.problems) == 1
     assert all(p.node == stage_of(config) and p.field == "devices" for p in caught.value.problems)
 
 
