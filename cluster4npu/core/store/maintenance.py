@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from cluster4npu.core.errors import StoreError
-from cluster4npu.core.store import reading
+from cluster4npu.core.store import reading, sums
 from cluster4npu.core.store.engines import literal
 from cluster4npu.core.store.importing.tables import damaged_imports
 
@@ -67,6 +67,7 @@ def check(opened: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
         except StoreError as error:
             told = error.problems[0]
             wrong.append({"run": run_id, "what": "samples", "found": told.found, "saved": sample_rows})
+    wrong += sums.changed(opened)
     owners = [(table, "run_id", "runs", "id") for table in of_runs(opened)]
     owners += [(table, "import_sha256", "imports", "sha256") for table in OF_IMPORTS]
     for table, field, owner, key in owners:

@@ -223,6 +223,16 @@ class SampleRow(OfRun):
     delivered_ns: Whole
 
 
+class RowChecksumRow(OfRun):
+    """What the rows of one table said of a run when it was saved: MD5 of these columns as text."""
+
+    table: ClassVar[str] = "row_checksums"
+    key: ClassVar[tuple[str, ...]] = ("run_id", "of_table")
+    of_table: str
+    columns: str
+    checksum: str
+
+
 class BaselineRow(OfRun):
     """A mark: with this run new ones are compared."""
 

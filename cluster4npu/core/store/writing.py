@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from cluster4npu.core.store import sums
 from cluster4npu.core.store.records import (
     MEASURED,
     SAMPLE,
@@ -71,6 +72,7 @@ def write(opened: duckdb.DuckDBPyConnection, record: RunRecord) -> str:
         },
     )
     _write_parts(opened, run_id, record)
+    sums.write(opened, run_id)
     if record.model is not None:
         write_compatibility(
             opened, record.model, record.devices, record.conditions, run_id, record.created_at
