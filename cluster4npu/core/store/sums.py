@@ -20,9 +20,13 @@ def write(opened: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """
     for table, row in _SUMMED.items():
         columns = ",".join(row.model_fields)
-        found = opened.execute(f"{_sums(table, columns)} WHERE {_key(table)} = ? GROUP BY ALL", [run_id]).fetchone()
+        found = opened.execute(
+            f"{_sums(table, columns)} WHERE {_key(table)} = ? GROUP BY ALL", [run_id]
+        ).fetchone()
         if found:
-            opened.execute("INSERT INTO row_checksums VALUES (?, ?, ?, ?)", [run_id, table, columns, found[1]])
+            opened.execute(
+                "INSERT INTO row_checksums VALUES (?, ?, ?, ?)", [run_id, table, columns, found[1]]
+            )
 
 
 def changed(opened: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -55,6 +55,24 @@ def test_check_names_the_run_that_was_changed(keeper: Keeper) -> None:
     assert [item.get("run", item.get("table")) for item in wrong] == [run_id, "results"]
 
 
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("runs", "UPDATE runs SET headline = '9x FASTER'"),
+        ("results", "UPDATE results SET fps = fps * 2"),
+        ("devices", "UPDATE devices SET unit = 'gpu'"),
+        ("segments", "DELETE FROM segments"),
+    ],
+)
+def test_check_names_a_figure_that_was_changed(keeper: Keeper, table: str, change: str) -> None:
+    keeper.store.writing(lambda opened: opened.execute(change))
+    wrong = keeper.check()["wrong"]
+    assert {item["what"] for item in wrong} >= {f"rows of {table}"}
+    assert {item["run"] for item in wrong if item["what"] == f"rows of {table}"} == {
+        run.id for run in keeper.store.runs()
+    }
+
+
 def test_prune_tells_first_and_deletes_only_when_asked(keeper: Keeper) -> None:
     newest = keeper.store.runs()[0].id
     rule = Prune(keep=1, imports=("theirs.json",))
