@@ -400,6 +400,7 @@ class MeasurementRow(Row):
 
 ROWS: tuple[type[Row], ...] = (
     HostRow, ModelRow, PipelineRow, RunsRow, RuntimeRow, DeviceRow, DeviceLookRow, StageRow, ResultRow, SegmentRow,
-    SampleRow, RowChecksumRow, BaselineRow, TrainingRow, BrowserRow, PredictionRow, CompatibilityRow, ImportRow, MeasurementRow,
+    SampleRow, RowChecksumRow, BaselineRow, TrainingRow, BrowserRow, PredictionRow, CompatibilityRow, ImportRow,
+    MeasurementRow,
 )  # fmt: skip
 TABLES = tuple(kind.table for kind in ROWS)
