@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cluster4npu.core.store.importing.labels import is_plain_name, pairs_in
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import Context
 from cluster4npu.core.store.importing.names import DEVICES, PRECISIONS, base_device, family_of, is_chip
@@ -209,7 +210,7 @@ def _holds_figures(value: Any) -> bool:
 
 
 def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
-    lowered = {"_".join(words(str(name))): value for name, value in node.items()}
+    lowered = {"_".join(words(str(name))): value for name, value in node.items() if is_plain_name(str(name))}
     lowered = {**options_of(lowered), **lowered}
     changes: dict[str, Any] = {}
     model = _first(lowered, _MODEL_FIELDS)
@@ -279,6 +280,9 @@ def options_of(node: Mapping[str, Any]) -> dict[str, Any]:
         for option, value in _OPTION.findall(text) if isinstance(text, str) else ():
             key = "_".join(words(option))
             found.setdefault(_SHORT.get(key, key), value.strip("\"'"))
+    for name, value in node.items():
+        if isinstance(value, str):
+            found |= {key: told for key, told in pairs_in(value).items() if key not in found and key != name}
     if isinstance(short := node.get("m"), str) and (family_of(short) or "." in short):
         found |= {long: node[key] for key, long in _SHORT.items() if key in node}
     return found

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from cluster4npu.core.store.importing.context import by_key
+from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.model import Context, Path
 from cluster4npu.core.store.importing.names import DEVICES
 from cluster4npu.core.store.importing.values import are_numbers, is_epoch, is_finite, is_number
@@ -51,6 +52,7 @@ _SIDES = {
     "reference",
 }
 _CHANGES = {"change", "delta", "diff", "difference", "ratio"}  # of two figures, and none of their kind
+_FAR = 1e4  # times the least: no tail is longer
 _HOTTEST = 2.0  # that a language model is asked with; no machine is so cold
 _NAMING = (
     "metric",
@@ -98,7 +100,11 @@ def meaning_at(
         return told
     if inside is not None and inside.family in ("energy", "power") and _is_among_devices(names, node):
         return inside
-    if found.kind == MEASURE and not _fits(found, names, values):
+    if (
+        found.kind == MEASURE
+        and not _fits(found, names, values)
+        and not _is_among_durations(found, values, node)
+    ):
         return Meaning(UNKNOWN if found.family == "count" else MOMENT)
     if found.kind != MEASURE and named_device(name) and inside is not None and len(names) <= 2:
         return inside
@@ -177,6 +183,7 @@ def named_metric(node: Mapping[str, Any], path: Path) -> Meaning | None:
     if any("_".join(words(str(name))) in _VALUES | _SIDES for name in node):
         for name in _NAMING:
             told = node.get(name)
+            told = labelled(told)[1] if isinstance(told, str) else told
             if isinstance(told, str) and len(told) < 100 and meaning(told).kind == MEASURE:
                 said = [
                     statistic_of(words(s)) for n in _STATISTIC_FIELDS if isinstance(s := node.get(n), str)
@@ -321,6 +328,15 @@ def _without_place(found: Meaning, place: Path) -> Meaning:
         return found
     rest = "_".join(part for part in metric.split("_") if part not in around)
     return replace(found, metric="latency" if rest in ("", "time") else rest)
+
+
+def _is_among_durations(found: Meaning, values: Sequence[Any], node: Mapping[str, Any]) -> bool:
+    """Tell whether a large number is a time's statistic, in ns: some statistic beside it is no stamp, and not afar."""
+    if found.family != "time" or found.statistic == "value" or not all(map(is_finite, values)):
+        return False
+    beside = [v for k, v in node.items() if is_finite(v) and v > 0 and statistic_of(words(str(k)))]
+    largest = max(values)
+    return any(not is_epoch(v) and v <= largest * 10 and largest < v * _FAR for v in beside if v != largest)
 
 
 def _fits(found: Meaning, names: tuple[str, ...], values: Sequence[Any]) -> bool:

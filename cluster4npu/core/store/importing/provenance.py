@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -10,6 +11,7 @@ from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED,
 from cluster4npu.core.store.importing.names import base_device
 
 _EXACT = 1e-9
+_DIGITS = 2.5  # of values on one line, beyond the two that make it
 
 
 def mark(records: list[Record], made_up: Collection[str] = ()) -> None:
@@ -38,7 +40,8 @@ def _computed(group: list[Record]) -> bool:
     """Tell whether figures at several batch sizes follow a formula.
 
     No samples, and the throughput is an exact multiple of the batch size, in whole numbers only (or, from
-    three sizes on, every metric is an exact line over the batch size). What is measured never is.
+    three sizes on, every metric is an exact line over the batch size, or one time is, with digits enough; what is
+    derived from it is no line). What is measured never is.
     """
     sizes = [record.context.batch or 0 for record in group]
     if (
@@ -61,7 +64,27 @@ def _computed(group: list[Record]) -> bool:
     ) and all(_line(sizes, values) for values in rates)  # fmt: skip
     lines = len(group) >= 3 and len(full) >= 2 and all(_line(sizes, values) for values in full.values())
     varies = any(len(set(values)) > 1 for values in full.values())
+    times = [_time_values(group, metric, statistic) for metric, statistic in full]
+    if len(group) >= 3 and any(_surely_a_line(sizes, values) for values in times if values):
+        return True
     return (bool(rates) and proportional and is_whole and len(full) >= 2) or (lines and varies)
+
+
+def _time_values(group: list[Record], metric: str, statistic: str) -> list[float]:
+    """Return a time at every size, as the file writes it; [] where it is no time."""
+    return [
+        f.values[0] for r in group for f in r.figures
+        if f.meaning.family == "time" and (f.meaning.metric, f.meaning.statistic) == (metric, statistic)
+    ]  # fmt: skip
+
+
+def _surely_a_line(sizes: list[int], values: list[float]) -> bool:
+    """Tell whether a time that grows lies on a line by more digits than chance gives: those beyond the first two."""
+    decimals = max(len(f"{value:.12g}".partition(".")[2]) for value in values)
+    if not decimals or len(set(values)) < 3 or not _line(sizes, values):
+        return False
+    digits = [math.log10(max(abs(value), 1e-12) * 10**decimals) for value in sorted(values)[2:]]
+    return sum(max(each, 0.0) for each in digits) >= _DIGITS
 
 
 def _line(sizes: list[int], values: list[float]) -> bool:

@@ -232,7 +232,7 @@ def _assume_together(figures: list[Figure], browser: bool) -> None:
         ranked = any(re.fullmatch(r"p\d.*", f.meaning.statistic) for f in same)
         if browser:
             _set(leader, "ms", BROWSER)
-        elif ranked and _typical(same) >= _LONGEST_REQUEST_S:
+        elif ranked and _LONGEST_REQUEST_S <= _typical(same) < _COUNTED_NS:
             _set(leader, "ms", SIZE_RULE)
         else:
             _assume(leader)

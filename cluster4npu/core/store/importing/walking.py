@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster4npu.core.store.importing.context import by_fields, by_key
 from cluster4npu.core.store.importing.judging import are_names, doubt, left_out
+from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.meanings import (
     QUANTITY,
@@ -152,11 +153,21 @@ class Walker:
         if explicit and not below and (here.model or here.device or here.error) and says.status != OK:
             self.records.append(Record(at.path, here))
         elif own and below and not explicit:
-            doubt(own, [record for record in below if record not in own])
+            doubt(own, [r for r in below if r not in own and not (r.path and labelled(r.path[-1])[0])])
 
     def _field(self, name: str, value: Any, at: _Place) -> None:
         place = (*at.path, name)
-        if isinstance(value, bool) or value is None:
+        fields, spoken = labelled(name)
+        if fields:  # they are of this value alone
+            failed = {"error": value} if isinstance(value, str) and words(spoken)[-1:] == ("error",) else {}
+            at = at.but(here=by_fields(at.here, {**dict(fields), **failed}))
+            if failed and at.here.status != OK:
+                self.records.append(Record(place, at.here))
+                return
+            name = spoken or "value"
+        if fields and isinstance(value, dict | list) and not are_numbers(value):
+            self._visit(value, _Place({}, at.here, place, name, at.node, at.inside))
+        elif isinstance(value, bool) or value is None:
             self._verdict(name, value, at.here, place, at.parent)
         elif reason := left_out(name, value):
             self._leave(value, reason)
@@ -297,7 +308,7 @@ class Walker:
         return found, at.here
 
     def _record(self, place: Path, where: Context, at: _Place) -> Record:
-        variant = repr((where.device, where.batch, where.precision, where.label))
+        variant = repr((where.model, where.device, where.batch, where.precision, where.label, where.status))
         record = at.own.get(variant)
         if record is None:
             record = at.own[variant] = Record(place[:-1], where)

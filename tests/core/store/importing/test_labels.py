@@ -1,0 +1,72 @@
+"""Labels in names, large times and computed figures, in the forms of tools that were not known before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster4npu.core.store.importing.model import Row
+from cluster4npu.core.store.importing.recognise import recognise
+
+
+def rows(data: Any) -> list[Row]:
+    """Return what is recognised in a document."""
+    return recognise(data).rows
+
+
+_LABELLED = "model={0}, test=eval, device={1}, bs={2}, metric={3}"
+
+
+def test_an_error_among_labelled_keys_is_only_its_own():
+    """One failure in a flat map of `name=value` keys leaves the other models' figures as they are."""
+    found = rows(
+        {
+            "environ": {"device": "NVIDIA A10G"},
+            "metrics": {
+                _LABELLED.format("resnet18", "cuda", 16, "latencies"): 4.812,
+                _LABELLED.format("vgg16", "cpu", 4, "throughputs"): 18.83,
+                _LABELLED.format("llama", "cuda", 1, "error"): "CUDA out of memory",
+            },
+        }
+    )
+    told = [(r.model, r.device, r.batch_size, r.metric, r.status) for r in found]
+    assert sorted(told) == [
+        ("llama", "cuda", 1, "failure", "failed"),
+        ("resnet18", "cuda", 16, "latency", "ok"),
+        ("vgg16", "cpu", 4, "throughput", "ok"),
+    ]
+    assert next(r for r in found if r.model == "llama").error == "CUDA out of memory"
+
+
+def test_labels_of_a_name_are_no_part_of_the_metric():
+    """What a name was read for, model, device and precision, is taken out of the metric's name."""
+    (row,) = rows({"benches": [{"name": "yolov5s/openvino:GPU/fp16 latency", "value": 0.0241, "unit": "s"}]})
+    assert (row.metric, row.model, row.precision, row.value) == ("latency", "yolov5s", "fp16", 24.1)
+
+
+def test_a_slow_tail_in_nanoseconds_is_no_date():
+    """A percentile of 0.8 s in ns is as large as a date in seconds; the mean beside it tells it is a duration."""
+    found = rows({"latencies": {"mean": 79039666, "50th": 71220145, "99th": 301776210, "max": 1412334901}})
+    assert {r.statistic: r.value for r in found}["max"] == pytest.approx(1412.334901)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("per_item", [2.1, 0.37])
+def test_a_time_on_a_line_over_the_batch_is_computed(per_item: float):
+    """A latency on an exact line is a formula's, and so is the throughput derived from it, which is on none."""
+    sizes = [1, 2, 4, 8, 16]
+    results = [{"batch_size": b, "latency_ms": round(per_item * b + 0.5, 3)} for b in sizes]
+    derived = [{**r, "throughput": round(1000 * r["batch_size"] / r["latency_ms"], 2)} for r in results]
+    for made in (results, derived):
+        found = rows({"model": "m", "device": "cpu", "results": made})
+        assert len(found) == len(made) * (len(made[0]) - 1)
+        assert {r.provenance for r in found} == {"formula"}
+
+
+def test_few_digits_on_a_line_by_chance_are_measured():
+    """Three short figures may lie on a line by chance; one that is off is measured."""
+    for latencies in ([1.2, 2.4, 4.8], [2.6, 4.7, 8.93]):
+        results = [{"batch_size": b, "latency_ms": v} for b, v in zip([1, 2, 4], latencies, strict=True)]
+        found = rows({"model": "m", "device": "cpu", "results": results})
+        assert {r.provenance for r in found} == {"imported"}
