@@ -159,9 +159,9 @@ class Walker:
         place = (*at.path, name)
         fields, spoken = labelled(name)
         if fields:  # they are of this value alone
-            failed = {"error": value} if isinstance(value, str) and words(spoken)[-1:] == ("error",) else {}
-            at = at.but(here=by_fields(at.here, {**dict(fields), **failed}))
-            if failed and at.here.status != OK:
+            error = {"error": value} if isinstance(value, str) and words(spoken)[-1:] == ("error",) else {}
+            at = at.but(here=by_fields(at.here, {**dict(fields), **error}))
+            if error and at.here.status != OK:
                 self.records.append(Record(place, at.here))
                 return
             name = spoken or "value"
