@@ -73,7 +73,11 @@ class Loading:
             for worker in waiting:
                 worker.report = dict(_NOTHING_KNOWN)
                 self._late.add(worker.index)
-            self.left_out.append(f"the run began while {names} was still loading")
+            nodes = ", ".join(dict.fromkeys(worker.stage.node_id for worker in waiting))
+            self.left_out.append(
+                f"{nodes}: the run began while {names} was still loading (it has {self._options.load_timeout_s:g} s): "
+                "the others went on. Choose another device, or run longer"
+            )
             self._hub.tell(
                 StateChanged("starting", f"beginning without {names}, which is still loading", notice=True)
             )

@@ -95,8 +95,8 @@ class Rating:
             guessed.add(worker.member.settled)
             how = "was lost" if worker.restarts else "was still loading"
             words.append(
-                f"{device} {how} while it was measured: once it is back it gets frames as for "
-                f"{guesses[device]:.1f} frames/s, a guess, until its own frames show what it can do"
+                f"{device} {how} while it was measured: from when it was back it was to get frames as for "
+                f"{guesses[device]:.1f} frames/s, a guess, until its own frames showed what it can do"
             )
         return Rated(rates, frozenset(guessed), words, key)
 

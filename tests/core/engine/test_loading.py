@@ -47,7 +47,10 @@ def test_a_device_that_loads_for_long_joins_the_others_when_it_is_there(make_pip
                 run.stop(now=False)
         summary = run.wait(60)
     assert any("beginning without" in detail and late in detail for detail in details)
-    assert any("still loading" in text and late in text for text in summary.warnings)
+    assert any(
+        "still loading (it has 180 s): the others went on" in text and late in text
+        for text in summary.warnings
+    )
     good, joined = summary.devices
     assert good.frames > 100 > joined.frames > 3 and joined.unit == "simulated late"
     assert (summary.frames_failed, summary.frames_dropped, summary.restarts) == (0, 0, 0)
