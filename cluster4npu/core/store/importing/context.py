@@ -9,7 +9,14 @@ from typing import Any
 from cluster4npu.core.store.importing.labels import is_plain_name, pairs_in
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import Context
-from cluster4npu.core.store.importing.names import DEVICES, PRECISIONS, base_device, family_of, is_chip
+from cluster4npu.core.store.importing.names import (
+    DEVICES,
+    PRECISIONS,
+    base_device,
+    family_of,
+    is_accelerator,
+    is_chip,
+)
 from cluster4npu.core.store.importing.states import made_up, state
 from cluster4npu.core.store.importing.values import whole
 from cluster4npu.core.store.importing.words import MEASURE, meaning, plain_unit, words
@@ -89,6 +96,15 @@ _OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
 _VARIANTS = {"after", "async", "baseline", "before", "cold", "compiled", "default", "dynamic", "eager", "inference",
              "optimized", "original", "parallel", "pruned", "quantized", "single", "static", "sync", "train",
              "training", "warm", "precision", "precisions", "batch", "batches", "sizes"}  # fmt: skip
+_CONTAINERS = {"all", "benchmark", "by", "data", "entries", "execution", "inference", "measurement",
+               "measurements", "metrics",
+               "output", "outputs", "perf", "performance", "profile", "profiling", "raw", "records", "report",
+               "result", "results", "run", "runs", "stats", "summary", "test", "tests", "timing", "timings"}  # fmt: skip
+_PROGRAMS = {"openvino", "tensorrt", "trt", "qnn", "snpe", "xnnpack", "nnapi", "onnx"}
+_PROGRAM_RANK = 85  # what a device is called by the program that drives it, where nothing else says
+_PROCESSORS = re.compile(
+    r"x86(?:[_-]64)?|amd64|i[3-6]86|x64|arm64|aarch64|armv\d\w*|ppc64(?:le)?|riscv64|s390x", re.IGNORECASE
+)
 _NUMBERED = re.compile(r"\d{1,5}")
 
 
@@ -114,6 +130,10 @@ def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
     first, slash, rest = key.partition("/")
     if slash and first.lower() in DEVICES and rest and isinstance(child, dict | list) and not outer.device:
         return by_key(outer.but(device=first, device_rank=50), rest, "models", child)
+    precisions = [PRECISIONS[part] for part in parts if part in PRECISIONS]
+    if len(parts) == 2 and len(precisions) == 1 and len(set(parts) & DEVICES) == 1:  # CPU_fp32
+        device = next(part for part in re.split(r"[^A-Za-z0-9]+", key) if part.lower() in DEVICES)
+        return outer.but(device=device, device_rank=50, precision=precisions[0])
     if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or set(parts) <= DEVICES)):
         return outer.but(device=key, device_rank=50)
     if is_chip(key) and isinstance(child, dict | list) and not outer.device:
@@ -144,12 +164,19 @@ def by_fields(outer: Context, node: Mapping[str, Any]) -> Context:
             inner = _said(inner, {"model": value}, lent=True)
         if lends(name) or describing == [name]:
             inner = _borrowed(inner, value, 0)
-        elif name.lower() in _MACHINE and isinstance(value, dict) and not inner.device:
+        elif (
+            name.lower() in _MACHINE
+            and isinstance(value, dict)
+            and (not inner.device or inner.device_rank == _PROGRAM_RANK)
+        ):
             named = {
                 key: text
                 for key, text in value.items()
                 if set(words(str(key))) & {"accelerator", "gpu", "npu"}
             }
+            card = value.get("name")
+            if not named and isinstance(card, str) and is_accelerator(card):
+                inner = inner.but(device=masked(card)[:300], device_rank=_CHIP_RANK)
             inner = _said(inner, named, lent=True).but(label=inner.label, units=inner.units)
     inner = _said(inner, node, lent=False)
     names = {inner.model.lower(), inner.device.lower()}
@@ -213,7 +240,7 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     lowered = {"_".join(words(str(name))): value for name, value in node.items() if is_plain_name(str(name))}
     lowered = {**options_of(lowered), **lowered}
     changes: dict[str, Any] = {}
-    model = _first(lowered, _MODEL_FIELDS)
+    model = _first({k: v for k, v in lowered.items() if not _is_processor(k, v)}, _MODEL_FIELDS)
     if not model and not outer.model:
         model = next((text for name in _MAYBE_MODELS if family_of(text := _first(lowered, (name,)))), "")
     if model and not (lent and outer.model and outer.model_rank < 99):
@@ -224,7 +251,10 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     }  # fmt: skip
     device = _first(named, _DEVICE_FIELDS)
     if device and not _OS.search(device) and not (lent and outer.device and outer.device_rank < _CHIP_RANK):
-        changes |= {"device": masked(device), "device_rank": 1}
+        named_by = next((n for n in _DEVICE_FIELDS if _first(named, (n,))), "")
+        program = lent and named_by in _WEAK_FIELDS and base_device(device) in _PROGRAMS
+        if not (program and outer.device):
+            changes |= {"device": masked(device), "device_rank": _PROGRAM_RANK if program else 1}
     elif not outer.device and (chip := _first(lowered, _CHIP_FIELDS)) and not chip.isdecimal():
         changes |= {"device": masked(chip), "device_rank": _CHIP_RANK}
     for names, field in ((("batch_size", "batch", "bs", "batchsize", "n_batch_size"), "batch"),
@@ -271,6 +301,15 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     return outer.but(**changes | ({} if lent else state(outer, lowered)))
 
 
+def _is_processor(name: str, value: Any) -> bool:
+    """Tell whether an architecture is the processor's and not the model's."""
+    return (
+        name in ("arch", "architecture")
+        and isinstance(value, str)
+        and bool(_PROCESSORS.fullmatch(value.strip()))
+    )
+
+
 def options_of(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a command line says, `--model x --batch-size 8`, and what short names of options stand for."""
     found: dict[str, Any] = {}
@@ -310,7 +349,8 @@ def _first(node: Mapping[str, Any], names: tuple[str, ...]) -> str:
         if isinstance(value, str) and value.strip():
             return value.strip()[:300]
         if name in ("model", "device", "hardware") and isinstance(value, dict):
-            inner = value.get("name") or value.get("id")
+            told = {str(key).lower(): item for key, item in value.items()}
+            inner = told.get("name") or told.get("id")
             if isinstance(inner, str) and inner.strip():
                 return inner.strip()[:300]
     return ""
@@ -361,7 +401,8 @@ def _names_model(key: str, parent: str, child: Any) -> bool:
             (base_device(str(k)) in DEVICES and len(words(str(k))) <= 2) or is_chip(str(k)) for k in child
         )
     ):
-        return key.lower() not in NEUTRAL and key.lower() not in LENDERS and not _names_devices(key)
+        is_container = key.lower() in NEUTRAL or key.lower() in LENDERS or set(words(key)) <= _CONTAINERS
+        return not is_container and not _names_devices(key)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", key):
         return True
     parts = set(words(parent))

@@ -19,7 +19,7 @@ _SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyp
                  "settings", "options", "benchmark_config", "test_config", "target", "targets", "goals", "limits",
                  "thresholds", "sla", "requirements", "throttling"}  # fmt: skip
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
-_DESCRIBED = {"hardware", "device", "gpu", "cpu", "npu", "accelerator"}
+_DESCRIBED = {"machine", "hardware", "device", "gpu", "cpu", "npu", "accelerator"}
 
 
 def left_out(name: str, value: Any) -> str:
@@ -83,10 +83,16 @@ def _describes(name: str, value: Any) -> bool:
         name in _DESCRIBED
         and isinstance(value, dict)
         and isinstance(value.get("name"), str)
-        and not any(
-            isinstance(v, dict | list) or meaning(str(k)).family in ("time", "rate") for k, v in value.items()
-        )
+        and not _has_times(value)
     )
+
+
+def _has_times(value: Mapping[str, Any]) -> bool:
+    """Tell whether an object holds times, rates or lists, which a description of a card does not."""
+    return any(
+        isinstance(v, list) or (_has_times(v) if isinstance(v, dict) else meaning(str(k)).family in ("time", "rate"))
+        for k, v in value.items()
+    )  # fmt: skip
 
 
 def _is_output(value: Any) -> bool:

@@ -31,9 +31,6 @@ from cluster4npu.core.store.importing.words import (
     words,
 )
 
-QUANTITY = re.compile(
-    r"\s*([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?:(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*)?([A-Za-zµ%/]*(?:/s(?:ec)?)?)\s*"
-)
 _VALUES = {"score", "value", "values", "val", "result", "estimate", "point_estimate", "measured", "measurement",
            "reading", "data", "raw", "raw_data", "samples", "times", "all", "numeric_value", "benchmark_values",
            "measured_value", "metric_value", "observed", "score_error"}  # fmt: skip
@@ -115,7 +112,7 @@ def meaning_at(
     if found.statistic != "value" or "_".join(names) in _VALUES:
         if _is_of_another(name, node):
             return found
-        told = inside or _bare(node, _of_parent(found, place), units)
+        told = inside or _bare(node, _of_parent(found, place), plain_unit(unit) if unit else units)
         return _score(names, values) if told.kind != MEASURE and names[-1:] == ("score",) else told
     if names[-1:] == ("score",) and inside is None and not units:
         return _score(names, values)
@@ -136,6 +133,8 @@ def meaning_at(
 def meaning_of_text(name: str, unit: str, units: str, inside: Meaning | None) -> Meaning:
     """Return what a number means that stands in a text with its unit, as in `"inference": "215.4 ms"`."""
     told = by_unit(name, unit, inside)
+    if told.kind == UNKNOWN and told.statistic != "value" and unit:
+        return of_unit(plain_unit(unit), told.statistic)
     if told.kind == UNKNOWN and (tells_where(name) or "_".join(words(name)) in _VALUES):
         told = inside or of_unit(plain_unit(unit or units))
     return told

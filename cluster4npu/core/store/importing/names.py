@@ -51,3 +51,10 @@ def is_chip(name: str) -> bool:
     """Tell whether a name is that of a processor, card or board: `orin-nano`, `rtx4090`, `M2 Pro`."""
     found = _CHIPS.match(name.lower().strip())
     return found is not None and (len(found[0]) > 4 or not name.strip()[found.end() :][:1].isalpha())
+
+
+def is_accelerator(name: str) -> bool:
+    """Tell whether a chip's name is that of a card that computes, and no processor's or whole machine's."""
+    return is_chip(name) and not re.search(
+        r"xeon|epyc|ryzen|core|threadripper|apple|macbook|iphone|ipad", name.lower()
+    )

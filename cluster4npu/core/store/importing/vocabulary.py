@@ -121,7 +121,7 @@ NOISE = {
     "to", "usage", "used", "value", "values", "wise",
 }  # fmt: skip
 RUN_LENGTHS = {  # what a whole run took is told by such words alone
-    "benchmark", "duration", "elapsed", "run", "runtime", "session", "suite", "test", "wall", "walltime",
+    "benchmark", "duration", "elapsed", "ran", "run", "runtime", "session", "suite", "test", "wall", "walltime",
 }  # fmt: skip
 FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",

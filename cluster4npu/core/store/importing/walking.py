@@ -13,7 +13,6 @@ from cluster4npu.core.store.importing.judging import are_names, doubt, left_out
 from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.meanings import (
-    QUANTITY,
     activity,
     are_rounds,
     is_a_columns_device,
@@ -39,6 +38,7 @@ from cluster4npu.core.store.importing.model import (
     Record,
 )
 from cluster4npu.core.store.importing.names import DEVICES, base_device
+from cluster4npu.core.store.importing.quantities import quantity_in
 from cluster4npu.core.store.importing.tables_in_json import rows_below_names, rows_of, series_of
 from cluster4npu.core.store.importing.text import records_in_text
 from cluster4npu.core.store.importing.values import (
@@ -49,6 +49,7 @@ from cluster4npu.core.store.importing.values import (
     last_of_series,
     whole,
 )
+from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS
 from cluster4npu.core.store.importing.words import (
     BOOKKEEPING,
     COUNT,
@@ -58,12 +59,16 @@ from cluster4npu.core.store.importing.words import (
     Meaning,
     meaning,
     of_unit,
+    plain_unit,
     words,
 )
 
 DEEPEST = 100
+_UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS}
+UNREAD = "a text that is no number with a known unit"
 NOT_FINITE, IMPOSSIBLE = "not a finite number", "below zero, as no time, rate or size is"
 _FAILED_TEXT = re.compile(r"\W*(fail|error|crash|oom\b|out of memory|timed? ?out)", re.IGNORECASE)
+_STARTS = re.compile(r"\s*[+-]?\d[^:\n]{0,30}$")
 _BROWSER = re.compile(r"user.?agent|mozilla/|webgpu|webnn|webgl|\bwasm\b", re.IGNORECASE)
 _RANKED = {"percentiles", "percentile", "quantiles", "ranks"}
 _BATCH_NAMES = {"batch_size", "batch", "batch_sizes", "bs", "sequence_length", "seq_length", "seq_len", "batchsize",
@@ -228,7 +233,7 @@ class Walker:
             inner = at.but(node=value, here=here, inside=found, path=place)
             if is_number(item) or are_numbers(item):
                 self._figures(str(key), item, (*place, str(key)), inner)
-            elif isinstance(item, str) and QUANTITY.fullmatch(item[:60]):
+            elif isinstance(item, str) and quantity_in(item):
                 self._text(str(key), item, (*place, str(key)), inner)
 
     def _ranks(self, name: str, value: Any, place: Path, at: _Place) -> bool:
@@ -254,11 +259,19 @@ class Walker:
 
     def _text(self, name: str, text: str, place: Path, at: _Place) -> None:
         """Take a number with its unit, `"12.5 ms"`, or the figures of printed text."""
-        quantity = QUANTITY.fullmatch(text[:60])
-        told = meaning_of_text(name, quantity[2], at.here.units, at.inside) if quantity else Meaning(UNKNOWN)
-        if quantity and told.kind == MEASURE and told.family != "count":
-            self._figures(name, float(quantity[1].replace(",", "")), place, at, unit=quantity[2])
+        quantity = quantity_in(text)
+        told = (
+            meaning_of_text(name, quantity[1], at.here.units, at.inside)
+            if quantity
+            else meaning(name, at.inside)
+        )
+        known = _UNITS.get(told.family)
+        fits = not known or (quantity and (not quantity[1] or plain_unit(quantity[1]) in known))
+        if quantity and fits and told.kind == MEASURE and told.family != "count":
+            self._figures(name, quantity[0], place, at, unit=quantity[1])
             return
+        if told.kind == MEASURE and told.family in ("time", "rate", "size") and _STARTS.match(text):
+            self._skip_numbers(UNREAD, name, 1)
         if len(text) >= 8 and name.lower() not in _NO_TEXTS and (at.here.status == OK or "\n" in text):
             for record in records_in_text(text, at.here, place):
                 self.numbers += len(record.figures)

@@ -61,6 +61,7 @@ COMPONENTS = {
     "idle",
     "board",
 }
+SETUP = "of setting up"
 SETTING, MOMENT, HOST, UNKNOWN = "a setting", "a point in time", "about the host", "not a known measurement"
 
 
@@ -136,7 +137,11 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
     found = set(parts)
     if {"confidence", "level"} <= found or (found & SETTINGS and not found & {"predictions"}):
         return Meaning(SETTING)
-    if parts in _LENGTHS_SET or (found & INPUTS and "fps" in found):
+    if found & {"setup", "teardown"} and not found & RATES:
+        return Meaning(SETUP)
+    if found & {"fraction", "share", "portion"} and not found & TIMES:
+        return Meaning(UNKNOWN)
+    if parts in _LENGTHS_SET or {"to", "run"} <= found or (found & INPUTS and "fps" in found):
         return Meaning(SETTING)
     if found & MOMENTS - ({"epoch"} if found & TIMES else set()) or (
         parts[:1] and parts[0] in _EDGES and not set(parts[1:2]) & _AFTER_EDGE and _is_stamp(parts)

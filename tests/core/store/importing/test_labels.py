@@ -70,3 +70,57 @@ def test_few_digits_on_a_line_by_chance_are_measured():
         results = [{"batch_size": b, "latency_ms": v} for b, v in zip([1, 2, 4], latencies, strict=True)]
         found = rows({"model": "m", "device": "cpu", "results": results})
         assert {r.provenance for r in found} == {"imported"}
+
+
+def test_quantities_as_people_write_them_are_read():
+    """Units and multiples in a text are read; a text of a measured name that is no quantity is counted as left out."""
+    found = recognise(
+        {
+            "model": "m",
+            "device": "cpu",
+            "avg_latency": "1m 3s",
+            "latency_ms": "12,5",
+            "throughput": "3 k/s",
+            "p95": "250us",
+            "memory": "1.5 GiB",
+            "load_time": "5 fortnights",
+        }
+    )
+    told = {r.path: (r.value, r.unit) for r in found.rows}
+    assert told == {
+        "avg_latency": (63_000.0, "ms"),
+        "latency_ms": (12.5, "ms"),
+        "throughput": (3000.0, "items/s"),
+        "p95": (0.25, "ms"),
+        "memory": (1536.0, "MB"),
+    }
+    assert found.numbers == 6
+    assert sum(found.skipped.values()) == 1
+
+
+def test_what_describes_a_machine_or_a_run_is_no_measurement():
+    """A card's memory and clocks, settings, setting up and shares are no rows; the card is the device."""
+    found = rows(
+        {
+            "engine": {"model": "llama-3", "backend": "TRT"},
+            "machine": {"name": "NVIDIA H100 80GB HBM3", "memory": 79.11, "clocks": {"mem": 2.619}},
+            "seconds_to_run": 10,
+            "fraction_of_supported_ops": 0.98,
+            "durations": {"suite.setup_cache": 3.2},
+            "performance": {"avg_latency_ms": 294.2},
+        }
+    )
+    assert [(r.path, r.model, r.device) for r in found] == [
+        ("performance/avg_latency_ms", "llama-3", "NVIDIA H100 80GB HBM3")
+    ]
+
+
+def test_a_container_above_devices_is_no_model():
+    """`Execution_Data` above devices holds data; the model is the one that is named, the precision in the key."""
+    times = {"Avg_Time": 41872, "Min_Time": 40955, "Max_Time": 44310}
+    data = {"Model": {"Name": "tinynet"}, "Device": "QCS8550", "Timing unit": "us"}
+    found = rows({**data, "Execution_Data": {"CPU_fp32": {"Total": times}, "GPU_FP16": {"Total": times}}})
+    assert {(r.model, r.device, r.precision) for r in found} == {
+        ("tinynet", "CPU", "fp32"),
+        ("tinynet", "GPU", "fp16"),
+    }
