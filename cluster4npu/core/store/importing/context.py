@@ -96,10 +96,10 @@ _OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
 _VARIANTS = {"after", "async", "baseline", "before", "cold", "compiled", "default", "dynamic", "eager", "inference",
              "optimized", "original", "parallel", "pruned", "quantized", "single", "static", "sync", "train",
              "training", "warm", "precision", "precisions", "batch", "batches", "sizes"}  # fmt: skip
-_CONTAINERS = {"all", "benchmark", "by", "data", "entries", "execution", "inference", "measurement",
-               "measurements", "metrics",
-               "output", "outputs", "perf", "performance", "profile", "profiling", "raw", "records", "report",
-               "result", "results", "run", "runs", "stats", "summary", "test", "tests", "timing", "timings"}  # fmt: skip
+_CONTAINERS = {"all", "benchmark", "by", "data", "entries", "execution", "inference", "measurement", "measurements",
+               "metrics", "output", "outputs", "perf", "performance", "profile", "profiling", "raw", "records",
+               "report", "result", "results", "run", "runs", "stats", "summary", "test", "tests", "timing",
+               "timings"}  # fmt: skip
 _PROGRAMS = {"openvino", "tensorrt", "trt", "qnn", "snpe", "xnnpack", "nnapi", "onnx"}
 _PROGRAM_RANK = 85  # what a device is called by the program that drives it, where nothing else says
 _PROCESSORS = re.compile(
