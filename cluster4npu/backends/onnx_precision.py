@@ -15,10 +15,10 @@ import numpy as np
 from cluster4npu.core.devices.backend import Calibration
 from cluster4npu.core.devices.model_file import model_error, read_model_file
 from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, prepared_path
-from cluster4npu.core.errors import DeviceUnavailable, Problem
+from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
 
 EXTRA = "cluster4npu[quantize]"
-_RECIPE = "1"  # goes up when the same input shall give another file
+_RECIPE = "2"  # goes up when the same input shall give another file
 # Only these, which do nearly all the work: quantised as well, the last concatenation of a detector would give boxes
 # (hundreds of pixels) and scores (0 to 1) one scale of 256 steps, and no score would be left.
 _QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
@@ -44,12 +44,14 @@ def prepare(model: Path, precision: str, calibration: Calibration | None, method
                     _halve(onnx, model, made)
                 else:
                     _quantize(onnx, model, made, calibration, method)
-            except DeviceUnavailable:
+            except Cluster4NPUError:
                 raise
             except (
                 Exception
             ) as error:  # a converter's own, of any kind: it becomes one message about the model
                 raise _refused(model, precision, f"{type(error).__name__}: {error}") from error
+            if precision == "int8" and not _is_quantized(onnx, made):
+                raise _refused(model, precision, f"it has no {', '.join(_QUANTIZED)} with weights of its own")
             _sign(onnx, made, precision, sha256)
             made.replace(target)
     return target
@@ -83,7 +85,7 @@ def _quantize(onnx: Any, model: Path, made: Path, calibration: Calibration | Non
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    if any("Linear" in node.op_type or "Integer" in node.op_type for node in onnx.load(model).graph.node):
+    if _is_quantized(onnx, model):
         raise _refused(model, "int8", "it is quantised already")
     cleaned = made.with_name("cleaned.onnx")
     quant_pre_process(str(model), str(cleaned), skip_symbolic_shape=True)
@@ -108,6 +110,12 @@ def _quantize(onnx: Any, model: Path, made: Path, calibration: Calibration | Non
         weight_type=quantization.QuantType.QInt8,
         calibrate_method=quantization.CalibrationMethod.MinMax,
     )
+
+
+def _is_quantized(onnx: Any, model: Path) -> bool:
+    """Tell whether anything in the model computes in integers."""
+    nodes = onnx.load(model, load_external_data=False).graph.node
+    return any("Linear" in node.op_type or "Integer" in node.op_type for node in nodes)
 
 
 def _reader(quantization: Any, calibration: Calibration) -> Any:

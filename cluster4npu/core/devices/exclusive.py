@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from cluster4npu.core.errors import DeviceUnavailable, Problem
+from cluster4npu.core.devices import registry
+from cluster4npu.core.devices.ids import DeviceId
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 from cluster4npu.core.locks import lock
 from cluster4npu.core.settings import data_dir
+
+
+def refuse_second_workers(devices: Iterable[DeviceId]) -> None:
+    """Raise InputError where two workers of one run are to share a device that serves one process at a time."""
+    taken: set[str] = set()
+    for device in devices:
+        if not registry.backend(device.backend).exclusive(device):
+            continue
+        if device.device in taken:
+            raise InputError(
+                Problem(
+                    f"'{device.device}' serves one process at a time, and takes no second worker",
+                    field="devices",
+                    found=str(device),
+                    allowed=f"one worker on {device.device}",
+                    hint="Take it out of the list.",
+                )
+            )
+        taken.add(device.device)
 
 
 def hold(device: str) -> BinaryIO:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from cluster4npu.core.devices import registry
+from cluster4npu.core.devices import exclusive, registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import (
     DeviceUnavailable,
@@ -228,6 +228,7 @@ def make_pool(
         silent: DriverSilent | None = None
         if not ids:
             raise _no_reader(model)
+        exclusive.refuse_second_workers(ids)
         for device, settled in zip(ids, registry.settle(ids), strict=True):
             registry.device_options(settled)
             try:

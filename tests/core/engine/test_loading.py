@@ -136,6 +136,12 @@ def test_a_limit_out_of_bounds_is_refused(make_pipeline) -> None:
         Engine(make_pipeline("sim:a?ms=1"), RunOptions(load_timeout_s=0.0))
 
 
+def test_an_exclusive_device_takes_no_second_worker(make_pipeline) -> None:
+    pipeline = make_pipeline("sim:stick?ms=1&exclusive=1", "sim:stick?ms=1&exclusive=1#2")
+    with pytest.raises(InputError, match="takes no second worker"):
+        Engine(pipeline, RunOptions(frames=3))
+
+
 def test_two_pipelines_cannot_have_one_exclusive_device(make_pipeline) -> None:
     pipeline = make_pipeline("sim:stick?ms=1&exclusive=1")
     with Engine(pipeline, RunOptions(hold=True)) as first:
