@@ -18,6 +18,8 @@ def check_writable(path: Path, option: str, suffixes: Sequence[str], inputs: Ite
     """
     if any(path.resolve() == other.resolve() for other in inputs):
         raise _refused("this would write over a file that the command reads or writes itself", option, path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise _refused("this is a pipe or a device, no file", option, path)
     if path.is_file() and path.stat().st_size and path.suffix.lower() not in suffixes:
         raise _refused(
             "this would write over a file of another kind",

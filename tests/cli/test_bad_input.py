@@ -11,6 +11,7 @@ import pytest
 
 from cluster4npu.core.settings import assets_dir
 from tests.backends import models
+from tests.sinks_in_children import FULL, needs_full, path_with
 
 
 def detection(tmp_path: Path, **options: str) -> Path:
@@ -107,11 +108,20 @@ def test_an_output_that_cannot_be_written(cli_here, quick: Path, tmp_path: Path,
     assert_refused(done, 2, option, "none")
 
 
-def test_a_full_disk(cli, quick: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("only Linux has a disk that is always full")
-    done = cli("run", quick, "--frames", 60, "--results", "/dev/full", "--no-store", "--json")
-    assert_refused(done, 1, "/dev/full")
+@needs_full
+@pytest.mark.parametrize("frames", [3, 60])
+def test_a_full_disk(cli, cli_env, quick: Path, tmp_path: Path, frames: int) -> None:
+    """Also when only what was still in memory at the end does not fit."""
+    cli_env["PYTHONPATH"] = path_with(FULL, tmp_path)
+    done = cli("run", quick, "--frames", frames, "--results", "out.jsonl", "--no-store", "--json")
+    assert_refused(done, 1, "results_file", "out.jsonl", "No space left")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices have no paths there")
+@pytest.mark.parametrize("option", ["--results", "--trace"])
+def test_a_device_is_no_file_for_results(cli_here, quick: Path, option: str) -> None:
+    done = cli_here("run", quick, "--frames", 3, option, "/dev/zero", "--no-store", "--json")
+    assert_refused(done, 2, option, "no file")
 
 
 def test_a_database_that_another_process_holds(cli, quick: Path, tmp_path: Path) -> None:
@@ -151,12 +161,6 @@ def test_a_run_of_which_nothing_came_out_has_failed(cli, quick: Path) -> None:
     done = cli("run", quick, "--devices", "sim:bad?ms=1&fail_at=1", "--frames", 1, "--no-store", "--json")
     assert_refused(done, 1, "every frame failed")
     assert done.json["frames_failed"] == 1
-
-
-@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
-def test_the_last_results_that_do_not_fit_are_told(cli, quick: Path) -> None:
-    done = cli("run", quick, "--frames", 3, "--no-store", "--results", "/dev/full", "--json")
-    assert_refused(done, 1, "results_file", "No space left")
 
 
 def test_control_characters_of_a_name_do_not_reach_the_terminal(cli, quick: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from abc import abstractmethod
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import IO, Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Delivery, SinkNode, param
-from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
+from cluster4npu.core.settings import BUNDLED_PREFIX, default_store_path, resolve_path
 
 _LEAST_FREE = 2**20  # bytes
 _BEGIN_BYTES = 400  # of a file, by which it is known
+_STORE_MARK = slice(8, 12), b"DUCK"  # of a database such as the result store, wherever it lies
 
 
 def path_param(default: str, file_filter: str, kinds: str = "") -> Any:
@@ -34,13 +36,39 @@ def wrong_place(given: str, path: Path, what: str, least_free: int) -> str:
         return f"{what} cannot be written among the bundled files"
     if path.is_dir():
         return f"the file for {what} is a folder"
-    if path.is_fifo() or path.is_socket() or path.is_block_device():
-        return f"what is there for {what} is no file"  # opening a pipe without a reader waits for ever
+    if path.exists() and not path.is_file():
+        return f"what is there for {what} is no file"  # a pipe without a reader waits for ever, a device ends never
+    if is_store(path):
+        return f"the result store is no place for {what}"
     if not path.parent.is_dir():
         return f"the folder for {what} is missing"
     if shutil.disk_usage(path.parent).free < least_free:
         return f"the disk for {what} is full"
     return ""
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether the result store is there, or will be; a file that cannot be read is none."""
+    place, mark = _STORE_MARK
+    try:
+        if os.path.realpath(path) == os.path.realpath(default_store_path()):
+            return True
+        with path.open("rb") as file:
+            return file.read(_BEGIN_BYTES)[place] == mark
+    except (OSError, InputError):
+        return False
+
+
+def not_mine(node: str, path: Path) -> Problem:
+    """Return the problem of an output whose file is there already and is somebody's own."""
+    return Problem(
+        "the file for results is there already, and no run has written it",
+        node=node,
+        field="path",
+        found=str(path),
+        allowed="a new file, or the results of an earlier run, which are replaced",
+        hint="Choose another name, or move that file away.",
+    )
 
 
 class ResultFile(SinkNode):
@@ -65,7 +93,7 @@ class ResultFile(SinkNode):
         message = wrong_place(self.params.path, self._path(), "results", _LEAST_FREE)
         if message:
             return [self._problem(message)]
-        return [self._not_mine()] if self._is_of_others() else []
+        return [not_mine(self.id, self._path())] if self._is_of_others() else []
 
     def _is_of_others(self) -> bool:
         """Tell whether a file is there that no run has written: a pipeline of somebody else may name any of yours."""
@@ -77,16 +105,6 @@ class ResultFile(SinkNode):
         except OSError:
             return False  # told when it is opened
         return bool(begin) and not self.is_mine(begin)
-
-    def _not_mine(self) -> Problem:
-        return Problem(
-            "the file for results is there already, and no run has written it",
-            node=self.id,
-            field="path",
-            found=str(self._path()),
-            allowed="a new file, or the results of an earlier run, which are replaced",
-            hint="Choose another name, or move that file away.",
-        )
 
     def setup(self) -> None:
         """Open the file, empty; raises InputError."""

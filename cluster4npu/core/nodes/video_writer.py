@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, SinkNode, param
 from cluster4npu.core.nodes.demand import DemandParams
-from cluster4npu.core.nodes.result_file import path_param, wrong_place
+from cluster4npu.core.nodes.result_file import not_mine, path_param, wrong_place
 from cluster4npu.core.settings import resolve_path
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
+_MARK = (
+    b"written by Cluster4NPU"  # at the end of a finished video, in a box of its format that players pass over
+)
+_MARK_BOX = {
+    ".mp4": struct.pack(">I4s", 8 + len(_MARK), b"free") + _MARK,
+    ".avi": struct.pack("<4sI", b"JUNK", len(_MARK)) + _MARK,
+    ".mkv": bytes([0xEC, 0x80 | len(_MARK)]) + _MARK,
+}
 _LEAST_FREE = 16 * 2**20  # bytes
 _CHECK_EVERY = 50  # frames
 _FPS = 25.0  # where the stream has no clock of its own
@@ -21,7 +31,8 @@ _FPS = 25.0  # where the stream has no clock of its own
 class VideoWriter(SinkNode):
     """Writes every frame. Where the disk or the codec is too slow, a file waits and a live source drops frames.
 
-    The first frame decides on the size; others are brought to it.
+    The first frame decides on the size; others are brought to it. Until it is whole, the video has a name of its own
+    (`annotated.unfinished-run.mp4`), which a killed run leaves behind and the next one takes again.
     """
 
     type = "video_writer"
@@ -55,20 +66,24 @@ class VideoWriter(SinkNode):
         self._writer: Any = None
         self._first: Delivery | None = None  # held back until the second one tells the pace
         self._written = 0
+        self._taken = False
 
     def problems(self) -> list[Problem]:
         path = self._path()
         message = wrong_place(self.params.path, path, "the video", _LEAST_FREE)
         if not message and path.suffix.lower() not in _CODECS:
             message = "this is no kind of video that can be written"
-        return [self._problem(message)] if message else []
+        if message:
+            return [self._problem(message)]
+        return [not_mine(self.id, path)] if _is_of_others(path) else []
 
     def setup(self) -> None:
         """Take the file; raises InputError."""
         for problem in self.problems():
             raise InputError(problem)
         try:
-            self._path().open("wb").close()
+            self._unfinished().open("wb").close()
+            self._taken = True
         except OSError as error:
             raise InputError(
                 self._problem(f"the video cannot be written: {error.strerror or error}")
@@ -88,11 +103,29 @@ class VideoWriter(SinkNode):
         if self._first is not None:
             self._open(self._first)
         writer, self._writer = self._writer, None
-        if writer is None:
+        if writer is not None:
+            writer.release()
+        if not self._taken:
             return
-        writer.release()
-        if self._path().stat().st_size == 0:
+        self._taken = False
+        try:
+            size = self._finish()
+        except OSError as error:
+            raise RunFailed(
+                self._problem(f"the video could not be finished: {error.strerror or error}")
+            ) from error
+        if writer is not None and size == 0:
             raise RunFailed(self._problem("nothing was written into the video"))
+
+    def _finish(self) -> int:
+        """Give the video its name, and the mark by which the next run knows it; return its size (bytes) before."""
+        made, path = self._unfinished(), self._path()
+        size = made.stat().st_size
+        if size:
+            with made.open("ab") as file:
+                file.write(_MARK_BOX[path.suffix.lower()])
+        made.replace(path)
+        return size
 
     def _open(self, delivery: Delivery) -> None:
         from cluster4npu.core.vision.capture import quiet_cv2
@@ -103,7 +136,7 @@ class VideoWriter(SinkNode):
         codec = cv2.VideoWriter_fourcc(*_CODECS[self._path().suffix.lower()])
         fps = self.params.fps or _pace(first, delivery)
         self._size = (width, height)
-        self._writer = cv2.VideoWriter(str(self._path()), cv2.CAP_FFMPEG, codec, fps, self._size)
+        self._writer = cv2.VideoWriter(str(self._unfinished()), cv2.CAP_FFMPEG, codec, fps, self._size)
         if not self._writer.isOpened():
             self._writer = None
             raise RunFailed(self._problem(f"a video of {width} x {height} pixels cannot be written here"))
@@ -128,6 +161,10 @@ class VideoWriter(SinkNode):
     def _path(self) -> Path:
         return resolve_path(self.params.path, self.base)
 
+    def _unfinished(self) -> Path:
+        path = self._path()
+        return path.with_name(f"{path.stem}.unfinished-run{path.suffix}")
+
     def _problem(self, message: str) -> Problem:
         return Problem(
             message,
@@ -137,6 +174,17 @@ class VideoWriter(SinkNode):
             allowed=f"a file ({', '.join(_CODECS)}) in a folder that exists, on a disk with room",
             hint="Choose another file, or free some space.",
         )
+
+
+def _is_of_others(path: Path) -> bool:
+    """Tell whether a video, or anything else, is there that no run has written."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - len(_MARK)))
+            return size > 0 and file.read() != _MARK
+    except OSError:
+        return False  # there is none, or it is told when it is opened
 
 
 def _pace(first: Delivery | None, second: Delivery) -> float:

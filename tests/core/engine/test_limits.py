@@ -20,6 +20,7 @@ from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.core.pipeline.plan import make_plan
 from tests.core.nodes.media import make
 from tests.distribution import Rounds, note, soak
+from tests.sinks_in_children import FULL, needs_full, path_with
 
 SCRIPT = """
 import resource, sys
@@ -112,9 +113,10 @@ def test_any_limit_of_memory(two_devices: Path, segments, times: Rounds) -> None
     note(f"limits of memory from 150 to 2975 MB: {ran} ran, {len(said) - ran} ended with the reason", times)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is the full disk")
-def test_a_disk_that_fills_up_ends_the_run_with_a_clear_error(make_pipeline):
-    options = RunOptions(frames=3000, calibration="never", results_file="/dev/full")
+@needs_full
+def test_a_disk_that_fills_up_ends_the_run_with_a_clear_error(make_pipeline, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", path_with(FULL, tmp_path))
+    options = RunOptions(frames=3000, calibration="never", results_file=str(tmp_path / "r.jsonl"))
     with (
         Engine(make_pipeline("sim:a?ms=0"), options) as run,
         pytest.raises(RunFailed, match="No space left") as caught,

@@ -14,7 +14,11 @@ import pytest
 from cluster4npu.core.errors import InputError, RunFailed
 from cluster4npu.core.nodes.base import Delivery
 from cluster4npu.core.nodes.values import Classes, Detections, Outputs
+from cluster4npu.core.settings import default_store_path
+from cluster4npu.core.store import PipelineRecord, RunRecord, Store
+from cluster4npu.templates import PipelineTemplates
 from tests.core.nodes.media import make
+from tests.sinks_in_children import needs_full
 
 ROWS = np.array([[1.239, 2, 3, 4, 0.5, 1], [5, 6, 7, 8, 0.25, 9]], np.float32)
 
@@ -106,6 +110,32 @@ def test_a_pipe_is_no_file_and_hangs_nothing(type: str, tmp_path: Path) -> None:
     sink.close()
 
 
+@pytest.mark.parametrize("type", ["jsonl", "csv"])
+def test_a_pipeline_and_a_store_are_no_place_for_results(type: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+    PipelineTemplates.get("simulated").save(tmp_path / "self.json")
+    text = (tmp_path / "self.json").read_bytes()
+    store = tmp_path / "other.duckdb"
+    Store(store).save(RunRecord("run", PipelineRecord("p", "p", "{}"), ()))
+    for path, told in (("self.json", "no run has written it"), (str(store), "the result store")):
+        sink = make(type, base=tmp_path, path=path)
+        assert told in sink.problems()[0].message
+        with pytest.raises(InputError):
+            sink.setup()
+    assert "the result store" in make(type, path=str(default_store_path())).problems()[0].message
+    assert (tmp_path / "self.json").read_bytes() == text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices have no paths there")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty"])
+def test_a_device_is_no_file(device: str, tmp_path: Path) -> None:
+    (tmp_path / "link.mp4").symlink_to(device)
+    for type in ("jsonl", "csv", "video_writer", "video_file"):
+        for path in (device, "link.mp4"):
+            (problem,) = make(type, base=tmp_path, path=path).problems()
+            assert "is no file" in problem.message or "is missing" in problem.message
+
+
 @pytest.mark.parametrize("path", ["missing/out.jsonl", ".", "bundled:out.jsonl"])
 def test_where_nothing_can_be_written_is_told_before_the_run(path: str, tmp_path: Path) -> None:
     sink = make("jsonl", base=tmp_path, path=path)
@@ -117,24 +147,32 @@ def test_where_nothing_can_be_written_is_told_before_the_run(path: str, tmp_path
     sink.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
-def test_a_full_disk_fails_and_names_the_node() -> None:
-    sink = make("jsonl", path="/dev/full")
+def fill(sink) -> None:
+    """Let the disk be full from here on."""
+    sink._file.close()
+    sink._file = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - the sink closes it
+
+
+@needs_full
+def test_a_full_disk_fails_and_names_the_node(tmp_path: Path) -> None:
+    sink = make("jsonl", base=tmp_path, path="out.jsonl")
     sink.setup()
+    fill(sink)
     with pytest.raises(RunFailed) as caught:
         for frame in range(10_000):
             sink.append(delivery(frame, Detections(ROWS)))
     (problem,) = caught.value.problems
     assert problem.node == "mine"
-    assert "/dev/full" in problem.found
+    assert "out.jsonl" in problem.found
     assert "space" in problem.hint
     sink.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a device that is always full")
-def test_a_disk_that_is_full_at_the_end_is_told_too() -> None:
-    sink = make("jsonl", path="/dev/full")
+@needs_full
+def test_a_disk_that_is_full_at_the_end_is_told_too(tmp_path: Path) -> None:
+    sink = make("jsonl", base=tmp_path, path="out.jsonl")
     sink.setup()
+    fill(sink)
     sink.append(delivery(0))
     with pytest.raises(RunFailed, match="mine"):
         sink.close()

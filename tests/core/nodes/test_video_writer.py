@@ -61,6 +61,30 @@ def test_one_frame_and_none(tmp_path: Path) -> None:
         assert len(read(tmp_path / "annotated.mp4")[0]) == count
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.avi", "out.mkv"])
+def test_a_video_of_an_earlier_run_is_replaced_and_no_other(name: str, tmp_path: Path) -> None:
+    video, unfinished = tmp_path / name, tmp_path / name.replace(".", ".unfinished-run.")
+    unfinished.write_bytes(b"of a run that was killed")
+    for count in (3, 5):
+        sink = make("video_writer", base=tmp_path, path=name)
+        sink.setup()
+        for frame in range(count):
+            sink.append(delivery(frame))
+        sink.close()
+        assert len(read(video)[0]) == count and not unfinished.exists()
+    mine = video.read_bytes()[
+        :-1
+    ]  # as somebody else's program, or one of ours before there was a mark, leaves it
+    video.write_bytes(mine)
+    sink = make("video_writer", base=tmp_path, path=name)
+    (problem,) = sink.problems()
+    assert "no run has written it" in problem.message and "move that file" in problem.hint
+    with pytest.raises(InputError):
+        sink.setup()
+    sink.close()
+    assert video.read_bytes() == mine
+
+
 @pytest.mark.parametrize("path", ["missing/a.mp4", ".", "a.txt", "bundled:a.mp4"])
 def test_where_nothing_can_be_written_is_told_before_the_run(path: str, tmp_path: Path) -> None:
     sink = make("video_writer", base=tmp_path, path=path)

@@ -21,7 +21,7 @@ _SITTINGS, _STEPS = (
 def test_random_edits(qapp: QApplication, tmp_path: Path) -> None:
     Gestures.folder = tmp_path
     run_state_machine_as_test(
-        Gestures, settings=settings(max_examples=20, stateful_step_count=25, deadline=None, database=None)
+        Gestures, settings=settings(max_examples=14, stateful_step_count=25, deadline=None, database=None)
     )
 
 
