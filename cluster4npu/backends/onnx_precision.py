@@ -18,6 +18,7 @@ from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, prepared_path
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
 
 EXTRA = "cluster4npu[quantize]"
+_ERRORS = 3  # of ONNX Runtime's degrees: no warnings
 _RECIPE = "2"  # goes up when the same input shall give another file
 # Only these, which do nearly all the work: quantised as well, the last concatenation of a detector would give boxes
 # (hundreds of pixels) and scores (0 to 1) one scale of 256 steps, and no score would be left.
@@ -82,11 +83,14 @@ def _refused(model: Path, precision: str, reason: str) -> Exception:
 
 
 def _quantize(onnx: Any, model: Path, made: Path, calibration: Calibration | None, method: str) -> None:
-    from onnxruntime import quantization
+    from onnxruntime import quantization, set_default_logger_severity
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     if _is_quantized(onnx, model):
         raise _refused(model, "int8", "it is quantised already")
+    set_default_logger_severity(
+        _ERRORS
+    )  # its tools open sessions of their own, which would write into the output
     cleaned = made.with_name("cleaned.onnx")
     quant_pre_process(str(model), str(cleaned), skip_symbolic_shape=True)
     if method == "dynamic":
