@@ -241,6 +241,9 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     lowered = {**options_of(lowered), **lowered}
     changes: dict[str, Any] = {}
     model = _first({k: v for k, v in lowered.items() if not _is_processor(k, v)}, _MODEL_FIELDS)
+    if not model and not outer.model and (url := _first(lowered, ("url", "endpoint"))):
+        served = re.search(r"/(?:models?|predict(?:ions?)?|infer)/([\w.-]+)", url)
+        model = served[1] if served else ""
     if not model and not outer.model:
         model = next((text for name in _MAYBE_MODELS if family_of(text := _first(lowered, (name,)))), "")
     if model and not (lent and outer.model and outer.model_rank < 99):

@@ -13,7 +13,7 @@ from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.model import Context, Path
 from cluster4npu.core.store.importing.names import DEVICES
 from cluster4npu.core.store.importing.values import are_numbers, is_epoch, is_finite, is_number
-from cluster4npu.core.store.importing.vocabulary import PERCENT, WORK
+from cluster4npu.core.store.importing.vocabulary import BEFORE, PERCENT, TIMES, WORK
 from cluster4npu.core.store.importing.words import (
     COMPONENTS,
     COUNT,
@@ -36,6 +36,15 @@ _VALUES = {"score", "value", "values", "val", "result", "estimate", "point_estim
            "measured_value", "metric_value", "observed", "score_error"}  # fmt: skip
 _ORDINALS = {"step", "epoch", "index", "rank", "trial", "fold", "order", "position", "iteration", "round", "run",
              "line", "rme", "moe", "sum", "le"}  # beside figures, and none of them  # fmt: skip
+_NO_VALUES = {
+    "fence",
+    "kurtosis",
+    "level",
+    "margin",
+    "n",
+    "outliers",
+    "skewness",
+}  # of a sample, and no times
 _SIDES = {
     "after",
     "baseline",
@@ -116,7 +125,9 @@ def meaning_at(
         return _score(names, values) if told.kind != MEASURE and names[-1:] == ("score",) else told
     if names[-1:] == ("score",) and inside is None and not units:
         return _score(names, values)
-    if name.lower() == "rate" and is_number(node.get("count")):
+    if name.lower() == "rate" and any(
+        is_number(node.get(told)) for told in ("count", "throughput", "requests")
+    ):
         return Meaning(MEASURE, "throughput", "value", "items/s", "rate")
     if inside is None and tells_where(name):
         return of_unit(plain_unit(unit or units))
@@ -192,6 +203,34 @@ def named_metric(node: Mapping[str, Any], path: Path) -> Meaning | None:
     return meaning(f"{path[-1]}_{kind}") if path and (kind := next(filter(None, kinds), "")) else None
 
 
+def bare_statistics(node: Mapping[str, Any], path: Path, units: str) -> Meaning | None:
+    """Return what the numbers of an object called `Statistics` are that holds its samples beside their mean: times.
+
+    Nothing around it may say another metric.
+    """
+    if not path or not set(words(path[-1])) & {"statistics", "stats"} or len(node) < 4:
+        return None
+    if any(meaning(step).kind == MEASURE for step in path):
+        return None
+    plain = {"_".join(words(str(key))): value for key, value in node.items()}
+    mean = plain.get("mean", plain.get("average", plain.get("avg")))
+    told = {statistic_of(words(key)) for key, value in node.items() if is_number(value)} - {""}
+    samples = [v for v in node.values() if are_numbers(v) and len(v) > 1 and all(map(is_finite, v))]
+    if mean is None or not is_finite(mean) or len(told) < 3:
+        return None
+    if not any(abs(fmean(each) - float(mean)) <= 0.01 * abs(float(mean)) for each in samples):
+        return None
+    said = of_unit(units)
+    return said if said.kind == MEASURE else Meaning(MEASURE, "latency", "value", "", "time")
+
+
+def interval_of(value: Any) -> list[tuple[str, str, Any]]:
+    """Return (key, statistic, end) of a confidence interval's object: `{"Lower": 17.1, "Upper": 19.3}`."""
+    ends = {"lower": "ci_low", "low": "ci_low", "upper": "ci_high", "high": "ci_high"}
+    items = value.items() if isinstance(value, dict) else ()
+    return [(str(k), ends[str(k).lower()], v) for k, v in items if str(k).lower() in ends and is_number(v)]
+
+
 def is_interval(name: str, value: Any) -> bool:
     """Tell whether two numbers are the ends of a confidence interval: `scoreConfidence`, `ci95_ms`."""
     told = any(re.fullmatch(r"ci\d*|confidence|interval", part) for part in words(name))
@@ -212,10 +251,15 @@ def activity(name: str, value: Mapping[str, Any]) -> Meaning | None:
     numbers = [words(str(key)) for key, item in value.items() if is_number(item)]
     if words(name) == ("speed",) and sum(bool(set(key) & WORK) for key in numbers) > 1:
         return meaning("latency")  # of the parts of the work
-    told = [statistic_of(key) for key in numbers]
+    told, parts = [statistic_of(key) for key in numbers], words(name)
+    if (
+        set(parts) <= BEFORE
+        and sum(bool(rank) for rank in told) > 1
+        and any(set(key) & TIMES for key in numbers)
+    ):
+        return meaning(f"{name}_time")
     if len(set(told) - {""}) < 3 or not any(re.fullmatch(r"p\d.*", rank) for rank in told):
         return None
-    parts = words(name)
     return meaning(f"{name}_time") if parts and _ACTIVITY.fullmatch(parts[-1]) else None
 
 
@@ -288,7 +332,7 @@ def _is_among_devices(names: tuple[str, ...], node: Mapping[str, Any]) -> bool:
 
 def _is_variant(name: str, node: Mapping[str, Any]) -> bool:
     """Tell whether a metric's own object names a variant: by a number, or above figures that are no counts."""
-    if name.lower() in _ORDINALS:
+    if name.lower() in _ORDINALS or set(words(name)) & _NO_VALUES:
         return False
     figures = [value for value in node.values() if is_finite(value)]
     return name.strip().isdecimal() or not figures or any(value != int(value) for value in figures)
@@ -306,6 +350,11 @@ def _bare(node: Mapping[str, Any], found: Meaning, units: str) -> Meaning:
     if (said := of_unit(units, found.statistic)).kind == MEASURE:
         return said
     mean = node.get("mean", node.get("avg"))
+    told = {statistic_of(words(str(key))) for key, value in node.items() if is_number(value)} - {""}
+    if len(told) > 2 and any(
+        meaning(str(k)).metric == "throughput" and is_finite(v) for k, v in node.items()
+    ):
+        return Meaning(MEASURE, "latency", found.statistic, "", "time")
     for name, rate in node.items():
         known = meaning(str(name))
         if known.family == "rate" and is_finite(rate) and is_finite(mean) and abs(mean * rate - 1) < 0.5:

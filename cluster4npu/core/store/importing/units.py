@@ -41,6 +41,8 @@ _COUNTED_NS = (
     1e6  # whole numbers from which a clock's ticks are meant: as ms it would be a quarter of an hour
 )
 _NEAR = 3.0  # a factor: candidates are a thousand apart
+_OF_MACHINE = {"cpu", "gpu", "cuda", "rss", "process"}
+_LEAST_PROCESS_MB = 4.0  # no process that runs a model has its peak there
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
 
@@ -252,10 +254,18 @@ def _tells(figure: Figure) -> tuple[bool, bool, float]:
 
 def _assume(figure: Figure) -> None:
     typical = statistics.median(abs(value) for value in figure.values)
-    if figure.meaning.family == "time" and typical >= _COUNTED_NS and all(v == int(v) for v in figure.values):
+    if (
+        figure.meaning.family == "time"
+        and typical >= _COUNTED_NS
+        and (figure.meaning.metric == "latency" or all(v == int(v) for v in figure.values))
+    ):
         _set(figure, "ns", SIZE_RULE)
     elif figure.meaning.family == "size":
-        _set(figure, "bytes" if typical >= 2**20 else "mb", SIZE_RULE)
+        whole_process = (
+            set(words(figure.name)) & {"peak", "max", "rss"} and set(words(figure.name)) & _OF_MACHINE
+        )
+        in_gb = whole_process and typical < _LEAST_PROCESS_MB and any(v != int(v) for v in figure.values)
+        _set(figure, "bytes" if typical >= 2**20 else "gb" if in_gb else "mb", SIZE_RULE)
     elif figure.meaning.metric.startswith(_PER_ITEM) or "time" not in figure.meaning.metric:
         clock = "time" in figure.name.lower() and typical < 30
         _set(figure, "s" if clock or typical < 1 else "ms", CLOCK if clock else SIZE_RULE)

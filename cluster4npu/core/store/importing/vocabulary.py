@@ -23,6 +23,7 @@ STATISTICS = {
     "avg": "mean", "mean": "mean", "average": "mean", "median": "p50", "min": "min", "minimum": "min",
     "fastest": "min", "max": "max", "maximum": "max", "slowest": "max", "std": "std", "stdev": "std",
     "stddev": "std", "variance": "variance", "var": "variance", "iqr": "iqr", "mad": "mad", "q1": "p25",
+    "interquartile": "iqr",
     "q3": "p75", "med": "p50", "stdv": "std", "sd": "std", "sigma": "std", "deviation": "std", "geomean": "geomean",
     "lowest": "min", "highest": "max", "best": "best", "worst": "worst", "stderr": "sem", "sem": "sem",
 }  # fmt: skip
@@ -131,4 +132,7 @@ WORK = {
     "inference", "init",
     "load", "loading", "postprocess", "postprocessing", "prediction", "prefill", "preprocess", "preprocessing",
     "startup", "step", "tokenization", "tokenize",
+}  # fmt: skip
+BEFORE = {  # work that is done once, before anything is inferred
+    "build", "compilation", "compile", "init", "initialization", "load", "loading", "startup", "warmup",
 }  # fmt: skip

@@ -15,6 +15,8 @@ from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.meanings import (
     activity,
     are_rounds,
+    bare_statistics,
+    interval_of,
     is_a_columns_device,
     is_a_log_lines_clock,
     is_histogram,
@@ -140,7 +142,9 @@ class Walker:
         self._object(at.but(node=rest, here=by_fields(at.here, rest), own={}))
 
     def _object(self, at: _Place) -> None:
-        at.inside = named_metric(at.node, at.path) or at.inside
+        at.inside = (
+            named_metric(at.node, at.path) or at.inside or bare_statistics(at.node, at.path, at.here.units)
+        )
         before, here = len(self.records), at.here
         says = by_fields(Context(), at.node)
         if here.simulated and at.path and at.path[-1] == here.device and says.simulated:
@@ -207,6 +211,15 @@ class Walker:
             found = activity(name, value) or found
         is_metric = found.kind == MEASURE and found.family != "count"
         if set(words(name)) & _RANKED and self._ranks(name, value, place, at):
+            return
+        if (
+            {"confidence", "interval"} <= set(words(name))
+            and at.inside is not None
+            and (ends := interval_of(value))
+        ):
+            for key, statistic, end in ends:
+                self._figures(key, end, (*place, key), at, replace(at.inside, statistic=statistic))
+            self._leave({k: v for k, v in value.items() if k not in {key for key, _, _ in ends}}, COUNT)
             return
         if is_metric and isinstance(value, dict) and is_histogram(value, at.node):
             self._leave(value, COUNT)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cluster4npu.core.store.importing.vocabulary import (
+    BEFORE,
     COUNT_HINTS,
     COUNTS,
     ENERGY_UNITS,
@@ -186,7 +187,12 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
     unit = _unit(parts, outer.family)
     if statistic and not found & (LATENCY | RATES | MEMORY | TIMES):
         return Meaning(MEASURE, outer.metric, statistic, unit or outer.unit, outer.family, outer.formula)
+    filling = {part for part in parts if part not in STATISTICS and part not in TIME_UNITS}
+    before = set(outer.metric.split("_")) <= BEFORE | {"time"} and outer.family == "time"
+    if statistic and before and filling <= {"time", "times"}:
+        return Meaning(MEASURE, outer.metric, statistic, unit or outer.unit, "time", outer.formula)
     if found <= {
+        "original",
         "value",
         "values",
         "samples",

@@ -124,3 +124,48 @@ def test_a_container_above_devices_is_no_model():
         ("tinynet", "CPU", "fp32"),
         ("tinynet", "GPU", "fp16"),
     }
+
+
+def test_bare_statistics_are_times_where_samples_or_a_rate_say_so():
+    """`Statistics` with samples are in ns by their size; a mean beside its rate is in ms; fences are no times."""
+    statistics = {
+        "OriginalValues": [17868782.3, 18233451.3, 18598120.3],
+        "N": 3,
+        "Mean": 18233451.3,
+        "Median": 18233451.3,
+        "StandardDeviation": 364669.0,
+        "UpperFence": 20056796.43,
+        "ConfidenceInterval": {
+            "N": 3,
+            "Mean": 18233451.3,
+            "Level": 12,
+            "Lower": 17139444.2,
+            "Upper": 19327458.4,
+        },
+    }
+    found = rows({"Parameters": "Model=tinynet&Provider=cpu&Batch=4", "Statistics": statistics})
+    assert {(r.model, r.device, r.batch_size, r.metric, r.unit) for r in found} == {
+        ("tinynet", "cpu", 4, "latency", "ms")
+    }
+    told = {r.statistic: r.value for r in found if r.statistic != "sample"}
+    assert told == {
+        "mean": pytest.approx(18.2334513),
+        "p50": pytest.approx(18.2334513),
+        "std": pytest.approx(0.364669),
+        "ci_low": pytest.approx(17.1394442),
+        "ci_high": pytest.approx(19.3274584),
+    }
+    beside = rows({"model": "m", "r": {"items_per_sec": 702.3, "mean": 45.5, "std": 3.8, "99.0%": 58.4}})
+    assert {r.statistic: r.value for r in beside if r.metric == "latency"} == {
+        "mean": 45.5,
+        "std": 3.8,
+        "p99": 58.4,
+    }
+
+
+def test_work_done_before_is_no_latency():
+    """Loading's statistics stand apart from the inference's of the same names."""
+    times = {"Avg_Time": 48102, "Min_Time": 47402, "Max_Time": 49002}
+    found = rows({"model": "m", "device": "cpu", "unit": "us", "Init": times, "Inference": times})
+    assert {r.metric for r in found if r.path.startswith("Init")} == {"init_time"}
+    assert {r.metric for r in found if r.path.startswith("Inference")} == {"latency"}
