@@ -12,7 +12,7 @@ import pytest
 from cluster4npu.backends import cuda_driver, onnx, onnx_providers
 from cluster4npu.backends.onnx_providers import CPU, PROVIDERS, Provider, describe, provider_of
 from cluster4npu.core.devices import registry
-from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.devices.backend import Absence, DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.truth import UNKNOWN, fell_back
 from cluster4npu.core.errors import DeviceUnavailable
@@ -59,7 +59,7 @@ def test_what_the_wheel_has_is_offered(
 
 def test_a_wheel_with_cuda_on_a_machine_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_providers.sys, "platform", "linux")
-    monkeypatch.setattr(cuda_driver, "cards", lambda: "there is no NVIDIA driver here")
+    monkeypatch.setattr(cuda_driver, "cards", lambda: Absence("there is no NVIDIA driver here", "install it"))
     (info,) = describe(BY_UNIT["cuda"], runtime("CUDAExecutionProvider"))
     assert not info.available and "NVIDIA driver" in info.reason
 
