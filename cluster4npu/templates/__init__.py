@@ -163,8 +163,8 @@ class PipelineTemplates:
 
     @staticmethod
     def get_classification_template(device_count: int = 2, goal: str = "balanced") -> PipelineConfig:
-        """Make the classification pipeline; without a model of the user's it stays on simulated devices."""
-        return PipelineTemplates.get("classification", devices=simulated_devices(device_count), goal=goal)
+        """Make the classification pipeline on CPU workers; it names what you want only with a model that does."""
+        return PipelineTemplates.get("classification", devices=cpu_workers(device_count), goal=goal)
 
     @staticmethod
     def get_fire_detection_template(device_count: int = 2, goal: str = "balanced") -> PipelineConfig:

@@ -94,6 +94,18 @@ def test_a_model_without_devices_takes_every_real_device() -> None:
     )
 
 
+def test_classification_is_tried_with_a_model_and_does_not_pretend() -> None:
+    config = PipelineTemplates.get_classification_template(1)
+    assert config.node("inference").params["model"] == "bundled:digit_classifier.onnx"
+    assert "try-out" in config.description and "only that the pipeline runs" in config.description
+    info = next(i for i in PipelineTemplates.catalogue() if i.key == "classification")
+    assert info.model_needed and "one handwritten digit" in info.description
+    with Engine(config, RunOptions(frames=3, calibration="never", results=True)) as run:
+        found = [r.values["classes.classes"].as_json() for r in run.results()]
+        assert not run.wait().simulated
+    assert [len(classes) for classes in found] == [5, 5, 5]
+
+
 def test_fire_detection_does_not_pretend() -> None:
     assert "cannot see fire" in PipelineTemplates.get("fire_detection").description
     info = next(i for i in PipelineTemplates.catalogue() if i.key == "fire_detection")

@@ -164,7 +164,7 @@ def model_text(model: str) -> str:
     if model == NO_MODEL:
         return tr("none (does nothing; for trying devices)")
     if model.startswith(BUNDLED_PREFIX):
-        told = tr("bundled {0} (a try-out: it finds handwritten digits)")
+        told = tr("bundled {0} (a try-out: it knows handwritten digits only)")
         return told.format(model.removeprefix(BUNDLED_PREFIX))
     return model
 

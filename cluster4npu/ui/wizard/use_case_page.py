@@ -139,6 +139,11 @@ class UseCaseSelectionPage(Page):
         if template_model(key) == NO_MODEL:
             self.try_out.setText(tr("Try it without a model"))
             self.try_note.setText(tr("On SIMULATED devices: nothing is recognised, the pipeline just runs."))
+        elif template_task(key) == CLASSIFICATION:
+            self.try_out.setText(tr("Try it with the bundled digit classifier"))
+            self.try_note.setText(
+                tr("It reads one handwritten digit: what it says of a whole frame shows only that it runs.")
+            )
         else:
             self.try_out.setText(tr("Try it with the bundled digits detector"))
             self.try_note.setText(tr("It finds handwritten digits, and nothing else."))

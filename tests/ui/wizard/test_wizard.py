@@ -81,7 +81,7 @@ def test_every_use_case_ends_with_a_pipeline_that_can_run(
     devices = config.node(INFERENCE_NODE).params["devices"]
     assert isinstance(devices, list)
     assert devices
-    simulated = key in {"simulated", "classification"}
+    simulated = key == "simulated"
     assert all(str(device).startswith("sim:") == simulated for device in devices)
 
 
