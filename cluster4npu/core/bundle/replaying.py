@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -20,10 +21,19 @@ from cluster4npu.core.bench import (
     Profile,
 )
 from cluster4npu.core.bundle.files import file_params, is_bundled, is_result
-from cluster4npu.core.bundle.manifest import MANIFEST, PIPELINE, STORE, Manifest, digest_of, entry_of
+from cluster4npu.core.bundle.manifest import (
+    FORMAT,
+    MANIFEST,
+    PIPELINE,
+    STORE,
+    VERSION,
+    Manifest,
+    digest_of,
+    entry_of,
+)
 from cluster4npu.core.compare import Comparison, compare_runs
 from cluster4npu.core.errors import InputError, Problem
-from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.pipeline.config import PipelineConfig, validation_problems
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.store.store import Store
 
@@ -93,8 +103,19 @@ def _manifest(file: zipfile.ZipFile, path: Path) -> Manifest:
     try:
         if file.getinfo(MANIFEST).file_size > _MANIFEST_BYTES:
             raise _no_bundle(path, "its manifest is too large")
-        manifest = Manifest.model_validate_json(file.read(MANIFEST))
-    except (KeyError, ValidationError, ValueError) as error:
+        text = file.read(MANIFEST)
+        _check_version(json.loads(text), path)
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        problem = validation_problems(error, {}, node=MANIFEST)[0]
+        said = [
+            problem.field,
+            problem.message,
+            problem.found,
+            problem.allowed and f"allowed: {problem.allowed}",
+        ]
+        raise _no_bundle(path, f"{MANIFEST}: {', '.join(filter(None, said))}") from error
+    except (KeyError, ValueError, RecursionError) as error:
         raise _no_bundle(path, f"{MANIFEST}: {str(error)[:200]}") from error
     names = [item.filename for item in file.infolist()]
     if sorted(names) != sorted([MANIFEST, *manifest.files]) or not {PIPELINE, STORE} <= set(names):
@@ -176,6 +197,23 @@ def _changed(path: Path, what: str, sha256: str) -> InputError:
             hint="Take another copy of the bundle. Nothing was run.",
         )
     )
+
+
+def _check_version(manifest: object, path: Path) -> None:
+    """Refuse what a newer program wrote as that, and not as damaged."""
+    told = (
+        manifest.get("version") if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
+    )
+    if isinstance(told, int) and told > VERSION:
+        raise InputError(
+            Problem(
+                "this bundle was made by a newer version of Cluster4NPU",
+                field="version",
+                found=f"{told} in {path}",
+                allowed=f"up to {VERSION}",
+                hint="Update Cluster4NPU to replay it. Nothing was run.",
+            )
+        )
 
 
 def _no_bundle(path: Path, found: str) -> InputError:

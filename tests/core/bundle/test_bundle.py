@@ -151,6 +151,27 @@ def test_what_is_no_bundle_is_refused(made: tuple[Store, str, Path, Path], tmp_p
     assert not (tmp_path.parent / "0.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("version", 99, "made by a newer version"),
+        ("run_id", 7, "run_id"),
+        ("question", {}, "question.scenario"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_told_in_own_words(
+    made: tuple[Store, str, Path, Path], tmp_path: Path, field: str, value: object, says: str
+) -> None:
+    def change(data: bytes) -> bytes:
+        return json.dumps({**json.loads(data), field: value}).encode()
+
+    bad = changed(made[3], tmp_path / "bad.c4n", MANIFEST, change)
+    with pytest.raises(InputError, match=says) as caught, Bundle.open(bad):
+        pass
+    assert "pydantic" not in str(caught.value)
+    assert "type=" not in str(caught.value)
+
+
 def test_another_model_than_the_measured_one_is_not_bundled(
     made: tuple[Store, str, Path, Path], tmp_path: Path
 ) -> None:
