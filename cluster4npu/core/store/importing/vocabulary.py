@@ -65,7 +65,7 @@ RATE_UNITS = {
     "batches": "batches/s",
 }  # fmt: skip
 MEMORY = {
-    "allocated", "footprint", "heap", "mem", "memory", "ram", "rss", "vram", "workingset",
+    "allocated", "footprint", "heap", "mem", "memory", "peakmem", "ram", "rss", "vram", "workingset",
 }  # fmt: skip
 RANKS = {
     "10", "25", "5", "50", "75", "90", "95", "98", "99", "99.9", "99.99",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cluster4npu.core.store.importing.columned import Cell, cells_of
 from cluster4npu.core.store.importing.context import by_fields, by_key
 from cluster4npu.core.store.importing.judging import are_names, doubt, left_out
 from cluster4npu.core.store.importing.labels import labelled
@@ -57,6 +58,7 @@ from cluster4npu.core.store.importing.words import (
     COUNT,
     MEASURE,
     MOMENT,
+    SETTING,
     UNKNOWN,
     Meaning,
     meaning,
@@ -189,6 +191,12 @@ class Walker:
             self._leave(value, BOOKKEEPING)
             failed = f"exit codes {', '.join(map(str, value[:50]))}"
             self.records.append(Record(place, at.here.but(status=FAILED, error=failed)))
+        elif (
+            isinstance(value, list)
+            and (cells := cells_of(value, at.above))
+            and (meaning(name.rpartition(".")[2]).kind == MEASURE)
+        ):
+            self._cells(name, value, cells, at)
         elif series := last_of_series(value):
             self._skip_numbers(MOMENT, name, sum(map(len, value)) - len(series))
             self._figures(name, series, place, at)
@@ -204,6 +212,16 @@ class Walker:
             self._figures(name, value, place, at)
         else:
             self._nested(name, value, place, at)
+
+    def _cells(self, name: str, value: list[Any], cells: list[Cell], at: _Place) -> None:
+        """Take the figures of a list whose columns are named elsewhere; whatever else it holds is how it was run."""
+        last = name.rpartition(".")[2]
+        for cell in cells:
+            place = (*at.path, name, f"[{cell.column}]", f"[{cell.position}]")
+            where = at.but(here=by_fields(at.here, cell.fields))
+            self._figures(last, cell.value, place, where, replace(meaning(last), statistic=cell.statistic))
+        taken = {cell.column for cell in cells}
+        self._leave([item for column, item in enumerate(value) if column not in taken], SETTING)
 
     def _nested(self, name: str, value: Any, place: Path, at: _Place) -> None:
         found = meaning(name, at.inside)

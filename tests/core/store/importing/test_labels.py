@@ -169,3 +169,31 @@ def test_work_done_before_is_no_latency():
     found = rows({"model": "m", "device": "cpu", "unit": "us", "Init": times, "Inference": times})
     assert {r.metric for r in found if r.path.startswith("Init")} == {"init_time"}
     assert {r.metric for r in found if r.path.startswith("Inference")} == {"latency"}
+
+
+def test_columns_that_the_file_names_are_read():
+    """A list below `result_columns` has one figure for every combination of its parameters."""
+    params = [["'mobilenet_v2'", "'resnet50'"], ["'cpu'", "'cuda'"]]
+    found = recognise(
+        {
+            "params": {"arch": "x86_64"},
+            "result_columns": ["result", "params", "version", "started_at", "stats_ci_99_a"],
+            "results": {
+                "infer.Suite.time_forward": [
+                    [0.01213, 0.0482, None, 0.00192],
+                    params,
+                    "v1",
+                    1741000000100,
+                    [0.0119, 0.0471, None, 0.00188],
+                ],
+                "infer.Suite.peakmem_forward": [[183500800, 412090368, 201326592, None], params],
+            },
+        }
+    )
+    told = {(r.model, r.device, r.metric, r.statistic): r.value for r in found.rows}
+    assert len(told) == len(found.rows) == 9
+    assert told["mobilenet_v2", "cuda", "forward_time", "value"] == pytest.approx(48.2)
+    assert told["resnet50", "cuda", "forward_time", "ci_low"] == pytest.approx(1.88)
+    assert told["mobilenet_v2", "cpu", "forward_memory", "value"] == 175.0
+    assert found.numbers == 10
+    assert sum(found.skipped.values()) == 1
