@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.pipeline.bounds import MAX_ENTRIES
 from cluster4npu.core.settings import BUNDLED_PREFIX
 
 _KINDS = ("Preprocess", "Postprocess", "Input", "Model", "Output")  # names that hold others first
-_MOST_NODES = 10_000
+_MOST_NODES = MAX_ENTRIES["nodes"]
 _COMMENT = 3900  # characters of one comment; what is more goes into the next
 _PROPERTIES, _PLACES = ("properties", "custom"), ("pos", "position")  # a node has one of each
 _PORTS = {None, "", "input", "output", 0, "0"}  # as every connection had them
@@ -80,7 +81,7 @@ def convert(data: Mapping[str, Any], origin: str) -> dict[str, Any]:
                 f"{origin} is no pipeline of an earlier designer",
                 field="nodes",
                 found=f"{len(entries)} entries",
-                allowed=f"at most {_MOST_NODES} nodes, each an object",
+                allowed=f"at most {_MOST_NODES:,} nodes, each an object",
                 hint="Open the .mflow file as it was saved.",
             )
         )
@@ -119,6 +120,7 @@ def _nodes(entries: Sequence[dict[str, Any]], kept: list[str]) -> tuple[list[_No
     """Return the nodes that have a counterpart, and the same by their old ids and names."""
     nodes: list[_Node] = []
     names: dict[str, _Node] = {}
+    ids = _Ids()
     for number, entry in enumerate(entries):
         told = f"{entry.get('type', '')}"
         kind = next((kind for kind in _KINDS if kind.casefold() in told.casefold()), "")
@@ -129,7 +131,7 @@ def _nodes(entries: Sequence[dict[str, Any]], kept: list[str]) -> tuple[list[_No
         properties = next((entry[key] for key in _PROPERTIES if key in entry), None)
         place = _place(next((entry[key] for key in _PLACES if key in entry), None))
         node = _Node(
-            _free_id(title or kind, {n.id for n in nodes}),
+            ids.free(title or kind),
             title,
             kind,
             place or (number % 8 * 260.0, number // 8 * 200.0),
@@ -319,13 +321,23 @@ def _place(value: object) -> tuple[float, float] | None:
     return None
 
 
-def _free_id(title: str, taken: set[str]) -> str:
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", title).strip("_").lower()[:50]
-    stem = stem if stem[:1].isalpha() else f"node_{stem}".rstrip("_")
-    number = 1
-    while (name := stem if number == 1 else f"{stem}{number}") in taken:
-        number += 1
-    return name
+class _Ids:
+    """The ids of a pipeline in the making; each name goes on counting where it was, so that many are made soon."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def free(self, title: str) -> str:
+        """Return an id like the title that no other node has, and take it."""
+        stem = re.sub(r"[^A-Za-z0-9]+", "_", title).strip("_").lower()[:50]
+        stem = stem if stem[:1].isalpha() else f"node_{stem}".rstrip("_")
+        number = self._last.get(stem, 0) + 1
+        while (name := stem if number == 1 else f"{stem}{number}") in self._taken:
+            number += 1
+        self._last[stem] = number
+        self._taken.add(name)
+        return name
 
 
 def _comments(kept: Sequence[str], nodes: Sequence[_Node]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.pipeline.graph import find_problems
+from cluster4npu.core.pipeline.mflow import convert
 
 OLD: dict[str, Any] = {
     "project_name": "Gate",
@@ -199,3 +201,16 @@ def test_whatever_is_in_it_becomes_a_pipeline_or_is_refused(
     except InputError:
         return
     assert PipelineConfig.parse(config.text()) == config
+
+
+def test_many_nodes_of_one_name_are_read_soon_and_too_many_not_at_all() -> None:
+    def many(count: int) -> dict:
+        nodes = [{"id": n, "name": "Model Node", "type": "ModelNode", "properties": {}} for n in range(count)]
+        return {"nodes": nodes, "connections": []}
+
+    begun = time.thread_time()
+    nodes = convert(many(3000), "old.mflow")["nodes"]
+    assert time.thread_time() - begun < 1  # 0.1 s; each id against all before it would take longer and longer
+    assert len({node["id"] for node in nodes}) == 3000
+    with pytest.raises(InputError, match="5,000"):
+        convert(many(5001), "old.mflow")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
@@ -74,6 +76,16 @@ def test_any_other_text_on_the_clipboard_is_refused_with_the_reason(
     assert notice.isVisible()
     assert notice.text().startswith("Nothing was pasted: ")
     assert len(notice.text()) < 700
+
+
+def test_an_endless_text_on_the_clipboard_is_refused_at_once(editor: EnhancedPipelineEditor) -> None:
+    QGuiApplication.clipboard().setText("[" * 60_000_000)
+    begun = time.thread_time()
+    editor.paste()
+    assert time.thread_time() - begun < 1  # of which Qt takes most to hand the text over; it is not read
+    QGuiApplication.clipboard().clear()
+    assert "too large" in editor.canvas._notice.text()
+    assert editor.document.config == chain()
 
 
 def test_a_pasted_box_that_is_too_small_is_refused(editor: EnhancedPipelineEditor) -> None:
