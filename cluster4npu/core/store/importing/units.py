@@ -31,6 +31,7 @@ _UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power
 _DEFAULT = {"energy": "j", "power": "w"}
 _MOST_IN_FLIGHT = 100  # items at once: latency times throughput is no more, and no less than a third of one
 _CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_WHOLES = {"e2e", "end", "overall", "total"}  # of whose parts there are times, too
 _WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total", "execution"}
 _CLOSE = 1.05
 _LONG = 100.0
@@ -240,6 +241,24 @@ def _assume_together(figures: list[Figure], browser: bool) -> None:
             _assume(leader)
         for other in same:
             _set(other, leader.unit, leader.unit_rule)
+    _lengthen_wholes([f for f in times if f.unit_rule == SIZE_RULE])
+
+
+def _lengthen_wholes(assumed: list[Figure]) -> None:
+    """Give a whole that would be shorter than its part the part's unit: one object has one clock."""
+    for whole in assumed:
+        if whole.unit != "ms" or not set(words(whole.name)) & _WHOLES:
+            continue
+        same = [f for f in assumed if f.meaning.metric == whole.meaning.metric]
+        if any(
+            f.unit == "s"
+            and f.meaning.statistic == whole.meaning.statistic
+            and f.settled[0] > whole.settled[0]
+            for f in assumed
+            if f not in same
+        ):
+            for figure in same:
+                _set(figure, "s", SIZE_RULE)
 
 
 def _typical(figures: list[Figure]) -> float:

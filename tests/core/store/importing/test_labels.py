@@ -197,3 +197,12 @@ def test_columns_that_the_file_names_are_read():
     assert told["mobilenet_v2", "cpu", "forward_memory", "value"] == 175.0
     assert found.numbers == 10
     assert sum(found.skipped.values()) == 1
+
+
+def test_a_whole_is_no_shorter_than_its_part():
+    """An end-to-end time above 1 beside a first token's below 1 is in seconds as that is."""
+    clocks = {"first_token_latency": 0.182, "inter_token_latency": 0.0113, "e2e_latency": 1.62}
+    found = rows({"model": "m", "device": "cuda", **clocks, "output_tokens": 128})
+    assert {r.path: r.value for r in found} == pytest.approx(
+        {"first_token_latency": 182.0, "inter_token_latency": 11.3, "e2e_latency": 1620.0}
+    )
