@@ -40,6 +40,13 @@ def test_calibrate_measures_the_rates(cli, quick: Path) -> None:
     assert devices[0]["fps_alone"] > 2 * devices[1]["fps_alone"]
 
 
+def test_what_a_failed_device_does_is_not_measured(cli, quick: Path) -> None:
+    devices = "sim:a?ms=5&unplug_at=2&count_measuring=1,sim:b?ms=20"
+    found = cli("calibrate", quick, "--devices", devices, "--json").json["devices"]
+    assert [device["fps_alone"] is None for device in found] == [True, False]
+    assert "not measured" in cli("calibrate", quick, "--devices", devices).out
+
+
 def test_calibrate_for_people(cli, quick: Path) -> None:
     done = cli("calibrate", quick)
     assert done.code == 0

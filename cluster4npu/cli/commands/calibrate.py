@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import INTERRUPTED, SUCCESS, Command
 from cluster4npu.cli.console import Console, table
@@ -11,6 +12,9 @@ from cluster4npu.cli.parsing import device_list
 from cluster4npu.cli.pipelines import add_pipeline, runnable_pipeline
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.pipeline.rates import no_devices_to_compare, runs_in_one_process
+
+if TYPE_CHECKING:
+    from cluster4npu.core.engine.messages import DeviceCalibration
 
 
 class Calibrate(Command):
@@ -40,9 +44,9 @@ class Calibrate(Command):
                 raise KeyboardInterrupt
             raise watched.error or RunFailed(Problem("the run ended before the devices were measured"))
         devices = [(stage, d) for stage, event in watched.calibrated.items() for d in event.devices]
-        console.object({"devices": [{**asdict(device), "stage": stage} for stage, device in devices]})
+        console.object({"devices": [_found(device, stage) for stage, device in devices]})
         rows = [
-            (d.id, stage, f"{d.fps_alone:.1f}", f"{d.fps_together:.1f}", f"{d.weight:.1%}", str(d.batch))
+            (d.id, stage, _rate(d.fps_alone), _rate(d.fps_together), f"{d.weight:.1%}", str(d.batch))
             for stage, d in devices
         ]
         for line in table(("device", "stage", "frames/s alone", "together", "weight", "batch"), rows, left=2):
@@ -50,3 +54,13 @@ class Calibrate(Command):
         for stage in sorted(watched.stages - set(watched.calibrated)):
             console.note(f"'{stage}' was not measured: the first frames give it nothing to do")
         return INTERRUPTED if watched.interrupted else SUCCESS
+
+
+def _found(device: DeviceCalibration, stage: str) -> dict[str, object]:
+    """Return what was measured of a device; None for what was not, since the device failed."""
+    rates = {name: getattr(device, name) or None for name in ("fps_alone", "fps_together")}
+    return {**asdict(device), **rates, "stage": stage}
+
+
+def _rate(fps: float) -> str:
+    return f"{fps:.1f}" if fps else "not measured"

@@ -184,11 +184,12 @@ class DeviceManagementPanel(QWidget):
         self._found = look.devices
         self._show_devices()
         here = sum(device.available and not device.simulated for device in look.devices)
+        simulated = sum(device.simulated for device in look.devices)
         gone = sum(not device.available for device in look.devices)
         self.state.setText(
-            tr("{0} here, {1} not here. Drag a device onto an inference node, or press Enter on it.").format(
-                here, gone
-            )
+            tr(
+                "{0} here, {1} not here, {2} simulated. Drag a device onto an inference node, or press Enter on it."
+            ).format(here, gone, simulated)
         )
 
     def _show_devices(self) -> None:

@@ -114,7 +114,7 @@ def test_every_device_has_a_row_with_word_and_colour(panel: DeviceManagementPane
         "torch:cpu": ("not here", c.muted),
         "sim:gpu": ("SIMULATED", c.simulated),
     }
-    assert "2 here, 1 not here" in panel.state.text()
+    assert "2 here, 1 not here, " in panel.state.text()
 
 
 def test_what_is_not_here_says_why_and_what_to_do_in_full(panel: DeviceManagementPanel) -> None:
