@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 import cluster4npu.ui
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.store import Store
+from cluster4npu.core.store.rows import TABLES
 from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui.gallery.scenes import SCENES
 from cluster4npu.ui.gallery.stage import Scene, Stage
@@ -101,7 +102,7 @@ def _given() -> set[str]:
     for info in PipelineTemplates.catalogue():
         words.update(_words(info.title))
     given = "sim ane gpu npu cpu onnx openvino coreml torch simulated AMD EPYC Intel NVIDIA CUDA TensorRT DirectML QNN"
-    given += " created_at pipeline_name headline hosts models pipelines runs runtimes devices stages results segments"
+    given += f" created_at pipeline_name headline {' '.join(TABLES)}"
     given += " FASTER data warehouse Nov Digits Another name ValueError something saved"
     given += " my_own_cameras bundled cluster4npu"
     return words | set(_words(given.replace("_", " ")))

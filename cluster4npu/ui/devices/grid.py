@@ -79,10 +79,12 @@ class DeviceListWidget(QTableWidget):
         for row, device in enumerate(devices):
             self._fill(row, device)
         ids = [device.id for device in devices]
-        if ids:
-            self.setCurrentCell(ids.index(before.id) if before is not None and before.id in ids else 0, 0)
-        mode = self.selectionModel()
-        for row in (row for row, name in enumerate(ids) if name in selected and len(selected) > 1):
+        current = ids.index(before.id) if before is not None and before.id in ids else 0
+        rows = [row for row, name in enumerate(ids) if name in selected] or [current] * bool(ids)
+        mode = self.selectionModel()  # told what to do: a key that is held down would change what it does
+        mode.setCurrentIndex(self.model().index(current, 0), mode.SelectionFlag.NoUpdate)
+        mode.clearSelection()
+        for row in rows:
             mode.select(self.model().index(row, 0), mode.SelectionFlag.Select | mode.SelectionFlag.Rows)
         self.blockSignals(False)
         self._size_columns()

@@ -236,7 +236,7 @@ def test_the_menu_gives_and_takes(panel: DeviceManagementPanel, document: Docume
     (action,) = panel.assign_menu.actions()
     action.trigger()
     action.trigger()
-    assert devices(document) == ["sim:ane", "sim:gpu", "sim:gpu#2"]
+    assert devices(document) == ["sim:ane", "sim:gpu", "sim:gpu#2"], panel.state.text()
     panel._fill_remove()
     panel.remove_menu.actions()[0].trigger()
     assert devices(document) == ["sim:ane", "sim:gpu#2"]
