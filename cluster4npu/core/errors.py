@@ -141,5 +141,5 @@ class RefusedError(StoreError):
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'x'?" for the closest of `names`, or "" when none is close or it is one of them."""
     names = list(names)
-    close = get_close_matches(name, names, n=1, cutoff=0.7) if name not in names else []
+    close = get_close_matches(name, names, n=1, cutoff=0.65) if name not in names else []
     return f"Did you mean '{close[0]}'?" if close else ""

@@ -59,6 +59,13 @@ SNAPSHOT = MetricsSnapshot(
 )  # fmt: skip
 
 
+def choose(panel: DeviceManagementPanel, row: int) -> None:
+    """Select one row alone, whatever keys an earlier test was the last to press."""
+    mode = panel.grid.selectionModel()
+    how = mode.SelectionFlag.ClearAndSelect | mode.SelectionFlag.Rows
+    mode.setCurrentIndex(panel.grid.model().index(row, 0), how)
+
+
 @pytest.fixture
 def document() -> Document:
     return Document(PipelineTemplates.get("simulated", devices=["sim:ane"]))
@@ -133,14 +140,14 @@ def test_what_is_not_here_says_why_and_what_to_do_in_full(panel: DeviceManagemen
 
 def test_details_are_the_devices_own(panel: DeviceManagementPanel) -> None:
     assert set(FIELDS) == {field.name for field in dataclasses.fields(DeviceInfo)}
-    panel.grid.setCurrentCell(row_of(panel, CPU.id), 0)
+    choose(panel, row_of(panel, CPU.id))
     shown = {title: label.text() for title, label in panel.details.values.items()}
     assert shown == {**fields(CPU), "In the run": "-"}
     assert (shown["Device"], shown["Name"], shown["Kind"], shown["Precisions"]) == (
         "onnx:cpu", "A processor", "cpu", "fp32, int8",
     )  # fmt: skip
     assert shown["Health"] == "ok, 25%, 61 \N{DEGREE SIGN}C" and shown["Memory"] == "not reported"
-    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    choose(panel, row_of(panel, GONE.id))
     assert panel.details.values["Why not"].text() == "not installed"
     assert panel.details.values["What to do"].text() == GONE.remedy
     assert not panel.assign_button.isEnabled()
@@ -163,7 +170,7 @@ def test_health_is_green_yellow_or_red_with_its_word(panel: DeviceManagementPane
     assert "power 12.5 W" in health.readings.text() and "load not reported" in health.readings.text()
     assert health.history.points(0) == 5 and health.history.points(1) == 0
     assert "temperature not reported" in health.history.note.text()
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     assert health.history.points(0) == 0 and "Nothing is reported" in health.history.note.text()
 
 
@@ -179,7 +186,7 @@ def test_what_devices_do_in_the_run_is_their_status(panel: DeviceManagementPanel
         return item.text(), item.foreground().color().name()
 
     c = theme.colors()
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     assert status(worker("sim:gpu"), worker("sim:gpu?ms=3#2", busy=1.0)) == ("busy 75%", c.ok)
     assert "16.0 frames/s" in panel.details.values["In the run"].text()
     assert status(worker("sim:gpu", state="restarting")) == ("restarting", c.warn)
@@ -204,7 +211,7 @@ def test_after_a_run_it_stays_told_who_failed_and_who_fell_back(panel: DeviceMan
     panel.end_run(RunSummary(1, 1, 0, 0, 1.0, 1.0, latency, devices, 0, 0, 0, "smooth", True))
     words = [cell(panel, name, STATUS).text() for name in ("sim:gpu", "onnx:cpu", "openvino:cpu")]
     assert words == ["failed", "ok", "ON THE CPU"]
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     assert "it was unplugged" in panel.details.values["In the run"].text()
 
 
@@ -215,14 +222,14 @@ def test_a_device_that_only_this_pipeline_names_has_a_row(
     document.apply(document.config.with_params(stage(document), devices=named), "as written")
     assert cell(panel, "sim:fast", STATUS).text() == "SIMULATED"
     assert "this pipeline names it" in cell(panel, "onnx:warp", ABOUT).text()
-    panel.grid.setCurrentCell(row_of(panel, "sim:fast"), 0)
+    choose(panel, row_of(panel, "sim:fast"))
     panel._fill_remove()
     panel.remove_menu.actions()[0].trigger()
     assert devices(document) == ["sim:gpu", "onnx:warp"]
 
 
 def test_a_look_keeps_the_chosen_row(panel: DeviceManagementPanel) -> None:
-    panel.grid.setCurrentCell(row_of(panel, HOT.id), 0)
+    choose(panel, row_of(panel, HOT.id))
     panel._take_look(Look(list(reversed(ALL))))
     assert panel.grid.current() is HOT
     panel.grid.selectAll()
@@ -231,7 +238,7 @@ def test_a_look_keeps_the_chosen_row(panel: DeviceManagementPanel) -> None:
 
 
 def test_the_menu_gives_and_takes(panel: DeviceManagementPanel, document: Document) -> None:
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     panel._fill_assign()
     (action,) = panel.assign_menu.actions()
     action.trigger()
@@ -251,7 +258,7 @@ def test_workers_with_a_number_or_options_are_taken_too(
     stage = next(iter(stages_of(document.config)))
     written = ["sim:gpu#2", "sim:gpu?ms=9", "sim:ane"]
     document.apply(document.config.with_params(stage, devices=written), "as written")
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     assert panel.remove_button.isEnabled()
     for left in (["sim:gpu?ms=9", "sim:ane"], ["sim:ane"]):
         panel._fill_remove()
@@ -267,13 +274,13 @@ def test_what_is_no_device_is_refused(panel: DeviceManagementPanel, document: Do
 
 
 def test_enter_opens_the_menu_of_stages_and_gives(panel: DeviceManagementPanel, document: Document) -> None:
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     QTest.keyClick(panel.grid, Qt.Key.Key_Return)
     assert panel.assign_menu.isVisible()
     QTest.keyClick(panel.assign_menu, Qt.Key.Key_Down)
     QTest.keyClick(panel.assign_menu, Qt.Key.Key_Return)
     assert devices(document) == ["sim:ane", "sim:gpu"]
-    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    choose(panel, row_of(panel, GONE.id))
     QTest.keyClick(panel.grid, Qt.Key.Key_Enter)
     panel._context_menu(panel.rect().center())
     assert not panel.assign_menu.isVisible()
@@ -375,11 +382,11 @@ def test_a_row_is_dragged_onto_a_stage_and_that_is_saved(
         monkeypatch.setattr(QDrag, "exec", carry)
         panel.grid.startDrag(Qt.DropAction.CopyAction)
 
-    panel.grid.setCurrentCell(row_of(panel, SIM.id), 0)
+    choose(panel, row_of(panel, SIM.id))
     drag_to(stage(document))
     assert devices(document) == ["sim:ane", "sim:gpu"]
     drag_to("source")
-    panel.grid.setCurrentCell(row_of(panel, GONE.id), 0)
+    choose(panel, row_of(panel, GONE.id))
     drag_to(stage(document))
     assert devices(document) == ["sim:ane", "sim:gpu"]
     document.config.save(tmp_path / "saved.json")
@@ -428,5 +435,5 @@ def test_the_chart_of_stored_runs_fills_itself(
     panel.forget_runs()
     panel.refresh()
     qtbot.waitUntil(lambda: panel.runs.points() == 4)
-    panel.grid.setCurrentCell(row_of(panel, HOT.id), 0)
+    choose(panel, row_of(panel, HOT.id))
     qtbot.waitUntil(lambda: "No stored run" in panel.runs.note.text())
