@@ -20,6 +20,7 @@ NAMES = (
     "first_boxes",
     "first_path",
     "window_cost",
+    "gui_blocks",
     "long_charts",
     "designer",
     "on_demand",

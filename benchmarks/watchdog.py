@@ -21,7 +21,7 @@ SAMPLE_S = 0.005
 LATE_S = 0.02  # so late, it is looked where the thread is
 LIMIT_S = 0.05
 _LINE = re.compile(r'  File "(.+)", line (\d+) in (.+)')
-_OURS = str(Path(__file__).resolve().parents[2])
+_OURS = str(Path(__file__).resolve().parents[1])
 
 
 @dataclass(slots=True)
@@ -57,13 +57,12 @@ class Watchdog:
     Wall time counts, so that waiting for a lock, a disk, a pipe or another thread of this process is seen too. For how
     long the system let the thread wait for a core does not, nor for how long it slept while other threads of this
     process, which may have held what it waited for, waited for one (Linux tells): on a busy machine that is the doing
-    of others, and on one that is not it is nothing.
+    of others, and on one that is not it is nothing. `longest` is the longest block so far.
     """
 
-    def __init__(self, parent: QObject, limit_s: float = LIMIT_S) -> None:
-        self.blocks: list[Block] = []
+    def __init__(self, parent: QObject) -> None:
+        self.longest = Block()
         self.ticks = 0
-        self._limit_s = limit_s
         self._timer = QTimer(parent, interval=TICK_MS)
         self._timer.timeout.connect(self._tick)
         self._thread, self._task = threading.get_ident(), str(threading.get_native_id())
@@ -85,19 +84,14 @@ class Watchdog:
         self._ended.set()
         self._sampler.join()
 
-    @property
-    def longest(self) -> Block:
-        """Return the longest block over the limit, or an empty one."""
-        return max(self.blocks, key=lambda block: block.seconds, default=Block())
-
     def _tick(self) -> None:
         now, times = time.perf_counter(), self._times()
         worked, queued, others = (new - old for new, old in zip(times, self._before, strict=True))
         asleep = now - self._last - TICK_MS / 1000 - worked - queued
         held = worked + max(0.0, asleep - max(0.0, others))
-        if held > self._limit_s:
+        if held > self.longest.seconds:
             seen = Counter(place for at, place in self._samples if self._last <= at <= now)
-            self.blocks.append(Block(held, worked, [place for place, _ in seen.most_common()]))
+            self.longest = Block(held, worked, [place for place, _ in seen.most_common()])
         self.ticks += 1
         self._samples.clear()
         self._last, self._before = now, times
