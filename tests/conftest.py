@@ -1,5 +1,6 @@
 """Settings that must stand before the first test module is imported, and the figures at the end of the output."""
 
+import gc
 import os
 
 import pytest
@@ -13,6 +14,15 @@ settings.load_profile("any_machine")
 
 # Qt reads this when it is first imported; whoever wants real windows sets it to "xcb".
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Collect what a test has left behind, once a test with a window has ended automatic collection here."""
+    if not gc.isenabled():
+        from cluster4npu.ui.garbage import collect_due
+
+        collect_due()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

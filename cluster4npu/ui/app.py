@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox
 
 from cluster4npu.core.settings import data_dir
 from cluster4npu.ui import theme
+from cluster4npu.ui.garbage import collect_here
 from cluster4npu.ui.preload import Preload
 from cluster4npu.ui.text import install_translation, tr
 
@@ -77,6 +78,7 @@ def make_application() -> QApplication:
     app.setApplicationDisplayName("")
     app.setOrganizationName("Cluster4NPU")
     app.setDesktopFileName("cluster4npu")
+    collect_here(app)
     theme.apply_theme(app)
     return app
 

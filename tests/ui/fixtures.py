@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.ui import theme
+from cluster4npu.ui.garbage import collect_here
 from cluster4npu.ui.main_window import MainWindow
 
 EXPECTED_WARNINGS = (
@@ -31,6 +32,7 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def qt_is_quiet(qapp: QApplication) -> Iterator[None]:
     """Fail a test in which Qt warned of something."""
+    collect_here(qapp)
     said: list[str] = []
 
     def listen(kind: QtMsgType, _context: object, text: str) -> None:
