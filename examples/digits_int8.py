@@ -22,7 +22,7 @@ def write_int8(model: Path, inputs: Sequence[np.ndarray]) -> Path:
     target = model.with_name(f"{model.stem}_int8.onnx")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CLUSTER4NPU_DATA"] = folder  # what runs keep is not touched
-        made = onnx.load(prepare(model, "int8", Calibration(name, inputs)))
+        made = onnx.load(prepare(model, "int8", Calibration.of_images(name, inputs)))
     # A run's own version stands for the model that it was made from; this file is a model of its own.
     kept = [item for item in made.metadata_props if item.key not in (MADE_IN, MADE_FROM)]
     del made.metadata_props[:]

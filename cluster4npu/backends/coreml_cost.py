@@ -51,19 +51,18 @@ def _names(operation: Any, key: str) -> list[str]:
 
 
 def _parameters(operations: Sequence[Any], shapes: Mapping[str, Shape]) -> int:
-    """Return how many numbers were learned: what operators take as weights, and every large constant of floats."""
+    """Return how many numbers are kept: what operators take as weights, and all other floats that are no single number.
+
+    A program does not say which of them were learned; single numbers (slopes, limits) are settings of operators.
+    """
     stored = [operation for operation in operations if operation.type.startswith(_STORED)]
     packed = {name for operation in stored for key in operation.inputs for name in _names(operation, key)}
     constant = [operation for operation in operations if operation.type == "const"]
     kept = {output.name for operation in (*stored, *constant) for output in operation.outputs} - packed
     used = {name for op in operations for key in _WEIGHTS for name in _names(op, key)} & kept
-    large = {o.name for op in constant if _is_large(op) for o in op.outputs if _is_float(o)} & kept
-    large |= {output.name for operation in stored for output in operation.outputs} & kept
-    return sum(math.prod(shapes[name] or ()) for name in used | large)
-
-
-def _is_large(operation: Any) -> bool:
-    return any(value.WhichOneof("value") == "blobFileValue" for value in operation.attributes.values())
+    others = {o.name for op in constant for o in op.outputs if _is_float(o) and shapes[o.name]} & kept
+    others |= {output.name for operation in stored for output in operation.outputs} & kept
+    return sum(math.prod(shapes[name] or ()) for name in used | others)
 
 
 def _is_float(output: Any) -> bool:

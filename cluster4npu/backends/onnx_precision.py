@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ def prepare(model: Path, precision: str, calibration: Calibration | None, method
     sha256 = read_model_file(model)
     digest = hashlib.sha256(f"{sha256} {_RECIPE} {precision} {method} {version('onnxruntime')}".encode())
     for batch in calibration.batches if calibration is not None else ():
-        digest.update(np.ascontiguousarray(batch).data)
+        for name, array in sorted(batch.items()):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
     target = prepared_path(model, precision, digest.hexdigest())
     if not target.exists():
         onnx = _tools(precision)
@@ -127,11 +129,11 @@ def _reader(quantization: Any, calibration: Calibration) -> Any:
         """Hands the batches out one after the other."""
 
         def __init__(self) -> None:
-            self._left: Iterator[np.ndarray] = iter(calibration.batches)
+            self._left: Iterator[Mapping[str, np.ndarray]] = iter(calibration.batches)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             batch = next(self._left, None)
-            return None if batch is None else {calibration.input_name: batch}
+            return None if batch is None else dict(batch)
 
     return Reader()
 

@@ -93,7 +93,7 @@ class SimulatedBackend(Backend):
         return [
             DeviceInfo(
                 id=f"sim:{unit}",
-                name=f"Simulated {unit.upper()} ({ms:g} ms a frame)",
+                name=f"Simulated {unit.upper()} ({ms:g} ms a frame unless the id says another)",
                 kind=unit,
                 backend=self.key,
                 simulated=True,

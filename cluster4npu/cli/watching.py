@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cluster4npu.cli.console import Console
 from cluster4npu.cli.interrupts import StopRequest
 from cluster4npu.cli.progress import Progress
+from cluster4npu.core.devices import truth
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.messages import (
     Calibrated,
@@ -85,7 +86,8 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
             watched.model_sha256 = event.model_sha256
             watched.started = True
             watched.stages = frozenset(event.stages)
-            _tell(console, progress, f"Running on {', '.join(event.devices) or 'the processor'}")
+            for line in _units(event):
+                _tell(console, progress, line)
             if event.simulated:
                 _tell(console, progress, f"SIMULATED, no real hardware: {', '.join(event.simulated)}")
         case Calibrated():
@@ -108,6 +110,16 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
         case Failed(error, summary):
             watched.error = error
             watched.summary = summary
+
+
+def _units(started: Started) -> list[str]:
+    """Return what really runs each device, as its runtime tells once it has loaded the model."""
+    units = [f"{device} (unit: {unit})" for device, unit in started.units.items()]
+    fallen = [pair for pair in started.units.items() if truth.fell_back(*pair)]
+    return [
+        f"Running on {', '.join(units) or 'the processor'}",
+        *(f"warning: {truth.warning(device, unit)}" for device, unit in fallen),
+    ]
 
 
 def _tell(console: Console, progress: Progress, text: str) -> None:

@@ -70,11 +70,12 @@ def test_products_and_attention(tmp_path: Path) -> None:
         x = mb.matmul(x=x, y=x, transpose_x=True)  # 8 x 2 by 2 x 8
         x = mb.reshape(x=x, shape=(1, 2, 4, 8))
         x = mb.scaled_dot_product_attention(query=x, key=x, value=x)  # two heads, 4 queries, 4 keys of 8
+        x = mb.mul(x=mb.add(x=x, y=weights(2, 1, 1)), y=0.5)  # two that are added, and a setting
         return mb.einsum(values=(x, mb.transpose(x=x, perm=[0, 3, 2, 1])), equation="nchw,nwhu->nchu")
 
     cost = saved(tmp_path, body)
     assert cost.flops == 2 * (2 * 8 * 576 + 8 * 8 * 2 + 2 * (2 * 4 * 4 * 8) + 2 * 4 * 8 * 2)
-    assert cost.parameters == 8 * 576 + 8
+    assert cost.parameters == 8 * 576 + 8 + 2
 
 
 def test_weights_that_are_kept_in_8_bits_count_as_what_they_are(tmp_path: Path) -> None:

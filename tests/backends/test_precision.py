@@ -37,7 +37,7 @@ def batches(count: int = 4, seed: int = 0) -> list[np.ndarray]:
 
 
 def frames_of(name: str, seed: int = 0) -> Calibration:
-    return Calibration(name, batches(seed=seed))
+    return Calibration.of_images(name, batches(seed=seed))
 
 
 def load(text: str, model: Path) -> Session:
@@ -136,12 +136,14 @@ def test_what_cannot_be_int8_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(InputError, match="quantised already"):
         onnx_precision.prepare(made, "int8", frames_of("image"))
     with pytest.raises(InputError, match="cannot be converted to int8"):
-        onnx_precision.prepare(model, "int8", Calibration("image", [np.zeros((1, 3, 8, 8), np.float32)]))
+        onnx_precision.prepare(
+            model, "int8", Calibration.of_images("image", [np.zeros((1, 3, 8, 8), np.float32)])
+        )
     bare = models.typed(tmp_path / "bare.onnx", "float32")
     for method in ("static", "dynamic"):
         with pytest.raises(InputError, match="it has no Conv, ConvTranspose, Gemm, MatMul"):
             onnx_precision.prepare(
-                bare, "int8", Calibration("image", [np.zeros((1, 3, 8, 8), np.float32)]), method
+                bare, "int8", Calibration.of_images("image", [np.zeros((1, 3, 8, 8), np.float32)]), method
             )
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(DeviceUnavailable, match="quantize"):

@@ -158,6 +158,11 @@ def test_debug_and_json_may_stand_anywhere(cli, quick: Path) -> None:
 def test_a_fallback_is_told_and_stored(cli, quick: Path) -> None:
     devices = "sim:gpu?ms=1&runs_on=cpu,sim:ane?ms=1"
     done = cli("run", quick, "--frames", 40, "--devices", devices, "--store", "s.duckdb", "--json")
+    told = done.err.splitlines()
+    begin = told.index(
+        "Running on sim:gpu?ms=1&runs_on=cpu (unit: simulated cpu), sim:ane?ms=1 (unit: simulated ane)"
+    )
+    assert told[begin + 1].startswith("warning: sim:gpu?ms=1&runs_on=cpu did not run on what was asked for")
     first, second = done.json["devices"]
     assert (first["unit"], first["fell_back"]) == ("simulated cpu", True)
     assert (second["unit"], second["fell_back"]) == ("simulated ane", False)

@@ -30,6 +30,9 @@ class DeviceAllocation:
 def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]) -> list[Problem]:
     """Return every problem of an allocation; `models` are the model files by stage (None: the one of no model)."""
     found = []
+    if not stages:
+        hint = "Name a stage and its devices." if models else "Add an inference node to the pipeline."
+        found.append(_problem("this allocation gives no stage a device", "", "{}", ", ".join(models), hint))
     owner: dict[str, str] = {}
     for stage, devices in stages.items():
         if stage not in models:

@@ -95,10 +95,14 @@ class Preparation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the user's own source gives the model: `batches` (each 1 x 3 x H x W, the model's dtype) for its input."""
+    """What the user's own source gives the model: each of `batches` holds one array for each of its inputs by name."""
 
-    input_name: str
-    batches: Sequence[np.ndarray]
+    batches: Sequence[Mapping[str, np.ndarray]]
+
+    @classmethod
+    def of_images(cls, input_name: str, images: Sequence[np.ndarray]) -> Calibration:
+        """Return that of a model with one input: `images` are 1 x 3 x H x W each, of the model's dtype, borrowed."""
+        return cls([{input_name: image} for image in images])
 
 
 class Session(ABC):

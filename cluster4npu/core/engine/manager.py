@@ -278,7 +278,7 @@ class Manager:
                 devices=tuple(w.member.id for w in pool.workers),
                 simulated=tuple(w.member.id for w in pool.workers if w.member.simulated),
                 labels={key: names for key in shown if (names := self._names.of(key))},
-                units={w.member.id: str(w.report["unit"]) for w in pool.workers},
+                units={w.member.id: str(w.report["unit"]) for w in pool.workers if not w.given_up},
                 model_sha256=max(str(worker.report["sha256"]) for worker in pool.of(first.index)),
                 frame_height=spec.height,
                 frame_width=spec.width,

@@ -124,7 +124,7 @@ class StateChanged:
 @dataclass(frozen=True, slots=True)
 class Started:
     """Workers are loaded. `labels` maps NODE.PORT to class names, `crop_labels` to those of what was found in crops;
-    `units` maps device ids to what really runs them."""
+    `units` maps device ids to what really runs them; a device that was left out meanwhile is not in it."""
 
     devices: tuple[str, ...]
     simulated: tuple[str, ...]

@@ -196,7 +196,7 @@ def _prepare(task: _Task, device: DeviceId) -> Path:
                 )
             )
         info, _ = looked
-        calibration = Calibration(info.input_name, _batches(task, info))
+        calibration = Calibration.of_images(info.input_name, _batches(task, info))
     return backend.prepare(model, device, calibration)
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from cluster4npu.core.devices import registry
-from cluster4npu.core.devices.backend import Preparation, Session
+from cluster4npu.core.devices.backend import Calibration, Preparation, Session
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import DeviceUnavailable, Problem
 from cluster4npu.core.families.inputs import make_inputs
 from cluster4npu.core.families.memory import PeakMemory
 from cluster4npu.core.families.registry import family
@@ -19,6 +18,7 @@ from cluster4npu.core.families.registry import family
 LEAST_INFERENCES = 11  # so that there is a median
 _WARM_UP_SHARE = 0.2  # of the measured time
 _LEAST_WARM_UP = 3
+_CALIBRATED_WITH = 8  # inputs that static int8 takes its ranges from
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +89,17 @@ def _timed(session: Session, inputs: dict[str, np.ndarray], seconds: float, leas
     return np.array(stamps, np.int64) + offset
 
 
-def prepare(model: Path, device: str) -> Path:
-    """Return the file that the device loads in place of `model`, as its precision asks; for a process of its own.
+def prepare(task: Task) -> Path:
+    """Return the file that the device loads in place of the model, as its precision asks; for a process of its own.
 
-    Raises DeviceUnavailable for a precision that is made with frames of a source, which a family has not.
+    What takes ranges from a source gets what the family's input builder makes from other seeds than the measured one.
+    Raises what `Backend.prepare` does.
     """
-    wanted = DeviceId.parse(device)
+    wanted = DeviceId.parse(task.device)
     backend = registry.backend(wanted.backend)
-    what = backend.preparation(wanted, model)
-    if what is Preparation.CALIBRATE:
-        raise DeviceUnavailable(
-            Problem(
-                "this precision is made with frames of a source, and a family has none",
-                field="devices",
-                found=device,
-                allowed="int8 that is made without (on onnx: devices), or another precision",
-                hint="Measure it in another precision, or on onnx:cpu.",
-            )
-        )
-    return model if what is Preparation.NONE else backend.prepare(model, wanted, None)
+    calibration = None
+    if backend.preparation(wanted, task.model) is Preparation.CALIBRATE:
+        tensors = family(task.family).inputs_of(task.size)
+        seeds = range(task.seed + 1, task.seed + 1 + _CALIBRATED_WITH)
+        calibration = Calibration([make_inputs(tensors, 1, seed) for seed in seeds])
+    return backend.prepare(task.model, wanted, calibration)

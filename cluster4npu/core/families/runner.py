@@ -177,7 +177,7 @@ def _with(device: str, batch: int, precision: str) -> DeviceId:
     options = registry.backend(found.backend).Options.model_fields
     found = found.with_option("precision", precision)
     if precision == "int8" and "quantization" in options and "quantization" not in dict(found.options):
-        found = found.with_option("quantization", "dynamic")  # a family has no source to take ranges from
+        found = found.with_option("quantization", "dynamic")  # as transformers usually are
     return found
 
 
@@ -196,9 +196,10 @@ def _cell(
         registry.require_available(device, model)
         (settled,) = registry.settle((device,))
         cell = replace(cell, settled=str(settled))
-        if backend.preparation(settled, model) is not Preparation.NONE:
-            model = apart(measuring.prepare, model, str(settled), limit_s=_LIMIT_S, cancelled=cancelled)
         task = measuring.Task(item.id, plan.size, model, str(settled), batch, plan.seconds)
+        if backend.preparation(settled, model) is not Preparation.NONE:
+            made = apart(measuring.prepare, task, limit_s=_LIMIT_S, cancelled=cancelled)
+            task = replace(task, model=made)
         limit_s = _LIMIT_S + 2 * plan.seconds
         return _filled(cell, apart(measuring.measure, task, limit_s=limit_s, cancelled=cancelled))
     except Cancelled:

@@ -38,7 +38,12 @@ def worker_color(number: int) -> str:
     return theme.colors().line(number)
 
 
+def workers_of(device: str, config: PipelineConfig) -> dict[str, int]:
+    """Return all workers that a pipeline has on this device, as they are written, with their numbers."""
+    workers = [pair for devices in numbered(config).values() for pair in devices.items()]
+    return {text: number for text, number in workers if device_of(text) == device}
+
+
 def colors_of(device: str, config: PipelineConfig) -> list[str]:
     """Return the colours of all workers that a pipeline has on this device."""
-    workers = [pair for devices in numbered(config).values() for pair in devices.items()]
-    return [worker_color(number) for text, number in workers if device_of(text) == device]
+    return [worker_color(number) for number in workers_of(device, config).values()]

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
-from cluster4npu.ui.devices.badges import colors_of
+from cluster4npu.ui.devices.badges import colors_of, workers_of
 from cluster4npu.ui.devices.squares import squares
 from cluster4npu.ui.devices.status import InRun, status_of
 from cluster4npu.ui.editor.dropping import DEVICE_MIME
@@ -126,11 +126,10 @@ class DeviceListWidget(QTableWidget):
         self.show_devices(self.devices)
 
     def _fill(self, row: int, device: DeviceInfo) -> None:
-        why = tr("{0}. To do: {1}.") if device.remedy else "{0}."
         texts = (
             device.id,
             "",
-            told(device.name) if device.available else why.format(told(device.cause), told(device.remedy)),
+            self._about(device),
             device.kind,
             _load(device),
         )
@@ -147,6 +146,18 @@ class DeviceListWidget(QTableWidget):
         self._fill_status(row, device)
         if not device.available:
             self.setSpan(row, ABOUT, 1, len(HEADINGS) - ABOUT)
+
+    def _about(self, device: DeviceInfo) -> str:
+        """Return its name, or why it is not here; of a simulated one how the pipeline has it, which may be no speed
+        of its name's.
+        """
+        if not device.available:
+            why = tr("{0}. To do: {1}.") if device.remedy else "{0}."
+            return why.format(told(device.cause), told(device.remedy))
+        workers = workers_of(device.id, self._config) if device.simulated and self._config is not None else []
+        if any(text != device.id for text in workers):
+            return tr("{0}; in this pipeline {1}").format(told(device.name), ", ".join(workers))
+        return told(device.name)
 
     def _fill_status(self, row: int, device: DeviceInfo) -> None:
         run = self.run.get(device.id)

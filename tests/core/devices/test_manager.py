@@ -96,6 +96,8 @@ def test_assigning_changes_the_pipeline(manager: AdvancedDeviceManager) -> None:
 )
 def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: Any, word: str) -> None:
     config = pipeline("sim:a?ms=5")
+    with pytest.raises(PipelineInvalid, match="gives no stage a device"):
+        manager.assign_devices_to_stages(config, {})
     with pytest.raises(PipelineInvalid, match=word) as caught:
         manager.assign_devices_to_stages(config, {stage_of(config): devices})
     assert len(caught.value.problems) == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cluster4npu.core.compare import compare_runs
+from cluster4npu.core.devices import registry
 from cluster4npu.core.errors import Cancelled, RunFailed
 from cluster4npu.core.families import family
 from cluster4npu.core.families.apart import apart
@@ -28,14 +29,18 @@ def own_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
-    devices = ("onnx:cpu", "sim:gpu", "torch:cpu", "onnx:warp9")
+    devices = ("onnx:cpu", "openvino:cpu", "sim:gpu", "onnx:warp9")
     plan = Plan((family("bert"),), devices, batches=(3,), precisions=("", "int8"), seconds=0.1)
+    openvino = any(info.available for info in registry.detect() if info.id == "openvino:cpu")
     (found,) = run(plan)
     assert len(found.cells) == plan.cells == 8
     assert [(cell.device, cell.unit) for cell in found.measured] == [
         ("onnx:cpu?batch=3", "cpu"),
         ("onnx:cpu?batch=3&precision=int8&quantization=dynamic", "cpu"),
+        *[(f"openvino:cpu?batch=3{more}", "cpu") for more in ("", "&precision=int8") if openvino],
     ]
+    kept = [path.name for path in (tmp_path / "data" / "models").glob("bert*int8*")]
+    assert len(kept) == (2 if openvino else 1)  # dynamic, and static with what the input builder makes
     for cell in found.measured:
         assert cell.first_inference_ms is not None and cell.startup_ms is not None
         assert cell.first_inference_ms >= (
@@ -43,7 +48,7 @@ def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
         )  # it makes what is kept for the next ones
         assert cell.startup_ms > 0 and cell.inferences >= 11
         assert cell.memory_bytes is None or 0 < cell.memory_bytes < 500 * _MEGABYTE
-    assert all(cell.refusal for cell in found.cells if not cell.device.startswith("onnx:cpu"))
+    assert all(cell.refusal for cell in found.cells if "cpu" not in cell.device)
     assert "SIMULATED" not in found.headline() and "speed only" in found.headline()
 
     store = Store(tmp_path / "r.duckdb")
@@ -62,7 +67,7 @@ def test_a_family_is_measured_and_stored(tmp_path: Path) -> None:
         for rank, value in ((90, row.latency_p90_ms), (95, row.latency_p95_ms), (99, row.latency_p99_ms)):
             assert value is None or value == pytest.approx(np.percentile(raw, rank))
     refused = [row for row in store.table(DeviceRow).find(run_id=run_id) if row.failed]
-    assert len(refused) == 6 and {row.unit for row in refused} == {"unknown"}
+    assert len(refused) == 8 - len(found.measured) and {row.unit for row in refused} == {"unknown"}
     assert {row.status for row in store.table(CompatibilityRow).find()} == {"runs", "fails"}
     record = store.run(run_id)
     assert record.kind == "family" and "random weights" in ReportView.of(record).method

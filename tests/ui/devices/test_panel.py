@@ -259,6 +259,8 @@ def test_workers_with_a_number_or_options_are_taken_too(
     written = ["sim:gpu#2", "sim:gpu?ms=9", "sim:ane"]
     document.apply(document.config.with_params(stage, devices=written), "as written")
     choose(panel, row_of(panel, SIM.id))
+    about = cell(panel, SIM.id, ABOUT).text()
+    assert about == "Simulated GPU; in this pipeline sim:gpu#2, sim:gpu?ms=9"  # which are as fast as they say
     assert panel.remove_button.isEnabled()
     for left in (["sim:gpu?ms=9", "sim:ane"], ["sim:ane"]):
         panel._fill_remove()
