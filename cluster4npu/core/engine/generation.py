@@ -7,11 +7,11 @@ import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from cluster4npu.core.engine.channel import Channel, Handed, Record
-from cluster4npu.core.engine.launch import start_child
+from cluster4npu.core.engine.launch import Child, start_child
+from cluster4npu.core.engine.template import Template
 from cluster4npu.core.engine.worker import WorkerSpec, standby_main, worker_main
 
 _FROM_OUTSIDE = (-9, -15)  # SIGKILL and SIGTERM; on Windows it cannot be told
@@ -27,7 +27,7 @@ class Generation:
     """
 
     number: int
-    process: SpawnProcess
+    process: Child
     channel: Channel
     due_s: float | None
     state: str = "starting"
@@ -46,9 +46,16 @@ class Generation:
         return cls(number, process, Channel(ends), time.monotonic() + load_timeout_s)
 
     @classmethod
-    def standby(cls, number: int, backends: Sequence[str]) -> Generation:
-        """Start a process that has everything imported and waits to become a worker. Raises OSError as `start`."""
-        process, ends = start_child(standby_main, tuple(backends), "cluster4npu-worker-standby")
+    def standby(cls, number: int, backends: Sequence[str], template: Template | None = None) -> Generation:
+        """Start a process that has everything imported and waits to become a worker. Raises OSError as `start`.
+
+        It is a copy of the template where there is one.
+        """
+        process: Child
+        if template is not None:
+            process, ends = template.copy(standby_main, tuple(backends))
+        else:
+            process, ends = start_child(standby_main, tuple(backends), "cluster4npu-worker-standby")
         return cls(number, process, Channel(ends), None)
 
     def become(self, spec: WorkerSpec, load_timeout_s: float) -> bool:

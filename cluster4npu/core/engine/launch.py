@@ -17,12 +17,31 @@ from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, Protocol
 
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 
 _PR_SET_PDEATHSIG = 1
 PipeEnds = tuple[Connection, Connection]  # what one side of a pipe pair reads from, and what it writes to
+
+
+class Child(Protocol):
+    """A process that was started here, as `multiprocessing` shows it."""
+
+    @property
+    def pid(self) -> int | None: ...
+
+    @property
+    def sentinel(self) -> int: ...
+
+    @property
+    def exitcode(self) -> int | None: ...
+
+    def is_alive(self) -> bool: ...
+
+    def kill(self) -> None: ...
+
+    def join(self, timeout: float | None = None) -> None: ...
 
 
 def make_pipes() -> tuple[PipeEnds, PipeEnds]:
@@ -66,10 +85,20 @@ def _begin(data: bytes, ends: PipeEnds) -> None:
     """Be such a process."""
     leave_signals_to_the_app()
     leave_with_parent()
-    _be_killed_with_parent()
-    os.environ.setdefault(
-        "PYDANTIC_DISABLE_PLUGINS", "__all__"
-    )  # it would look through every installed package
+    parent = parent_process()
+    if parent is not None and parent.pid is not None:
+        be_killed_with(parent.pid)
+    disable_plugins()
+    do(data, ends)
+
+
+def disable_plugins() -> None:
+    """Keep pydantic from looking through every installed package."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+def do(data: bytes, ends: PipeEnds) -> None:
+    """Do what a process was started for, and end it."""
     target, what = pickle.loads(data)
     target(what, ends)
     for stream in (sys.stdout, sys.stderr):
@@ -93,14 +122,13 @@ def leave_with_parent(grace_s: float = 0.0) -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def _be_killed_with_parent() -> None:
-    """Have the system end this process too, where it can: also when a driver lets no other thread run.
+def be_killed_with(parent: int) -> None:
+    """Have the system end this process with its parent, where it can: also when a driver lets no other thread run.
 
     Linux sends the signal when the parent's thread that started this process ends: its main thread.
     """
-    parent = parent_process()
-    if parent is None or not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux"):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent.pid:  # it was gone before that
+    if os.getppid() != parent:  # it was gone before that
         os._exit(1)

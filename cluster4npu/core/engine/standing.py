@@ -1,4 +1,8 @@
-"""Processes that stand by: everything is imported in them, and they have only to load the model of whom they become."""
+"""Processes that stand by: everything is imported in them, and they have only to load the model of whom they become.
+
+Where the system can, they are copies of one that has imported what all need (`template.py`), and there is always one:
+it is copied when it is asked for, if none stands by.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ import psutil
 
 from cluster4npu.core.engine.channel import Waiter
 from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
-from cluster4npu.core.engine.worker import WorkerSpec
+from cluster4npu.core.engine.template import CAN_COPY, Template
+from cluster4npu.core.engine.worker import WorkerSpec, import_for_workers
 
 FIRST_PAUSE_S, AGAIN_S = 1.0, 0.1  # from the begin of the run, and from the use of one, to the next
 RECENT_S = 10.0  # as many stand by as workers were lost in this time,
@@ -27,13 +32,15 @@ class Standbys:
         self._waiter, self._numbers, self._most = waiter, numbers, min(most, MOST)
         self._there: deque[Generation] = deque()  # the first one started is the first one taken
         self._lost_s: deque[float] = deque(maxlen=MOST)
+        self._template: Template | None = None
         self._backends: Sequence[str] = ()
         self.due_s: float | None = None
 
     @property
     def pids(self) -> list[int]:
         """Return the processes that stand by."""
-        return [pid for generation in self._there if (pid := generation.process.pid) is not None]
+        there = [*(generation.process for generation in self._there), self._template]
+        return [pid for process in there if process is not None and (pid := process.pid) is not None]
 
     def keep(self, backends: Sequence[str]) -> None:
         """Have one there from now on, with these backends imported."""
@@ -48,11 +55,14 @@ class Standbys:
         if busy or self._is_one_importing():
             self.due_s = now + AGAIN_S
         elif psutil.virtual_memory().available >= LEAST_FREE_BYTES and len(self._there) < self._wanted(now):
-            self._start()
+            with contextlib.suppress(OSError):  # no room for a process: then there is none
+                self._start()
             self.due_s = now + AGAIN_S if len(self._there) < self._wanted(now) else None
 
     def _is_one_importing(self) -> bool:
         """Tell whether the last one started is not ready yet: two at once would take twice as long, each."""
+        if self._template is not None and self._template.is_importing():
+            return True
         return bool(self._there) and not self._there[-1].channel.has_more()
 
     def _wanted(self, now: float) -> int:
@@ -60,10 +70,18 @@ class Standbys:
         return min(self._most, max(1, recent))
 
     def _start(self) -> None:
-        with contextlib.suppress(OSError):  # no room for one: then there is none
-            generation = Generation.standby(next(self._numbers), self._backends)
-            self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
-            self._there.append(generation)
+        """Start the next one, or first what it is to be a copy of. Raises OSError when there is no room for it."""
+        if CAN_COPY and (self._template is None or (self._template.is_ready and self._template.is_gone())):
+            self._template = Template(import_for_workers)
+            return
+        generation = Generation.standby(next(self._numbers), self._backends, self._copied())
+        self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
+        self._there.append(generation)
+
+    def _copied(self) -> Template | None:
+        """Return what can be copied now; None where a process must be started and import everything."""
+        template = self._template
+        return template if template is not None and template.is_ready and not template.is_gone() else None
 
     def take(self, spec: WorkerSpec, load_timeout_s: float) -> Generation | None:
         """Return one that becomes this worker now, and have it replaced; None when there is none."""
@@ -71,6 +89,9 @@ class Standbys:
             now = time.monotonic()
             self._lost_s.append(now)
             self.due_s = now + AGAIN_S
+        if not self._there and self._copied():
+            with contextlib.suppress(OSError):
+                self._start()
         while self._there:
             generation = self._there.popleft()
             self._waiter.remove(f"exit:{generation.number}")
@@ -93,3 +114,6 @@ class Standbys:
             self._waiter.remove(f"exit:{generation.number}")
             generation.close(KILL_TIMEOUT_S)
         self._there.clear()
+        if self._template is not None:
+            self._template.close(KILL_TIMEOUT_S)
+            self._template = None

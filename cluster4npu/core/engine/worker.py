@@ -61,10 +61,15 @@ def worker_main(spec: WorkerSpec, ends: PipeEnds) -> None:
     _serve(spec, ends)
 
 
-def standby_main(backends: Sequence[str], ends: PipeEnds) -> None:
-    """Import what any worker of these backends needs, wait for a pickled WorkerSpec, and be that worker."""
+def import_for_workers() -> None:
+    """Import what any worker needs, and no vendor's runtime."""
     _one_thread_for_opencv()
     node_types()
+
+
+def standby_main(backends: Sequence[str], ends: PipeEnds) -> None:
+    """Import what any worker of these backends needs, wait for a pickled WorkerSpec, and be that worker."""
+    import_for_workers()
     for key in backends:
         with contextlib.suppress(Exception):  # a vendor's: the worker tells of it, when it comes to that
             registry.backend(key).warm()

@@ -166,9 +166,9 @@ def wake(pid: int) -> None:
 
 
 def living_workers(manager: psutil.Process) -> list[int]:
-    """Return the pids of the manager's workers (it has helper processes of multiprocessing too)."""
+    """Return the pids of the manager's workers, and of what stands by (it has multiprocessing's helpers too)."""
     pids = []
-    for child in manager.children():
+    for child in manager.children(recursive=True):
         with contextlib.suppress(psutil.Error):  # gone, or a zombie for a moment
             if "spawn_main" in " ".join(child.cmdline()):
                 pids.append(child.pid)

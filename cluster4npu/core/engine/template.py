@@ -1,0 +1,259 @@
+"""A process that others are copied of, where the system can: everything is imported in it, and it computes nothing.
+
+Importing takes 0.4 s of a core, a copy 2 ms. Linux only: macOS's own libraries do not bear it, Windows cannot. Of all
+threads a copy has only the one that made it, so nothing is imported here that keeps threads or a device, which every
+vendor's runtime does; a template in which a thread is left after a first copy makes no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+from typing import Any
+
+from cluster4npu.core.engine.launch import (
+    PipeEnds,
+    be_killed_with,
+    disable_plugins,
+    do,
+    leave_with_parent,
+    make_pipes,
+)
+from cluster4npu.core.engine.signals import leave_signals_to_the_app
+
+CAN_COPY = sys.platform.startswith("linux")
+_NUMBER = struct.Struct("<i")  # the process id of each copy in the order asked for; 0: it can be asked
+_MOST_ASKED = 32_000  # bytes
+_KILLED = -9  # what a copy ends with when its template is gone: the system kills it then
+
+
+class Copy:
+    """A copy of the template, with what the engine uses of `multiprocessing.Process`."""
+
+    def __init__(self, template: Template, status: Connection) -> None:
+        self._template, self._status = template, status
+        self._code: int | None = None
+        self._unwanted = False
+        self.known_pid: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return its process id; None for the milliseconds until the template has told."""
+        if self.known_pid is None:
+            self._template.hear()
+            if self._unwanted:
+                self.kill()
+        return self.known_pid
+
+    @property
+    def sentinel(self) -> int:
+        """Return what becomes readable when it has ended."""
+        return self._status.fileno()
+
+    @property
+    def exitcode(self) -> int | None:
+        if self._code is None and wait([self._status], 0):
+            told = os.read(self.sentinel, _NUMBER.size)
+            self._code = _NUMBER.unpack(told)[0] if told else _KILLED
+        return self._code
+
+    def is_alive(self) -> bool:
+        return self.exitcode is None
+
+    def kill(self) -> None:
+        """End it now; where its id is not known yet, as soon as that is asked for."""
+        self._unwanted = self.known_pid is None
+        if self.known_pid is not None and self.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.known_pid, signal.SIGKILL)
+
+    def join(self, timeout: float | None = None) -> None:
+        if self._unwanted and self.pid is None:
+            return
+        wait([self._status], timeout)
+
+
+class Template:
+    """The process, seen from the one that started it. Nothing here waits for it, until it is closed."""
+
+    def __init__(self, preload: Callable[[], None]) -> None:
+        """Start it, and let it call `preload`. Raises OSError when the system has no room for a process."""
+        self._asked: deque[Copy] = deque()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ready = False
+        try:
+            self._socket.setblocking(False)
+            self._process = get_context("spawn").Process(
+                target=_be_template,
+                args=(pickle.dumps(preload), theirs),
+                name="cluster4npu-template",
+                daemon=True,
+            )
+            self._process.start()
+        except BaseException:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether everything is imported in it and it can be copied."""
+        if not self._ready:
+            self.hear()
+        return self._ready
+
+    def is_importing(self) -> bool:
+        return not self.is_ready and self._process.is_alive()
+
+    def is_gone(self) -> bool:
+        """Tell whether it has ended: killed, or since it may not be copied."""
+        return not self._process.is_alive()
+
+    def hear(self) -> None:
+        """Take what it has told until now."""
+        with contextlib.suppress(OSError):
+            while told := self._socket.recv(_NUMBER.size):
+                (number,) = _NUMBER.unpack(told)
+                if number:
+                    self._asked.popleft().known_pid = number
+                else:
+                    self._ready = True
+
+    def copy(self, target: Callable[[Any, PipeEnds], None], what: object) -> tuple[Copy, PipeEnds]:
+        """Have one made that calls `target(what, its ends of two pipes)`; return it and our ends.
+
+        Raises OSError where it is gone, does not answer, or the system has no room.
+        """
+        data = pickle.dumps((target, what))
+        if len(data) > _MOST_ASKED:
+            raise OSError("more than can be asked for at once")
+        ours, theirs = make_pipes()
+        status, their_status = Pipe(duplex=False)
+        try:
+            handles = [end.fileno() for end in (*theirs, their_status)]
+            socket.send_fds(self._socket, [data], handles)
+        except OSError:
+            for end in (*ours, status):
+                end.close()
+            raise
+        finally:
+            for end in (*theirs, their_status):
+                end.close()
+        copy = Copy(self, status)
+        self._asked.append(copy)
+        return copy, ours
+
+    def close(self, timeout_s: float) -> None:
+        """End it, and with it all copies that still live."""
+        self._socket.close()
+        self._process.kill()
+        self._process.join(timeout_s)
+
+
+def _be_template(preload: bytes, asked: socket.socket) -> None:
+    """Be that process. It ends with its parent, as the copies end with it."""
+    leave_signals_to_the_app()
+    be_killed_with(os.getppid())
+    disable_plugins()
+    pickle.loads(preload)()
+    gc.collect()
+    gc.freeze()  # so that no copy touches, and has to copy, the memory of what is there for good
+    if _may_be_copied():
+        asked.send(_NUMBER.pack(0))
+        _Copier(asked).run()
+    os._exit(0)
+
+
+def _may_be_copied() -> bool:
+    """Make a first copy, before which libraries that can do so let go of their threads, and see whether one is left."""
+    pid = os.fork()
+    if not pid:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return len(list(Path("/proc/self/task").iterdir())) == 1
+
+
+class _Copier:
+    """The template's loop: makes copies, and tells what each has ended with."""
+
+    def __init__(self, asked: socket.socket) -> None:
+        self._asked = asked
+        self._status: dict[int, int] = {}  # by process id: where its exit code is told
+        self._ended, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        """Go on until the other side is gone."""
+        while True:
+            ready, _, _ = select.select([self._asked.fileno(), self._ended], [], [])
+            if self._ended in ready:
+                os.read(self._ended, 4096)
+                self._tell_of_ended()
+            if self._asked.fileno() in ready:
+                try:
+                    data, handles, _, _ = socket.recv_fds(self._asked, _MOST_ASKED, 3)
+                except ConnectionResetError:  # gone without having heard all
+                    return
+                if not data:
+                    return
+                self._copy(data, *handles)
+
+    def _copy(self, data: bytes, reader: int, writer: int, status: int) -> None:
+        template = os.getpid()
+        pid = os.fork()
+        if pid:
+            os.close(reader)
+            os.close(writer)
+            self._status[pid] = status
+            self._asked.send(_NUMBER.pack(pid))
+            return
+        try:
+            be_killed_with(template)
+            leave_with_parent()
+            self._let_go()
+            ends = Connection(reader, writable=False), Connection(writer, readable=False)
+            do(data, ends)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+
+    def _let_go(self) -> None:
+        """Close, in a copy, what is the template's. Its own status it keeps: what it holds tells that it lives."""
+        import numpy as np
+
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._asked.close()
+        for handle in (self._ended, self._wake, *self._status.values()):
+            os.close(handle)
+        np.random.seed()  # else every copy would draw the same numbers
+
+    def _tell_of_ended(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, code = ended
+                status = self._status.pop(pid)
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(status, _NUMBER.pack(os.waitstatus_to_exitcode(code)))
+                os.close(status)
