@@ -32,7 +32,7 @@ MOST_KILLS = 30  # from outside, otherwise the same: by a user, or where the sys
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
 PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
 RESTART_WINDOW_S = 60.0
-FIRST_BACKOFF_S = 0.05
+FIRST_BACKOFF_S = 0.1  # before the second start again; none before the first
 PAUSED_S = 1.0  # so late after it was due, this process itself was stopped, or had no core
 
 
@@ -410,8 +410,9 @@ class WorkerPool:
 
     @staticmethod
     def _backoff_s(worker: Worker) -> float:
+        """Return how long to wait before the next start: not at all after a first loss, then longer each time."""
         times = len(worker.deaths) + min(len(worker.kills), MOST_RESTARTS)
-        return float(FIRST_BACKOFF_S * 2 ** (times - 1))
+        return float(FIRST_BACKOFF_S * 2 ** (times - 2)) if times > 1 else 0.0
 
     def _discard(self, generation: Generation, timeout_s: float) -> None:
         """Forget a process and its pipe for good."""

@@ -18,7 +18,7 @@ from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
 from cluster4npu.core.engine.template import CAN_COPY, Template
 from cluster4npu.core.engine.worker import WorkerSpec, import_for_workers
 
-FIRST_PAUSE_S, AGAIN_S = 1.0, 0.1  # from the begin of the run, and from the use of one, to the next
+FIRST_PAUSE_S, AGAIN_S = 0.3, 0.1  # from the begin of the run, and from the use of one, to the next
 RECENT_S = 10.0  # as many stand by as workers were lost in this time,
 MOST = 3  # but no more than that, and always one
 LEAST_FREE_BYTES = 512 << 20  # of memory: with less, none is started (one takes 40 MB, torch's more)
