@@ -150,7 +150,7 @@ def _describe(path: Path, spec: Any, sha256: str, operations: list[Any]) -> Pack
         raise ValueError("it holds no model")
     check_input(path, {item.name: _shape(item) for item in description.input})
     kinds = {item.name: item.type.WhichOneof("Type") for item in description.output}
-    check_outputs(path, {name: kind for name, kind in kinds.items() if kind != "multiArrayType"})
+    check_outputs(path, list(kinds), {name: kind for name, kind in kinds.items() if kind != "multiArrayType"})
     metadata = dict(description.metadata.userDefined)
     origin = Origin.of(metadata, path)
     (taken,) = description.input

@@ -214,21 +214,22 @@ class OnnxSession(Session):
 
     def _describe(self, model: Path, sha256: str, *, named: bool) -> ModelInfo:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        shapes = {item.name: _shape(item.shape) for item in inputs}
+        shapes = {item.name: _shape(item.shape, least=0) for item in inputs}
         if named:
             check_named(
                 model, {item.name: item.type for item in inputs if item.type not in _NAMED_DTYPES}, shapes
             )
         else:
             check_input(model, shapes)
-        check_outputs(model, {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)})
+        others = {item.name: item.type for item in outputs if not _NUMBERS.fullmatch(item.type)}
+        check_outputs(model, [item.name for item in outputs], others)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.origin = precision.Origin.of(metadata, model)
         return ModelInfo(
             path=str(model),
             sha256=self.origin.sha256 or sha256,
             input_name=inputs[0].name,
-            input_shape=_shape(inputs[0].shape),
+            input_shape=shapes[inputs[0].name],
             input_dtype=_DTYPES.get(inputs[0].type, inputs[0].type),
             output_names=tuple(item.name for item in outputs),
             output_shapes=tuple(_shape(item.shape) for item in outputs),
@@ -236,7 +237,7 @@ class OnnxSession(Session):
             task=str(metadata.get("task", "")),
             description=one_line(str(metadata.get("description", ""))),
             inputs=tuple(
-                TensorShape(item.name, _shape(item.shape), _NAMED_DTYPES[item.type]) for item in inputs
+                TensorShape(item.name, shapes[item.name], _NAMED_DTYPES[item.type]) for item in inputs
             )
             if named
             else (),
@@ -246,7 +247,8 @@ class OnnxSession(Session):
         """Make the output arrays once, when the model fixes every shape and every dtype is plain."""
         items = self._session.get_outputs()
         fixed = None not in (*self.info.input_shape, *(size for item in items for size in _shape(item.shape)))
-        if named or not fixed or any(item.type not in _DTYPES for item in items):
+        # One without axes may be one whose declared shape the runtime has given up.
+        if named or not fixed or any(item.type not in _DTYPES or not item.shape for item in items):
             return None, []
         binding = self._session.io_binding()
         arrays = [np.empty(item.shape, _DTYPES[item.type]) for item in items]
@@ -267,7 +269,9 @@ def _providers(runtime: Any, settings: Any, device: DeviceId) -> list[Any]:
         runtime.preload_dlls()  # CUDA and cuDNN out of their Python packages
     if provider.unit == "directml":
         settings.enable_mem_pattern = False
-    return [(provider.name, provider.options(index, precision.asked(device))), *provider.before, CPU]
+    asked = precision.asked(device)
+    chain = [provider, *(other for other in PROVIDERS if other.name in provider.before)]
+    return [*((one.name, one.options(index, asked)) for one in chain), CPU]
 
 
 def placement(session: Any) -> tuple[str, str]:
@@ -291,5 +295,5 @@ def placement(session: Any) -> tuple[str, str]:
     return " + ".join(ordered), detail
 
 
-def _shape(dimensions: list[Any]) -> tuple[int | None, ...]:
-    return tuple(size if isinstance(size, int) and size > 0 else None for size in dimensions)
+def _shape(dimensions: list[Any], least: int = 1) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size >= least else None for size in dimensions)

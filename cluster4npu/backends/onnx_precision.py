@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from cluster4npu.core.devices.backend import Calibration
 from cluster4npu.core.devices.model_file import model_error, read_model_file
-from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, prepared_path
+from cluster4npu.core.devices.precision import MADE_FROM, MADE_IN, is_whole, prepared_path
 from cluster4npu.core.errors import Cluster4NPUError, DeviceUnavailable, Problem
 
 EXTRA = "cluster4npu[quantize]"
@@ -38,7 +39,7 @@ def prepare(model: Path, precision: str, calibration: Calibration | None, method
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
     target = prepared_path(model, precision, digest.hexdigest())
-    if not target.exists():
+    if not is_whole(target):
         onnx = _tools(precision)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="making-") as folder:
             made = Path(folder) / "model.onnx"
@@ -105,17 +106,23 @@ def _quantize(onnx: Any, model: Path, made: Path, calibration: Calibration | Non
         return
     if calibration is None or not calibration.batches:
         raise _refused(model, "int8", "the source gave no frame to calibrate with")
-    quantization.quantize_static(
-        str(cleaned),
-        str(made),
-        _reader(quantization, calibration),
-        quant_format=quantization.QuantFormat.QDQ,
-        op_types_to_quantize=_QUANTIZED,
-        per_channel=True,
-        activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8,
-        calibrate_method=quantization.CalibrationMethod.MinMax,
-    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy's, of ranges that are none
+            quantization.quantize_static(
+                str(cleaned),
+                str(made),
+                _reader(quantization, calibration),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=_QUANTIZED,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                calibrate_method=quantization.CalibrationMethod.MinMax,
+            )
+    except AssertionError as error:
+        why = "between its operators are numbers without a range: it computes something that is not a number (NaN)"
+        raise _refused(model, "int8", why) from error
 
 
 def _is_quantized(onnx: Any, model: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -33,13 +32,15 @@ from cluster4npu.core.devices.model_file import (
     check_input,
     check_named,
     check_outputs,
+    does_not_fit,
     labels_from,
     read_model_file,
 )
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
+from cluster4npu.core.devices.runtime_text import contradicts_itself, plain
 from cluster4npu.core.devices.truth import UNKNOWN
-from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line
+from cluster4npu.core.errors import DeviceUnavailable, Problem, one_line, shortened
 
 _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8"}
 _NAMED_DTYPES = {**_DTYPES, "f64": "float64", "i64": "int64", "i32": "int32", "i8": "int8", "boolean": "bool"}
@@ -49,7 +50,6 @@ _DRIVERS = {
     "gpu": "the driver of Intel's graphics with its compute runtime (OpenCL)",
     "npu": "the driver of Intel's NPU",
 }
-_PLACES = re.compile(r"(Exception from|Check '.*?' failed at) \S+?:\d+:\s*")
 _NO_MEMORY = "std::bad_alloc"
 _PRECISIONS = {"FP32": "fp32", "FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
 
@@ -162,11 +162,6 @@ class OpenVinoBackend(Backend):
         )
 
 
-def _plain(error: BaseException) -> str:
-    """Return what OpenVINO says without the places in its own source."""
-    return one_line(_PLACES.sub("", str(error)))
-
-
 @cache
 def _core() -> Any:
     """Return OpenVINO's one core of this process; raises ImportError or RuntimeError."""
@@ -188,7 +183,7 @@ class OpenVinoSession(Session):
         try:
             network = core.read_model(str(model))
         except RuntimeError as error:
-            raise cannot_load(model, device.device, _plain(error)) from error
+            raise cannot_load(model, device.device, str(error)) from error
         self.origin = precision.Origin.of(_metadata(network), model)
         self.info = _model_info(network, model, self.origin.sha256 or sha256, named=named)
         target = device.unit.upper().replace(":", ".")
@@ -207,11 +202,14 @@ class OpenVinoSession(Session):
         except RuntimeError as error:
             if _NO_MEMORY in str(error):
                 raise MemoryError(f"OpenVINO found no room for {model.name}") from error
+            why = plain(str(error))
+            if contradicts_itself(why):
+                raise does_not_fit(model, why) from error
             raise DeviceUnavailable(
                 Problem(
                     f"'{device}' cannot run this model",
                     field="devices",
-                    found=f"{model.name}: {_plain(error)}",
+                    found=shortened(f"{model.name}: {why}"),
                     allowed="a model whose operators and sizes OpenVINO can compile for it",
                     hint="Choose another device, or export the model in another way.",
                 )
@@ -226,7 +224,7 @@ class OpenVinoSession(Session):
             self._request.infer([batch], share_inputs=True, share_outputs=True)
             return [tensor.data for tensor in self._request.output_tensors]
         except RuntimeError as error:
-            raise not_computed(self.info, _plain(error)) from error
+            raise not_computed(self.info, error) from error
 
     def infer_named(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         require_named(inputs, self.info)
@@ -235,7 +233,7 @@ class OpenVinoSession(Session):
             self._request.infer(ordered, share_inputs=True, share_outputs=True)
             return [tensor.data for tensor in self._request.output_tensors]
         except RuntimeError as error:
-            raise not_computed(self.info, _plain(error)) from error
+            raise not_computed(self.info, error) from error
 
     def close(self) -> None:
         """Let go of the model."""
@@ -251,7 +249,7 @@ def _model_info(network: Any, model: Path, sha256: str, *, named: bool) -> Model
     else:
         check_input(model, shapes)
     kinds = {_name(o, i): str(o.element_type.get_type_name()) for i, o in enumerate(network.outputs)}
-    check_outputs(model, {name: kind for name, kind in kinds.items() if kind == "string"})
+    check_outputs(model, list(kinds), {name: kind for name, kind in kinds.items() if kind == "string"})
     input_name, input_shape = next(iter(shapes.items()))
     metadata = _metadata(network)
     return ModelInfo(

@@ -97,7 +97,12 @@ class Console:
 
 def visible(text: str) -> str:
     """Return the text with control characters written out: a name in a file must not steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    return "\n".join(map(escaped, text.split("\n")))
+
+
+def escaped(text: str) -> str:
+    """Return a text as one line, with its control characters written out."""
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 def _unwritable(error: OSError) -> RunFailed:

@@ -13,6 +13,7 @@ from cluster4npu import Engine, RunOptions
 from cluster4npu.backends import onnx_precision
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Calibration, Preparation, Session
+from cluster4npu.core.devices.flops import onnx_flops
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.errors import DeviceUnavailable, InputError
@@ -81,6 +82,8 @@ def test_a_file_that_claims_to_be_made_from_another_is_known_by_its_own_hash(tmp
     for device in sorted({"onnx:cpu", "openvino:cpu"} & HERE):
         assert load(device, copy).info.sha256 == own
     assert inspect_model(copy).sha256 == own
+    kept = inspect_model(made)
+    assert (kept.sha256, kept.made_from) == (own, load("onnx:cpu", model).info.sha256)
 
 
 def test_what_was_made_is_kept_and_made_anew_for_other_frames(tmp_path: Path) -> None:
@@ -90,7 +93,12 @@ def test_what_was_made_is_kept_and_made_anew_for_other_frames(tmp_path: Path) ->
     assert onnx_precision.prepare(model, "int8", frames_of("image")) == first
     assert first.stat().st_mtime_ns == stamp
     assert onnx_precision.prepare(model, "int8", frames_of("image", seed=1)) != first
-    assert onnx_precision.prepare(model, "int8", None, "dynamic") != first
+    dynamic = onnx_precision.prepare(model, "int8", None, "dynamic")
+    assert dynamic != first
+    assert onnx_flops(dynamic) == onnx_flops(first) == onnx_flops(model) and onnx_flops(model)
+    whole = first.read_bytes()
+    first.write_bytes(whole[:2000])  # as a power cut may leave it
+    assert onnx_precision.prepare(model, "int8", frames_of("image")).read_bytes() == whole
     assert {p.suffix for p in first.parent.iterdir()} == {".onnx"}
 
 
@@ -145,6 +153,10 @@ def test_what_cannot_be_int8_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
             onnx_precision.prepare(
                 bare, "int8", Calibration.of_images("image", [np.zeros((1, 3, 8, 8), np.float32)]), method
             )
+    with pytest.raises(InputError, match="not a number"):
+        onnx_precision.prepare(
+            model, "int8", Calibration.of_images("image", [np.full((1, 3, 32, 32), np.nan, "f4")])
+        )
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(DeviceUnavailable, match="quantize"):
         onnx_precision.prepare(model, "int8", frames_of("image", seed=2))

@@ -57,6 +57,13 @@ def test_what_the_wheel_has_is_offered(
     assert all(info.available and info.kind == BY_UNIT[unit].kind for info in found)
 
 
+def test_what_tensorrt_leaves_goes_to_the_same_card() -> None:
+    chain = onnx._providers(SimpleNamespace(), None, DeviceId.parse("onnx:tensorrt:1"))
+    assert [name for name, _ in chain[:-1]] == ["TensorrtExecutionProvider", "CUDAExecutionProvider"]
+    assert [options["device_id"] for _, options in chain[:-1]] == [1, 1] and chain[-1] == CPU
+    assert chain[1][1]["use_tf32"] == 0
+
+
 def test_a_wheel_with_cuda_on_a_machine_without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_providers.sys, "platform", "linux")
     monkeypatch.setattr(cuda_driver, "cards", lambda: Absence("there is no NVIDIA driver here", "install it"))

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from cluster4npu.cli.command import SUCCESS, Command
-from cluster4npu.cli.console import Console
+from cluster4npu.cli.console import Console, escaped
 from cluster4npu.core.settings import resolve_path
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ class Inspect(Command):
 
 
 def lines(report: ModelReport) -> list[str]:
-    """Return a report for people."""
+    """Return a report for people, one line for each thing, whatever is in the names of a file from anybody."""
     operators = [f"{count} {name}" for name, count in list(report.operators.items())[:_MOST_OPERATORS]]
     if len(report.operators) > _MOST_OPERATORS:
         operators.append(f"{len(report.operators) - _MOST_OPERATORS} other kinds")
     rows = [
         ("file", f"{report.path} ({report.bytes / 1e6:.2f} MB, {report.format})"),
         ("SHA-256", report.sha256),
+        *([("made from", f"{report.made_from}, in another precision")] if report.made_from else []),
         *([("description", report.description)] if report.description else []),
         *(("input", f"{t.name}: {_text(t.shape)} {t.dtype}") for t in report.inputs),
         *(("output", f"{t.name}: {_text(t.shape)}") for t in report.outputs),
@@ -60,7 +61,7 @@ def lines(report: ModelReport) -> list[str]:
         ("operators", ", ".join(operators) or "not reported"),
         ("weights in", ", ".join(report.external) or "the file itself"),
     ]
-    return [f"{title:<11} {value}" for title, value in rows]
+    return [f"{title:<11} {escaped(value)}" for title, value in rows]
 
 
 def _text(shape: tuple[int | None, ...]) -> str:

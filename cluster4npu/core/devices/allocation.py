@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster4npu.core.devices import registry
+from cluster4npu.core.devices import exclusive, registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem, nearest
 
@@ -27,21 +27,34 @@ class DeviceAllocation:
     predicted: bool = False  # `fps` was not measured as a whole, but follows from the rates
 
 
-def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]) -> list[Problem]:
-    """Return every problem of an allocation; `models` are the model files by stage (None: the one of no model)."""
-    found = []
+def check(models: Mapping[str, Path | None], stages: object) -> list[Problem]:
+    """Return every problem of an allocation (a mapping of stages to lists of device ids, where it is right).
+
+    `models` are the model files by stage (None: the one of no model).
+    """
+    found: list[Problem] = []
+    if not isinstance(stages, Mapping):
+        hint = "Write {'inference': ['onnx:cpu']}."
+        said = type(stages).__name__
+        return [
+            _problem("an allocation gives devices to stages", "", said, "a mapping of lists of ids", hint)
+        ]
     if not stages:
         hint = "Name a stage and its devices." if models else "Add an inference node to the pipeline."
         found.append(_problem("this allocation gives no stage a device", "", "{}", ", ".join(models), hint))
     owner: dict[str, str] = {}
+    taken: list[DeviceId] = []
     for stage, devices in stages.items():
         if stage not in models:
-            hint = nearest(stage, models) or "Name an inference node of this pipeline."
-            found.append(_problem("there is no such stage", stage, stage, ", ".join(models), hint))
+            name = str(stage)
+            hint = nearest(name, models) or "Name an inference node of this pipeline."
+            found.append(_problem("there is no such stage", name, name, ", ".join(models), hint))
             continue
-        if isinstance(devices, str):
-            hint = f"Write [{devices!r}]."
-            found.append(_problem("a stage takes a list of devices", stage, devices, "a list of ids", hint))
+        if isinstance(devices, str) or not isinstance(devices, Iterable):
+            hint = f"Write [{devices!r}]." if isinstance(devices, str) else "Write ['onnx:cpu']."
+            found.append(
+                _problem("a stage takes a list of devices", stage, str(devices), "a list of ids", hint)
+            )
             continue
         asked = list(devices)
         if not asked:
@@ -50,15 +63,19 @@ def check(models: Mapping[str, Path | None], stages: Mapping[str, Iterable[str]]
             try:
                 device = DeviceId.parse(text)
                 _require_fit(device, models[stage])
+                if str(device) not in owner:
+                    exclusive.refuse_second_workers([*taken, device])
             except InputError as error:
                 found += [_problem(p.message, stage, p.found, p.allowed, p.hint) for p in error.problems]
                 continue
             if str(device) in owner:
                 where = owner[str(device)]
-                twice = f"a device is given twice, to '{where}' and '{stage}'"
+                both = f"to '{stage}'" if where == stage else f"to '{where}' and '{stage}'"
+                twice = f"a device is given twice, {both}"
                 hint = f"For a second worker on it write {device.device}#2."
                 found.append(_problem(twice, stage, str(device), "", hint))
             owner.setdefault(str(device), stage)
+            taken.append(device)
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster4npu.core.devices.batches import require_named
+from cluster4npu.core.devices.blank import tried
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelCost, ModelInfo
 
@@ -180,7 +181,7 @@ class Backend(ABC):
         return model
 
     def look(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
-        """Return what a model file is, without a user's frame: by default by loading it on this backend's processor.
+        """Return what a model file is: by default by computing a blank frame on this backend's processor.
 
         None where this machine lacks what that takes. Raises InputError for a model that is wrong, DeviceUnavailable
         for one that this processor cannot run.
@@ -199,7 +200,7 @@ class Backend(ABC):
                 device = DeviceId.parse(info.id)
                 settled = self.settle(device, (device,))
                 session = load(model, settled, self.Options.model_validate(dict(settled.options)))
-                found = session.info, session.cost()
+                found = tried(session, model), session.cost()
                 session.close()
                 return found
         return None

@@ -8,7 +8,8 @@ import numpy as np
 
 from cluster4npu.core.devices.model import ModelInfo
 from cluster4npu.core.devices.model_file import shape_text
-from cluster4npu.core.errors import Problem, RunFailed, one_line
+from cluster4npu.core.devices.runtime_text import plain
+from cluster4npu.core.errors import Problem, RunFailed, shortened
 
 
 def fits(batch: np.ndarray, info: ModelInfo) -> bool:
@@ -46,7 +47,7 @@ def not_computed(info: ModelInfo, found: Exception | str) -> RunFailed:
         Problem(
             "the model could not be computed",
             field="model",
-            found=one_line(found),
+            found=shortened(plain(str(found))),
             allowed=_allowed(info),
             hint="Check that the preprocessing fits the model.",
         )

@@ -6,9 +6,17 @@ import math
 from pathlib import Path
 from typing import Any
 
-from cluster4npu.core.devices.model_file import model_error
+from cluster4npu.core.devices.model_file import does_not_fit
 
 _LARGE_BYTES = 4096
+_CONVOLUTIONS = ("Conv", "ConvInteger", "QLinearConv")
+# What is counted, and which of its inputs are the weights.
+_WEIGHT_AT = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm", "MatMul", "ConvInteger", "MatMulInteger"), 1),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), 3),
+}
+_OPEN = {"Attention", "DeformConv", "Einsum", "GRU", "If", "LSTM", "Loop", "RNN", "Scan"}
+_ONNX = ("", "ai.onnx")
 _OPEN_SIZE = 1  # a dimension that is left open counts once: one image
 
 
@@ -17,7 +25,8 @@ def onnx_flops(path: Path) -> int | None:
 
     Raises InputError for weights that do not fit.
 
-    Counts Conv, ConvTranspose, Gemm and MatMul; the rest is below a hundredth of these in ordinary networks.
+    Counts convolutions and matrix products, of integers too; the rest is below a hundredth of these in ordinary
+    networks. None where a part computes how much nobody knows: loops, recurrent layers, operators that are not ONNX's.
     """
     try:
         import onnx
@@ -39,7 +48,9 @@ def onnx_flops(path: Path) -> int | None:
     for node in graph.node:
         if node.op_type == "Conv":
             _require_channels(path, node, shapes)
-        if node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
+        if node.op_type in _OPEN or node.domain not in _ONNX:
+            return None
+        if node.op_type in _WEIGHT_AT:
             found = _node(node, shapes)
             if found is None:
                 return None
@@ -52,12 +63,8 @@ def _require_channels(path: Path, node: Any, shapes: dict[str, tuple[int, ...] |
     first, weight = shapes.get(node.input[0]), shapes.get(node.input[1])
     groups = next((a.i for a in node.attribute if a.name == "group"), 1)
     if first is not None and weight is not None and first[1] != weight[1] * groups:
-        raise model_error(
-            "the model's weights do not fit what goes into them",
-            found=f"{first[1]} channels into '{node.name or node.output[0]}', an operator Conv, in {path.name}",
-            allowed=f"{weight[1] * groups} channels, as its weights have",
-            hint="Export it again; no device can run it as it is.",
-        )
+        told = f"{first[1]} channels go in, and its weights are for {weight[1] * groups}"
+        raise does_not_fit(path, f"Conv '{node.name or node.output[0]}': {told}")
 
 
 def _close_batch(graph: Any) -> None:
@@ -71,12 +78,11 @@ def _close_batch(graph: Any) -> None:
 
 
 def _node(node: Any, shapes: dict[str, tuple[int, ...] | None]) -> int | None:
-    first, weight, made = shapes.get(node.input[0]), shapes.get(node.input[1]), shapes.get(node.output[0])
+    weight = shapes.get(node.input[_WEIGHT_AT[node.op_type]])
+    first, made = shapes.get(node.input[0]), shapes.get(node.output[0])
     if first is None or weight is None or made is None:
         return None
-    if (
-        node.op_type == "Conv"
-    ):  # each output is a sum over a kernel of (channels of its group) x height x width
+    if node.op_type in _CONVOLUTIONS:  # each output: a sum over (channels of its group) x height x width
         return 2 * math.prod(made) * math.prod(weight[1:])
     if node.op_type == "ConvTranspose":
         return 2 * math.prod(first) * math.prod(weight[1:])

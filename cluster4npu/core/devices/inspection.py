@@ -18,7 +18,7 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.backend import Backend
 from cluster4npu.core.devices.flops import onnx_flops
 from cluster4npu.core.devices.model import ModelCost, ModelInfo, TensorShape
-from cluster4npu.core.devices.model_file import external_files, model_error, shape_text
+from cluster4npu.core.devices.model_file import external_files, model_error, read_model_file, shape_text
 from cluster4npu.core.devices.model_package import model_bytes
 from cluster4npu.core.devices.model_report import UNKNOWN, ModelReport, guess_task
 from cluster4npu.core.devices.onnx_outline import Outline, read_outline
@@ -130,6 +130,7 @@ def _inspect_main(path: Path, connection: Connection, named: bool) -> None:
 
 def _inspect(path: Path, named: bool) -> ModelReport:
     backend, info, cost = _look(path, named)
+    sha256 = read_model_file(path)  # the file's own, whatever it was made from
     outputs = tuple(map(TensorShape, info.output_names, info.output_shapes))
     onnx = path.suffix.lower() == ".onnx"
     outline = read_outline(path) if onnx else Outline()
@@ -141,7 +142,7 @@ def _inspect(path: Path, named: bool) -> ModelReport:
     return ModelReport(
         path=str(path),
         bytes=model_bytes(path),
-        sha256=info.sha256,
+        sha256=sha256,
         format="ONNX" if onnx else backend.title,
         inputs=info.takes,
         outputs=outputs,
@@ -155,6 +156,7 @@ def _inspect(path: Path, named: bool) -> ModelReport:
         producer=outline.producer,
         opset=outline.opset or None,
         description=info.description,
+        made_from=info.sha256 if info.sha256 != sha256 else "",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,14 +105,16 @@ class AdvancedDeviceManager:
     ) -> PipelineConfig:
         """Return the pipeline with these devices in its stages.
 
-        Raises PipelineInvalid with every problem: a stage or a device that does not exist, a device given twice,
-        one that is not available, or one that cannot run the stage's model.
+        Stages that it does not name keep theirs. Raises PipelineInvalid with every problem: a stage or a device that
+        does not exist, a device given twice, one that is not available or serves one worker only, or one that cannot
+        run the stage's model.
         """
         given = allocation.stages if isinstance(allocation, DeviceAllocation) else allocation
-        stages = {s: own if isinstance(own, str) else tuple(own) for s, own in given.items()}
-        if problems := check(_models(pipeline), stages):
+        if isinstance(given, Mapping):  # what is gone through once only has to serve twice
+            given = {s: tuple(own) if isinstance(own, Iterator) else own for s, own in given.items()}
+        if problems := check(_models(pipeline), given):
             raise PipelineInvalid.of(problems)
-        for stage, devices in stages.items():
+        for stage, devices in given.items():
             pipeline = pipeline.with_params(stage, devices=list(devices))
         return pipeline
 

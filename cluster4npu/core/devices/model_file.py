@@ -7,12 +7,13 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from cluster4npu.core.devices.model_package import is_package, package_digest
 from cluster4npu.core.devices.onnx_outline import External, OutlineError, read_outline
+from cluster4npu.core.devices.runtime_text import contradicts_itself, plain
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, shortened
 
 _MOST_LABELS = 100_000
@@ -143,10 +144,7 @@ def corrupt(path: Path, reason: str, allowed: str = "a whole, valid ONNX file") 
     )
 
 
-_WHERE_IN_SOURCE = re.compile(r"(?:Exception from )?\S*\.(?:cpp|cc|h|hpp):\d+:?\s*")
-_SIGNATURE = re.compile(r"(?:\bvoid |\bclass \S+ |\S+ )?\bonnxruntime::[\w:]+\([^()]*\)\s*(?:const\s+)?")
-_NEWER_OPSET = re.compile(r"Opset \d+ is under development", re.IGNORECASE)
-_LOWER_OPSET = "Export the model with a lower opset: this one is newer than the runtimes here."
+_NEWER_OPSET = re.compile(r"Opset (?P<is>\d+) is under development(?:.* is till opset (?P<most>\d+))?")
 # How ONNX Runtime and OpenVINO tell of an operator that they do not know.
 _LACKS = re.compile(
     r"not a registered function/op|NOT_IMPLEMENTED|Could not find an implementation|does not support the following|"
@@ -160,15 +158,22 @@ def cannot_load(path: Path, device: str, reason: str) -> InputError:
 
     That the file is whole is known here: `read_model_file` has walked through all of it.
     """
-    reason = _SIGNATURE.sub("", _WHERE_IN_SOURCE.sub("", " ".join(reason.split())))
+    reason = plain(reason)
+    if newer := _NEWER_OPSET.search(reason):
+        return model_error(
+            f"the model is newer than '{device}'s runtime",
+            found=f"opset {newer['is']} in {path.name}",
+            allowed=f"at most opset {newer['most']}" if newer["most"] else "a released opset",
+            hint="Export it with a lower opset, or update the runtime.",
+        )
+    if contradicts_itself(reason):
+        return does_not_fit(path, reason)
     if not _LACKS.search(reason):
         return model_error(
             f"'{device}' cannot load this model",
             found=f"{path.name}: {reason}",
-            allowed="a model whose operators, shapes and weights fit each other",
-            hint=_LOWER_OPSET
-            if _NEWER_OPSET.search(reason)
-            else "Another device may load it. Where none does, the model itself is wrong: export it again.",
+            allowed="a model that this device's runtime can load",
+            hint="Another device may load it. Where none does, the model itself is wrong: export it again.",
         )
     return DeviceUnavailable(
         Problem(
@@ -181,9 +186,20 @@ def cannot_load(path: Path, device: str, reason: str) -> InputError:
     )
 
 
+def does_not_fit(path: Path, reason: str) -> InputError:
+    """Return the error for a model whose parts contradict each other, as a runtime says in plain words."""
+    return model_error(
+        "the parts of the model do not fit each other",
+        found=f"{path.name}: {reason}",
+        allowed="operators, shapes and weights that fit each other",
+        hint="No device can run it as it is: export it again.",
+    )
+
+
 def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> None:
     """Refuse a model that does not take one 4-dimensional input with a batch of 1; raises InputError."""
     told = ", ".join(f"{name} {shape_text(shape)}" for name, shape in inputs.items()) or "none"
+    _require_inputs(path, inputs)
     if len(inputs) != 1:
         raise model_error(
             "the model must have exactly one input",
@@ -199,6 +215,7 @@ def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> Non
             allowed="1 x 3 x height x width",
             hint="Choose a model that takes one image.",
         )
+    _require_sizes(path, inputs)
     if shape[0] not in (None, 1):
         raise model_error(
             "the model has a fixed batch size",
@@ -210,13 +227,8 @@ def check_input(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> Non
 
 def check_named(path: Path, others: Mapping[str, str], inputs: Mapping[str, tuple[int | None, ...]]) -> None:
     """Refuse a model without inputs, or of whose inputs `others` (name and type) are no numbers; raises InputError."""
-    if not inputs:
-        raise model_error(
-            "the model has no inputs",
-            found=path.name,
-            allowed="one input or more",
-            hint="Export it again with its inputs: this one gives the same answer for every frame.",
-        )
+    _require_inputs(path, inputs)
+    _require_sizes(path, inputs)
     if others:
         told = ", ".join(f"input {name}: {kind}" for name, kind in others.items())
         raise model_error(
@@ -227,8 +239,39 @@ def check_named(path: Path, others: Mapping[str, str], inputs: Mapping[str, tupl
         )
 
 
-def check_outputs(path: Path, others: Mapping[str, str]) -> None:
-    """Refuse a model of whose outputs `others` (name and type) are no tensors of numbers; raises InputError."""
+def _require_inputs(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> None:
+    if not inputs:
+        raise model_error(
+            "the model has no inputs",
+            found=path.name,
+            allowed="one input or more",
+            hint="Export it again with its inputs: this one gives the same answer for every frame.",
+        )
+
+
+def _require_sizes(path: Path, inputs: Mapping[str, tuple[int | None, ...]]) -> None:
+    for name, shape in inputs.items():
+        if 0 in shape:
+            raise model_error(
+                "the model takes an input without any number",
+                found=f"{name} {shape_text(shape)} in {path.name}",
+                allowed="sizes from 1 on, or open ones",
+                hint="Export it again with the size of what it takes, or with an open one.",
+            )
+
+
+def check_outputs(path: Path, names: Sequence[str], others: Mapping[str, str]) -> None:
+    """Refuse a model without outputs, or of whose `others` (name and type) are no tensors of numbers.
+
+    Raises InputError.
+    """
+    if not names:
+        raise model_error(
+            "the model has no outputs",
+            found=path.name,
+            allowed="one output or more",
+            hint="Export it again with its outputs: this one answers nothing.",
+        )
     if others:
         raise model_error(
             "the model gives something other than numbers",

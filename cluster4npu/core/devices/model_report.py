@@ -37,6 +37,7 @@ class ModelReport:
     producer: str = ""
     opset: int | None = None
     description: str = ""
+    made_from: str = ""  # the SHA-256 of the model of which this program made it in another precision
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that the command line prints."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cluster4npu.core.devices.backend import Backend, DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.model_file import model_error
-from cluster4npu.core.errors import DeviceUnavailable, Problem
+from cluster4npu.core.devices.model_file import model_error, read_model_file
+from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 from cluster4npu.core.settings import data_dir
 
 OPTION = "precision"
@@ -74,6 +74,15 @@ def prepared_path(model: Path, precision: str, digest: str, suffix: str = ".onnx
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{model.stem[:60]}-{precision}-{digest[:16]}{suffix}"
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a version that was made earlier is there in full: a power cut may have left a part."""
+    try:
+        read_model_file(path)
+    except InputError:
+        return False
+    return True
 
 
 def _folder() -> Path:

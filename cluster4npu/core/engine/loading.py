@@ -27,6 +27,7 @@ class Loading:
         self._refusals: dict[int, Cluster4NPUError] = {}  # the first of each stage
         self._told_s = self._begun_s = time.monotonic()
         self._served_s: float | None = None  # since when each stage has a device
+        self._lost_ones: list[Lost] = []  # of which the user has not heard yet
         self.left_out: list[str] = []
 
     def wait(self, state: str) -> None:
@@ -42,6 +43,7 @@ class Loading:
                     self._lost(event)
                 elif isinstance(event, Lost):
                     self._hub.tell_of(event)
+            self._tell_of_the_lost()
             if self._hub.stop_asked is not None:
                 raise Stopped
             if state == "loaded":
@@ -113,4 +115,14 @@ class Loading:
             )
         worker.report = dict(_NOTHING_KNOWN)
         self.left_out.append(f"{worker.member.id} was left out: {event.reason}")
-        self._hub.tell_of(event)
+        self._lost_ones.append(event)
+
+    def _tell_of_the_lost(self) -> None:
+        """Name those that are left out, once others serve their stage: until then it may be the model that is wrong,
+        which is told once and not for each device.
+        """
+        for event in list(self._lost_ones):
+            others = self._pool.of(self._pool.workers[event.worker].stage.index)
+            if any(other.state in ("loaded", "ready") for other in others):
+                self._lost_ones.remove(event)
+                self._hub.tell_of(event)

@@ -15,6 +15,7 @@ import numpy as np
 
 from cluster4npu.core.devices import exclusive, registry
 from cluster4npu.core.devices.backend import Session
+from cluster4npu.core.devices.blank import never_computes, no_memory
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine import codec
 from cluster4npu.core.engine.chain import Chain
@@ -40,7 +41,6 @@ from cluster4npu.core.pipeline.plan import ExecutionPlan
 
 _MOST_PROBLEM_TEXT = 600
 _LEAST_RESULT = 16384  # bytes
-_SMALLER = "Take a smaller model or a smaller input size, or fewer devices at once."
 MOST_MEASURED_BATCH = 16  # frames, where nothing else is asked for
 
 
@@ -92,19 +92,11 @@ def _serve(spec: WorkerSpec, ends: PipeEnds) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the manager is gone or has thrown this generation away
     except InferenceFailed as error:
-        channel.send([Control("refused", _error_record(_never_computes(error, spec), spec))])
+        channel.send([Control("refused", _error_record(_refused_blank(error, spec), spec))])
     except Cluster4NPUError as error:
         channel.send([Control("refused", _error_record(error, spec))])
     except MemoryError as error:
-        failed = RunFailed(
-            Problem(
-                f"the model needs more memory on '{spec.device}' than there is",
-                field="model",
-                found=str(error) or "no memory is left",
-                allowed="a model that fits into this machine's memory",
-                hint=_SMALLER,
-            )
-        )
+        failed = no_memory(f"on '{spec.device}'", str(error))
         channel.send([Control("refused", _error_record(failed, spec))])
     except Exception as error:  # a driver's or a third party's own, of any kind: told, not printed
         hint = "Look whether its driver or the model is at fault, or leave this device out."
@@ -117,19 +109,12 @@ def _serve(spec: WorkerSpec, ends: PipeEnds) -> None:
         channel.close()
 
 
-def _never_computes(error: InferenceFailed, spec: WorkerSpec) -> RunFailed:
+def _refused_blank(error: InferenceFailed, spec: WorkerSpec) -> Cluster4NPUError:
     """Return the error for a model that fails on its first, blank frame already."""
     (problem, *_) = error.problems
-    hint = "Check that the preprocessing fits the model and that the device's driver works, or leave it out."
-    return RunFailed(
-        Problem(
-            f"the model does not compute on '{spec.device}'",
-            field="devices",
-            found=f"on a blank frame: {problem.message}: {problem.found}",
-            allowed=problem.allowed,
-            hint=_SMALLER if "memory" in problem.found else hint,
-        )
-    )
+    model = spec.model or spec.plan.stages[spec.stage].model or Path("no model")
+    why = problem.found or problem.message
+    return never_computes(model, f"on '{spec.device}'", why, problem.allowed)
 
 
 def _error_record(error: Cluster4NPUError, spec: WorkerSpec) -> dict[str, Any]:

@@ -91,17 +91,27 @@ def test_assigning_changes_the_pipeline(manager: AdvancedDeviceManager) -> None:
         (["sim:unnamed"], "how fast"),
         ([], "no device"),
         ("sim:ane", "takes a list of devices"),
+        (None, "takes a list of devices"),
+        (["sim:ane?exclusive=1", "sim:ane?exclusive=1#2"], "takes no second worker"),
         ([None], "not a device id"),
     ],
 )
 def test_a_wrong_allocation_is_refused(manager: AdvancedDeviceManager, devices: Any, word: str) -> None:
     config = pipeline("sim:a?ms=5")
-    with pytest.raises(PipelineInvalid, match="gives no stage a device"):
-        manager.assign_devices_to_stages(config, {})
     with pytest.raises(PipelineInvalid, match=word) as caught:
         manager.assign_devices_to_stages(config, {stage_of(config): devices})
     assert len(caught.value.problems) == 1
     assert all(p.node == stage_of(config) and p.field == "devices" for p in caught.value.problems)
+
+
+def test_what_is_no_allocation_is_refused(manager: AdvancedDeviceManager) -> None:
+    for wrong, word in (
+        ({}, "gives no stage a device"),
+        (None, "gives devices to stages"),
+        ({5: []}, "no such stage"),
+    ):
+        with pytest.raises(PipelineInvalid, match=word):
+            manager.assign_devices_to_stages(pipeline("sim:a?ms=5"), wrong)  # type: ignore[arg-type]
 
 
 def test_a_device_that_cannot_read_the_model_is_refused(manager: AdvancedDeviceManager) -> None:

@@ -94,9 +94,12 @@ def pipeline(make_pipeline: Make, tmp_path: Path) -> Make:
     return make
 
 
-def ran(config: PipelineConfig, **options: object) -> tuple[RunSummary, list[WorkerFailed]]:
+def ran(
+    config: PipelineConfig, lost: list[WorkerFailed] | None = None, **options: object
+) -> tuple[RunSummary, list[WorkerFailed]]:
     with Engine(config, RunOptions(**{"calibration": "never", **options})) as run:
-        lost = [event for event in run.events() if isinstance(event, WorkerFailed)]
+        lost = [] if lost is None else lost
+        lost.extend(event for event in run.events() if isinstance(event, WorkerFailed))
         return run.wait(60), lost
 
 
@@ -126,9 +129,11 @@ def test_a_device_that_refuses_the_model_is_named_and_the_others_go_on(pipeline:
 
 
 def test_where_all_devices_refuse_the_model_the_run_ends_with_the_first_reason(pipeline: Make) -> None:
+    lost: list[WorkerFailed] = []
     with pytest.raises(InputError, match="Warp") as caught:
-        ran(pipeline("flaky:cpu?refuses=1", "flaky:cpu?refuses=1#2"), frames=20)
+        ran(pipeline("flaky:cpu?refuses=1", "flaky:cpu?refuses=1#2"), lost, frames=20)
     assert [p.node for p in caught.value.problems] == ["inference"]
+    assert not lost  # it is the model: that is told once, and not for each device
 
 
 def test_where_the_only_device_fails_on_every_frame_the_run_ends_with_one_error(pipeline: Make) -> None:
