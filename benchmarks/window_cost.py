@@ -41,10 +41,11 @@ def headless(seconds: float) -> float:
 
 def windowed(seconds: float) -> float:
     """Run in the window and return the FPS."""
+    from PySide6.QtCore import QEventLoop, QTimer
+
     from cluster4npu.core.settings import assets_dir
     from cluster4npu.ui.app import make_application
     from cluster4npu.ui.main_window import IntegratedPipelineDashboard
-    from cluster4npu.ui.render import wait_for
 
     make_application()
     window = IntegratedPipelineDashboard()
@@ -52,7 +53,10 @@ def windowed(seconds: float) -> float:
     window.show()
     window.files.open(assets_dir() / "example.json")
     window.runs.run(options(seconds))  # type: ignore[arg-type]
-    wait_for(lambda: not window.runs.busy, seconds + 60)
+    loop = QEventLoop()
+    window.runs.busy_changed.connect(loop.quit)
+    QTimer.singleShot(round((seconds + 60) * 1000), loop.quit)
+    loop.exec()
     summary = window.runs.summary
     window.runs.shutdown()
     assert summary is not None, window.messages.text()

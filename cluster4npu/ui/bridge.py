@@ -20,6 +20,7 @@ from cluster4npu.core.engine.messages import (
     WorkerFailed,
 )
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.pace import SPARING
 from cluster4npu.ui.watch import RunWatch
 
 POLL_MS = 30
@@ -49,6 +50,7 @@ class EngineBridge(QObject):
         super().__init__(parent)
         self._watch: RunWatch | None = None
         self._preview_size: tuple[int, int] | None = None
+        self._preview_s = SPARING.preview_ms / 1000
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._drain)
@@ -63,7 +65,7 @@ class EngineBridge(QObject):
         if self.busy:
             return
         self._watch = RunWatch(config, options or RunOptions())
-        self._watch.preview_size = self._preview_size
+        self._watch.preview_size, self._watch.preview_s = self._preview_size, self._preview_s
         self._watch.start()
         self._timer.start()
         self.state_changed.emit("starting", "")
@@ -79,6 +81,12 @@ class EngineBridge(QObject):
         self._preview_size = size
         if self._watch is not None:
             self._watch.preview_size = size
+
+    def set_pace(self, preview_ms: int) -> None:
+        """Ask for a frame so often."""
+        self._preview_s = preview_ms / 1000
+        if self._watch is not None:
+            self._watch.preview_s = self._preview_s
 
     def shutdown(self, timeout_s: float = 6.0) -> None:
         """Stop, wait and tell the end, for a window that closes; returns after `timeout_s` at the latest."""

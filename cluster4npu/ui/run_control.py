@@ -27,6 +27,7 @@ from cluster4npu.ui.dashboard.numbers import figure
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.message_bar import MessageBar
+from cluster4npu.ui.pace import SPARING, Pace, Rates
 from cluster4npu.ui.result_files import placed, written_files
 from cluster4npu.ui.text import told, told_problem, tr
 
@@ -66,6 +67,8 @@ class RunControl(QObject):
         self._files: list[Path] = []  # that the run writes
         self._losing: set[str] = set()  # outputs whose losses have been told
         self.summary: RunSummary | None = None
+        self._pace = Pace()
+        self._rates = SPARING
         self.bridge = bridge = EngineBridge(self)
         bridge.state_changed.connect(self._show_state)
         bridge.started.connect(self._show_started)
@@ -101,6 +104,7 @@ class RunControl(QObject):
         self._stop_asked = False
         self._losing.clear()
         self._workspace().begin_run(self._config)
+        self._keep_pace(self._pace.begin())
         options = options or RunOptions(traces=True)
         run = placed(self._config)
         self._files = written_files(run)
@@ -138,6 +142,9 @@ class RunControl(QObject):
 
     def _show_metrics(self, snapshot: MetricsSnapshot) -> None:
         workspace = self._workspace()
+        rates = self._pace.update(snapshot)
+        if rates != self._rates:
+            self._keep_pace(rates)
         workspace.show_snapshot(snapshot)
         for sink in snapshot.sinks:
             if sink.lost and sink.id not in self._losing:
@@ -147,6 +154,11 @@ class RunControl(QObject):
             snapshot.state.capitalize(),
             _told(snapshot.frames_out, workspace.dashboard.fps),
         )
+
+    def _keep_pace(self, rates: Rates) -> None:
+        self._rates = rates
+        self.bridge.set_pace(rates.preview_ms)
+        self._workspace().set_pace(rates)
 
     def _show_worker_failed(self, event: WorkerFailed) -> None:
         what = (

@@ -19,12 +19,12 @@ from cluster4npu.core.engine.messages import (
 )
 from cluster4npu.core.errors import Cancelled, Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.pace import SPARING
 
 if TYPE_CHECKING:
     from cluster4npu.core.engine.engine import Run
 
-PERIOD_S = 0.01
-PREVIEW_PERIOD_S = 1 / 20
+_LISTEN_S = 0.05  # for events; a wish waits so long at most
 STOP_PATIENCE_S = 3.0  # for the figures of what was computed
 START_PATIENCE_S = 1.0  # while there is nothing yet that could be kept
 _ASK_AGAIN_S = 1.0
@@ -37,15 +37,16 @@ class RunWatch(threading.Thread):
 
     `news` fills with events and preview frames; the last of them is Finished or Failed, and when it is there
     nothing of the run is left. One that is stopped before it could tell its figures ends as Failed with Cancelled.
-    `preview_size` (width, height; None: nobody looks) may be set at any time.
+    `preview_size` (width, height; None: nobody looks) and `preview_s`, the time between two of its frames, may be set
+    at any time.
     """
 
     def __init__(self, config: PipelineConfig, options: RunOptions) -> None:
         super().__init__(name="engine-watch", daemon=True)
         self.news: deque[Event | PreviewFrame] = deque()
         self.preview_size: tuple[int, int] | None = None
+        self.preview_s = SPARING.preview_ms / 1000
         self._config, self._options = config, options
-        self._wake = threading.Event()
         self._stop_asked = False
         self._begun = False  # there are processes, or will be in a moment
         self._order = threading.Lock()  # of stopping and beginning
@@ -65,7 +66,6 @@ class RunWatch(threading.Thread):
             ):  # what is looked up meanwhile is waited for by nobody
                 self.news.append(Failed(Cancelled("the run was stopped before it began")))
             self._stop_asked = True
-        self._wake.set()
 
     def run(self) -> None:
         end: Finished | Failed
@@ -93,7 +93,7 @@ class RunWatch(threading.Thread):
         stopped_at: float | None = None
         patience_s = START_PATIENCE_S
         while True:
-            for event in run.poll():
+            for event in run.poll(self._quiet_s()):
                 if isinstance(event, Finished | Failed):
                     return event
                 if isinstance(event, Started):
@@ -107,8 +107,6 @@ class RunWatch(threading.Thread):
                 run.close(0.0)
                 return Failed(Cancelled(_killed(run.started)))
             self._ask_for_preview(run, now)
-            self._wake.wait(PERIOD_S)
-            self._wake.clear()
 
     def _gather(self, run: Run, event: Event) -> None:
         if not isinstance(event, PreviewReady):
@@ -118,13 +116,19 @@ class RunWatch(threading.Thread):
         if (frame := run.read_preview()) is not None:
             self.news.append(frame)
 
+    def _quiet_s(self) -> float:
+        """Return how long nothing but events is to be seen to."""
+        if self.preview_size is None or self._asked_at is not None or self._stop_asked:
+            return _LISTEN_S
+        return min(max(self._due_at - time.monotonic(), 0.0), _LISTEN_S)
+
     def _ask_for_preview(self, run: Run, now: float) -> None:
         """Ask for the next frame once the last one came; again after a second, should it have been lost."""
         size = self.preview_size
         if self._asked_at is not None and now - self._asked_at < _ASK_AGAIN_S:
             return
         if size is not None and now >= self._due_at and not self._stop_asked:
-            self._asked_at, self._due_at = now, now + PREVIEW_PERIOD_S
+            self._asked_at, self._due_at = now, now + self.preview_s
             run.want_preview(*size)
 
 

@@ -26,6 +26,7 @@ from cluster4npu.ui.editor.properties import PropertyPanel
 from cluster4npu.ui.layouts import Layouts
 from cluster4npu.ui.overlay.live import LiveOverlay
 from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
+from cluster4npu.ui.pace import Rates
 from cluster4npu.ui.preferences import Preferences
 from cluster4npu.ui.preview import Preview
 from cluster4npu.ui.text import told_problem, tr
@@ -115,6 +116,12 @@ class Workspace(QMainWindow):
         self.visualizer.begin(config)
         self.live_overlay.begin(config)
         self.devices.begin_run()
+
+    def set_pace(self, rates: Rates) -> None:
+        """Draw what moves so often."""
+        self.dashboard.set_pace(rates.chart_ms)
+        self.visualizer.judge_s = rates.judge_ms / 1000
+        self.live_overlay.set_pace(rates.tokens_ms)
 
     def forget_run(self) -> None:
         """Empty the panels of a run: another pipeline was opened."""

@@ -53,8 +53,10 @@ class FakeRun:
     def __exit__(self, *_: object) -> None:
         self.closed = True
 
-    def poll(self) -> list[Event]:
+    def poll(self, timeout_s: float = 0.0) -> list[Event]:
         self.threads.add(threading.get_ident())
+        if not self.events:
+            time.sleep(min(timeout_s, 0.01))
         events, self.events = self.events, []
         return events
 

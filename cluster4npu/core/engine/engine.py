@@ -160,9 +160,12 @@ class Run:
         """Return the class names behind class indices, by the NODE.PORT of the values; empty before the start."""
         return self._started.labels if self._started else {}
 
-    def poll(self) -> list[Event]:
-        """Return the events that have come since the last call, without waiting. The last is Finished or Failed."""
-        return self._take(0.0)
+    def poll(self, timeout_s: float = 0.0) -> list[Event]:
+        """Return the events that have come since the last call; waits for the first of them, at most `timeout_s`.
+
+        The last is Finished or Failed.
+        """
+        return self._take(timeout_s)
 
     def _take(self, timeout_s: float | None) -> list[Event]:
         """Wait for at least one event, then return all that are there."""

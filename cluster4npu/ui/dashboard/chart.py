@@ -20,6 +20,7 @@ from cluster4npu.ui.text import tr
 WINDOW_S = 60.0
 LEAST_S = 0.5  # the shortest stretch that one can zoom to
 REDRAW_MS = 50
+_STEP_S = 5.0  # by which the time's axis moves on: it is drawn anew each time
 _TICK_GAP_PX = 6
 _HEAD_GAPS_PX = 18  # between title, numbers and button
 _WIDEST = "1234"  # of a number in the header
@@ -69,6 +70,8 @@ class LiveChart(QWidget):
         self.store = SeriesStore(len(self.series), capacity)
         self.following, self.paused = True, False
         self._ended: tuple[float | None, ...] | None = None
+        self._top, self._numbered = 0.0, True  # of the values' axis
+        self._form: tuple[object, int] = (None, 0)  # of the numbers in the header that fits, and for what
         self._header = QLabel(title)
         theme.give_role(self._header, "subheading")
         self._newest = QLabel()
@@ -101,7 +104,7 @@ class LiveChart(QWidget):
     # --- what is shown ---
 
     def append(self, time_s: float, *values: float | None) -> None:
-        """Add the newest value of each line; drawn within 50 ms, and at most 20 times a second."""
+        """Add the newest value of each line; drawn within 50 ms, and at most 20 times a second, or at its pace."""
         self.store.append(time_s, values)
         self._draw_soon()
 
@@ -139,6 +142,10 @@ class LiveChart(QWidget):
     def _rows(self) -> Iterable[list[float | None]]:
         for time_s, *values in zip(self.store.times, *self.store.values, strict=True):
             yield [round(float(time_s), 6), *(None if np.isnan(v) else float(v) for v in values)]
+
+    def set_pace(self, redraw_ms: int) -> None:
+        """Draw what comes after this time, together with all that comes meanwhile."""
+        self._redraw.setInterval(redraw_ms)
 
     # --- what part of the time is seen ---
 
@@ -270,6 +277,7 @@ class LiveChart(QWidget):
         if self.following:
             first, end = float(self.store.times[0]), float(self.store.times[-1])
             end = max(end, max(first, end - WINDOW_S) + 10.0)
+            end = math.ceil(end / _STEP_S) * _STEP_S
             self.plot.setXRange(max(0.0, end - WINDOW_S), end, padding=0)
         low, high = self.plot.viewRange()[0]
         times, shown = self.store.seen(low, high, max(self.plot.width(), 100))
@@ -280,9 +288,16 @@ class LiveChart(QWidget):
         self._scale_to(float(finite.max()) if finite.size else None)
 
     def _scale_to(self, highest: float | None) -> None:
-        """Let the values' axis go from 0 to a little over the highest; it has no numbers while nothing is shown."""
-        self.plot.setYRange(0.0, (highest or 0.0) * 1.15 or 1.0, padding=0)
-        self.plot.getPlotItem().getAxis("left").setStyle(showValues=highest is not None)
+        """Let the values' axis go from 0 to a little over the highest; it has no numbers while nothing is shown.
+
+        It stays while the highest value is in its upper half: axes and grid are the most of what a picture costs.
+        """
+        if highest is None or not 0.5 * self._top < highest < 0.97 * self._top:
+            self._top = (highest or 0.0) * 1.15 or 1.0
+            self.plot.setYRange(0.0, self._top, padding=0)
+        if self._numbered != (highest is not None):
+            self._numbered = highest is not None
+            self.plot.getPlotItem().getAxis("left").setStyle(showValues=self._numbered)
 
     def _show_newest(self) -> None:
         if not self.store.count:
@@ -297,11 +312,20 @@ class LiveChart(QWidget):
         short = self._parts(values, named=False)
         shortest = short.replace(tr(NOT_REPORTED), "—")
         unit = f"&nbsp;{self.unit}"
-        for text in (whole + unit, whole, short + unit, short, shortest):  # the first that fits
+        forms = (whole + unit, whole, short + unit, short, shortest)
+        asked = (len(whole), self.width(), theme.colors())
+        if self._form[0] != asked:  # digits are equally wide: the same number of letters fits again
+            self._form = asked, self._first_that_fits(forms)
+        self._newest.setText(forms[self._form[1]])
+        self._names.setText("" if self._form[1] < 2 else self._legend())
+
+    def _first_that_fits(self, forms: Sequence[str]) -> int:
+        room = self._room()
+        for number, text in enumerate(forms):
             self._newest.setText(text)
-            if self._newest.sizeHint().width() <= self._room():
-                break
-        self._names.setText("" if text.startswith(whole) else self._legend())
+            if self._newest.sizeHint().width() <= room:
+                return number
+        return len(forms) - 1
 
     def _parts(self, values: Sequence[float | None], *, named: bool) -> str:
         parts = []

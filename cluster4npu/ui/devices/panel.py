@@ -77,6 +77,7 @@ class DeviceManagementPanel(QWidget):
         self._look: Background | None = None
         self._stored: dict[str, Stored] = {}
         self._found: list[DeviceInfo] = []
+        self._run: Mapping[str, InRun] = {}
         self.grid = DeviceListWidget()
         self.details = DeviceDetailsWidget()
         self.health = DeviceHealthWidget()
@@ -172,6 +173,7 @@ class DeviceManagementPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._timer.start()
+        self._show_run(self._run)
         self.refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -199,7 +201,8 @@ class DeviceManagementPanel(QWidget):
         self.grid.show_devices(sorted(devices, key=lambda device: not device.available), config)
 
     def _show_run(self, run: Mapping[str, InRun]) -> None:
-        if run != self.grid.run:
+        self._run = run
+        if self.isVisible() and run != self.grid.run:
             self.grid.show_run(run)
             self._show_details(self.grid.current())
 

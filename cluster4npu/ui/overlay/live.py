@@ -14,9 +14,9 @@ from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui.overlay.figures import figures_at_end, figures_of
 from cluster4npu.ui.overlay.overlay import PerformanceOverlayWidget
+from cluster4npu.ui.pace import LIVELY
 from cluster4npu.ui.visualizer.visualizer import ParallelExecutionVisualizer
 
-TOKEN_MS = 80
 LAG_NS = 450_000_000  # stamps come four times a second, and only of frames that have ended
 _RECENT_ROWS = 256
 _SMOOTHED_S = 1.0
@@ -33,7 +33,9 @@ class LiveOverlay(QObject):
         self._replay_ns: int | None = None
         self._detached = False
         self.tokens_shown = True
-        self._timer = QTimer(self, interval=TOKEN_MS)
+        self._tokens_ms = LIVELY.tokens_ms
+        self._running = False
+        self._timer = QTimer(self)
         self._timer.timeout.connect(self._move_tokens)
         visualizer.moment.connect(self._show_moment)
 
@@ -44,7 +46,16 @@ class LiveOverlay(QObject):
         self._recent.clear()
         self._replay_ns = None
         self._overlay.clear()
-        self._timer.start()
+        self._running = True
+        self.set_pace(self._tokens_ms)
+
+    def set_pace(self, tokens_ms: int) -> None:
+        """Move the frames so often, and with 0 with each snapshot."""
+        self._tokens_ms = tokens_ms
+        if self._running and tokens_ms:
+            self._timer.start(tokens_ms)
+        else:
+            self._timer.stop()
 
     def update_snapshot(self, snapshot: MetricsSnapshot, fps: float) -> None:
         """Show the newest figures; `fps` is the rate over the last second."""
@@ -65,10 +76,12 @@ class LiveOverlay(QObject):
         now = replace(snapshot, devices=devices)
         flow = self._visualizer.flow
         self._overlay.show_figures(figures_of(flow, now, fps, coming, rows, bottleneck))
+        if not self._tokens_ms:
+            self._move_tokens()
 
     def end(self, summary: RunSummary | None) -> None:
         """The run is over: its totals stay on the nodes."""
-        self._timer.stop()
+        self._stop()
         self._overlay.show_tokens(())
         if summary is not None and summary.frames_out and not self._detached:
             self._overlay.show_figures(figures_at_end(self._visualizer.flow, self._config, summary))
@@ -76,13 +89,17 @@ class LiveOverlay(QObject):
     def clear(self) -> None:
         """Show nothing until the next run: another pipeline was opened, whose nodes these figures are not of."""
         self._detached = True
-        self._timer.stop()
+        self._stop()
         self._overlay.clear()
 
     def show_tokens(self, shown: bool) -> None:
         """Turn the moving frames off and on."""
         self.tokens_shown = shown
         self._move_tokens()
+
+    def _stop(self) -> None:
+        self._running = False
+        self._timer.stop()
 
     def _show_moment(self, time_ns: int | None) -> None:
         self._replay_ns = time_ns
@@ -92,7 +109,7 @@ class LiveOverlay(QObject):
         if not self._overlay.isVisible():
             return
         at = self._replay_ns
-        if at is None and self._timer.isActive():
+        if at is None and self._running:
             at = time.monotonic_ns() - LAG_NS
         if at is None or not self.tokens_shown:
             self._overlay.show_tokens(())

@@ -62,6 +62,8 @@ class ParallelExecutionVisualizer(QWidget):
         self._timer = QTimer(self, interval=_REPLAY_MS)
         self._timer.timeout.connect(self._step)
         self._stepped_at = 0.0
+        self.judge_s = 0.0  # between two judgements of a run that goes on
+        self._judged_at = 0.0
         self.slider.sliderMoved.connect(lambda value: self.scrub(value / _SLIDER * self.timeline.last_s))
         self.timeline.scrubbed.connect(self.scrub)
         self._lay_out()
@@ -92,7 +94,10 @@ class ParallelExecutionVisualizer(QWidget):
         self.log.extend(rows)
         if self.timeline.cursor_s is None:
             self.timeline.follow()
-        self.highlight_bottlenecks()
+        now = time.monotonic()
+        if now - self._judged_at >= self.judge_s:
+            self._judged_at = now
+            self.highlight_bottlenecks()
         if self.isVisible():
             self.show_load_balancing()
 
