@@ -26,7 +26,7 @@ class Layout:
 LAYOUTS: Mapping[str, Layout] = {
     "design": Layout(
         "Layout: &design", "Room for the canvas: palette, properties and problems",
-        ("Preview", "Dashboard", "Timeline"), "Problems", 150,
+        ("Preview", "Dashboard", "Timeline", "Assistant"), "Problems", 150,
     ),
     "run": Layout("Layout: &run", "Everything, with preview and dashboard", (), "Dashboard"),
     "analyse": Layout(

@@ -134,7 +134,7 @@ class RunControl(QObject):
         self._workspace().show_started(started)
 
     def _show_calibrated(self, event: Calibrated) -> None:
-        self._workspace().dashboard.show_calibrated(event)
+        self._workspace().show_calibrated(event)
         if event.harmful is not None:
             self._messages.show_text(
                 tr("{0} is left out: {1}.").format(event.harmful[0], told(event.harmful[1])), "warn"

@@ -10,11 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QWidget
 
-from cluster4npu.core.engine.messages import Started
+from cluster4npu.core.engine.messages import Calibrated, Started
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.metrics.snapshot import MetricsSnapshot
 from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.ui.assistant.panel import OptimizationAssistantPanel
 from cluster4npu.ui.dashboard.dashboard import PerformanceDashboard
 from cluster4npu.ui.devices.panel import DeviceManagementPanel
 from cluster4npu.ui.dock import Dock
@@ -66,6 +67,7 @@ class Workspace(QMainWindow):
         self.dashboard = PerformanceDashboard()
         self.devices = DeviceManagementPanel(document, store)
         self.visualizer = ParallelExecutionVisualizer()
+        self.assistant = OptimizationAssistantPanel(document, self.visualizer)
         self.overlay = PerformanceOverlayWidget(self.editor.canvas)
         self.live_overlay = LiveOverlay(self.overlay, self.visualizer)
         self.setCentralWidget(self.editor)
@@ -79,11 +81,12 @@ class Workspace(QMainWindow):
             ("Properties", self.properties, _RIGHT),
             ("Dashboard", self.dashboard, _BOTTOM),
             ("Timeline", self.visualizer, _BOTTOM),
+            ("Assistant", self.assistant, _BOTTOM),
             ("Devices", self.devices, _BOTTOM),
             ("Problems", self.problems, _BOTTOM),
         ):
             self._add_dock(name, widget, area)
-        for name in ("Timeline", "Devices", "Problems"):
+        for name in ("Timeline", "Assistant", "Devices", "Problems"):
             self.tabifyDockWidget(self.docks["Dashboard"], self.docks[name])
         self.docks["Dashboard"].raise_()
         self._first_state = self.saveState()
@@ -95,6 +98,9 @@ class Workspace(QMainWindow):
         self.problems.node_chosen.connect(self.editor.select_node)
         self.problems.problem_chosen.connect(self.lead_to)
         self.editor.canvas.node_double_clicked.connect(self._open_node)
+        self.docks["Assistant"].visibilityChanged.connect(self.assistant.look)
+        self.assistant.hinted.connect(self.editor.canvas.show_hint)
+        self.assistant.refused.connect(self.editor.canvas.tell)
         alerts = self.dashboard.alerts
         alerts.set_user_rules(preferences.alert_rules)
         alerts.rules_edited.connect(lambda rules: setattr(preferences, "alert_rules", rules))
@@ -114,6 +120,7 @@ class Workspace(QMainWindow):
         self.preview.begin(config)
         self.dashboard.begin(config.targets)
         self.visualizer.begin(config)
+        self.assistant.begin(config)
         self.live_overlay.begin(config)
         self.devices.begin_run()
 
@@ -130,6 +137,7 @@ class Workspace(QMainWindow):
         self.dashboard.clear()
         self.dashboard.compare.forget()
         self.visualizer.clear()
+        self.assistant.clear()
         self.live_overlay.clear()
         self.devices.begin_run()
 
@@ -142,6 +150,12 @@ class Workspace(QMainWindow):
         """Take note of what runs the pipeline."""
         self.preview.show_started(started)
         self.visualizer.show_started(started.devices, started.simulated, started.stages)
+        self.assistant.show_started(started)
+
+    def show_calibrated(self, event: Calibrated) -> None:
+        """Take note of what each device did in calibration."""
+        self.dashboard.show_calibrated(event)
+        self.assistant.show_calibrated(event)
 
     def show_frames(self, rows: np.ndarray) -> None:
         """Take the stamps (FRAME_TRACE) of frames that have just ended."""
@@ -157,6 +171,7 @@ class Workspace(QMainWindow):
         """Show how the run ended: "finished", "stopped" or "failed", then with its problems."""
         self.dashboard.show_end(summary, how)
         self.visualizer.end(summary.traces if summary is not None else None)
+        self.assistant.end()
         self.live_overlay.end(summary)
         self.preview.end(how, told_problem(problems[0]) if problems else "")
         self.devices.end_run(summary)

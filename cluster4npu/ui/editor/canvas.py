@@ -61,6 +61,7 @@ class Canvas(Wiring):
         self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
+        self._advice = ("", "")  # a node, and what would help it
         self.far = FarLayer(self.items_by_id, self.wires)
         self.scene().addItem(self.far)
         self.boxes = BoxLayer(self.scene(), self.boxes_moved.emit, self.box_edit_wanted.emit)
@@ -154,6 +155,12 @@ class Canvas(Wiring):
         for node_id, item in self.items_by_id.items():
             item.show_figure(self._figures.get(node_id, ""))
 
+    def show_hint(self, node_id: str, text: str) -> None:
+        """Put a lamp on this node, whose tool tip tells what would help it, and on no other; "": on none."""
+        before, self._advice = self._advice[0], (node_id, text)
+        for name in {before, node_id} & self.items_by_id.keys():
+            self.items_by_id[name].show_hint(text if name == node_id else "")
+
     def tell(self, text: str, role: str = "fail") -> None:
         """Show a notice over the canvas that fades after some seconds; `role` is its colour's name."""
         self._notice.tell(text, role)
@@ -171,6 +178,7 @@ class Canvas(Wiring):
         self.scene().addItem(item)
         item.show_problems(self._problems.get(entry.id, []))
         item.show_figure(self._figures.get(entry.id, ""))
+        item.show_hint(self._advice[1] if entry.id == self._advice[0] else "")
 
     def _drop_node(self, node_id: str) -> None:
         del self._shown[node_id]

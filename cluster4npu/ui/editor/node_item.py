@@ -8,8 +8,9 @@ from functools import cache, lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
+import qtawesome
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QIcon, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import (
     QApplication,
     QGraphicsItem,
@@ -37,6 +38,7 @@ _MIN_WIDTH, MAX_WIDTH = 170.0, 300.0
 HEADER = 44.0  # height of the title bar
 _PAD, _ROW, _LINE = 12.0, 24.0, 18.0
 _RADIUS = 8.0
+_LAMP = 18  # its side
 _MAX_DEVICES = 4  # lines; the rest is counted
 
 _SEEN = ("type", "title", "params", "bypassed")  # what of an entry is seen, apart from its place
@@ -65,7 +67,7 @@ Signature = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 class NodeItem(AbstractNodeItem):
-    """Shows one NodeConfig. Only `show_entry`, `show_problems` and `show_figure` change what is seen."""
+    """Shows one NodeConfig. Only the methods `show_...` change what is seen."""
 
     def __init__(self, entry: NodeConfig, signature: Signature, *, painted: bool = True) -> None:
         QGraphicsItem.__init__(self)  # AbstractNodeItem's own makes a call for each flag and keeps a pixmap
@@ -85,6 +87,7 @@ class NodeItem(AbstractNodeItem):
         self.signature = signature
         self._problems: list[Problem] = []
         self._figure = ""
+        self.hint = ""  # what would make it faster
         self._lines: list[str] = []
         self.dots: dict[tuple[str, str], PortDot] = {}
         self.inputs: list[PortDot] = []
@@ -145,6 +148,12 @@ class NodeItem(AbstractNodeItem):
             self._figure = text
             self._lay_out()
 
+    def show_hint(self, text: str) -> None:
+        """Show a lamp, and in the tool tip what would help; "" for none."""
+        if text != self.hint:
+            self.hint = text
+            self.update()
+
     @property
     def footer(self) -> tuple[str, str]:
         """Return the word that says what is wrong and its status: "fail", "warn", "bypassed" or ""."""
@@ -188,6 +197,7 @@ class NodeItem(AbstractNodeItem):
             html.escape(f"{tr(p.severity.capitalize())}: {told(p.message)}. {told(p.hint)}")
             for p in self._problems
         ]
+        lines += [html.escape(self.hint)] if self.hint else []
         return "<p>" + "<br>".join(lines) + "</p>"
 
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
@@ -216,6 +226,8 @@ class NodeItem(AbstractNodeItem):
         painter.restore()
         self._text(painter, bold, "#ffffff", self.name, 5.0, 20.0)
         self._text(painter, plain, "#e6ebf2", self.id, 23.0, _LINE)
+        if self.hint:
+            _lamp().paint(painter, QRect(round(self._width) - _LAMP - 8, 6, _LAMP, _LAMP))
         painter.setFont(plain)
         painter.setPen(QColor(c.text))
         for dots, align in (
@@ -315,6 +327,12 @@ def _told_fields(cls: type[Node]) -> tuple[tuple[str, object, object], ...]:
 def _text_width(text: str, _font: str, bold: bool = False) -> float:
     """Return the width in pixels; `_font` is the application's, of which the remembered widths are."""
     return QFontMetricsF(_fonts()[0 if bold else 1]).horizontalAdvance(text)
+
+
+@cache
+def _lamp() -> QIcon:
+    lamp: QIcon = qtawesome.icon("mdi6.lightbulb-on-outline", color="#ffffff")
+    return lamp
 
 
 def _fonts() -> tuple[QFont, QFont]:

@@ -69,12 +69,13 @@ class Placing:
             self._room = self._make_room(figures, places, texts, rates, view, metrics)
         room = self._room
         found: dict[object, Mark] = {}
+        for node, place in places.items():
+            if figures.nodes[node].alarm:  # first: a rate beside the node is read over its frame
+                found[node, "frame"] = Frame(place.adjusted(-3, -3, 3, 3))
         for edge, place in room.rates.items():
             found[edge] = Rate(place, rates[edge], self._canvas.wires[edge].kind)
         for node, place in places.items():
             told = figures.nodes[node]
-            if told.alarm:
-                found[node, "frame"] = Frame(place.adjusted(-3, -3, 3, 3))
             if node in room.words:
                 form, stands = room.words[node]
                 found[node, "words"] = Words(stands, texts[node][form], bool(told.alarm), told.fill)
