@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cluster4npu.ui.main_window import MainWindow
 
 _SIZE = (520, 420)
+_MOST_SEQUENCES = 2  # of one action; some have a key of rare keyboards besides
+_MOST_KEYS = 220  # pixels; longer ones are wrapped
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,12 @@ class ShortcutList(QDialog):
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
         for row, command in enumerate(rows):
             for column, text in enumerate((command.title, command.keys, command.group)):
                 self.table.setItem(row, column, QTableWidgetItem(text))
+        self.table.setColumnWidth(1, min(self.table.sizeHintForColumn(1) + 12, _MOST_KEYS))
+        self.table.horizontalHeader().sectionResized.connect(self.table.resizeRowsToContents)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -159,7 +162,7 @@ def _node_commands(window: MainWindow) -> Iterator[Command]:
 
 def _of(action: QAction, group: str, run: Callable[[], object], enabled: bool = True) -> Command:
     native = QKeySequence.SequenceFormat.NativeText
-    keys = tr(" or ").join(key.toString(native) for key in action.shortcuts())
+    keys = ", ".join(key.toString(native) for key in action.shortcuts()[:_MOST_SEQUENCES])
     return Command(action.text().replace("&", ""), group, keys, run, enabled)
 
 

@@ -55,16 +55,15 @@ class Notice(QLabel):
         self._fade.finished.connect(self.hide)
         self._timer = QTimer(self, singleShot=True, interval=_SHOWN_MS)
         self._timer.timeout.connect(self._fade.start)
+        self._role = "fail"
+        theme.changes().changed.connect(self._dress)
         self.hide()
         parent.installEventFilter(self)
 
     def tell(self, text: str, role: str = "fail") -> None:
         """Show the text; it replaces the one that is still shown. `role` names the colour of its edge."""
-        c = theme.colors()
-        self.setStyleSheet(
-            f"background: {c.raised}; color: {c.text}; border: 2px solid {getattr(c, role)};"
-            "border-radius: 6px; padding: 8px 14px;"
-        )
+        self._role = role
+        self._dress()
         self.setText(told(text))
         self._fade.stop()
         effect = self.graphicsEffect()
@@ -79,6 +78,13 @@ class Notice(QLabel):
         if event.type() == QEvent.Type.Resize and self.isVisible():
             self._place()
         return False
+
+    def _dress(self) -> None:
+        c = theme.colors()
+        self.setStyleSheet(
+            f"background: {c.raised}; color: {c.text}; border: 2px solid {getattr(c, self._role)};"
+            "border-radius: 6px; padding: 8px 14px;"
+        )
 
     def _place(self) -> None:
         around = self._around.rect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
@@ -12,6 +12,8 @@ from PySide6.QtWidgets import (
     QPushButton,
     QStackedLayout,
     QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +26,7 @@ from cluster4npu.ui.document import Document
 from cluster4npu.ui.text import told, tr
 
 _MOST = 100  # entries; nobody reads on, and each one takes time to lay out
+_BESIDE_TEXT = 24  # pixels: margins, and the gap behind the icon
 _NODE = Qt.ItemDataRole.UserRole
 _PROBLEM = Qt.ItemDataRole.UserRole + 1
 
@@ -47,6 +50,7 @@ class ProblemsPanel(QWidget):
         self.list.setAlternatingRowColors(True)
         self.list.setSpacing(2)
         self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.list.setItemDelegate(_Whole(self.list))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setAccessibleName(tr("Problems"))
         self.nothing = QLabel(tr("No problems found"), alignment=Qt.AlignmentFlag.AlignCenter)
@@ -112,6 +116,22 @@ class ProblemsPanel(QWidget):
     def _loose_wires(self) -> list[EdgeConfig]:
         ids = {n.id for n in self.document.config.nodes}
         return [e for e in self.document.config.edges if not {e.source_node, e.target_node} <= ids]
+
+
+class _Whole(QStyledItemDelegate):
+    """Gives each entry the height of all of its text: Qt's own forgets the icon beside it, and shortens the end."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        hint = super().sizeHint(option, index)
+        view = option.widget
+        if isinstance(view, QListWidget):
+            room = view.viewport().width() - option.decorationSize.width() - _BESIDE_TEXT
+            text = str(index.data(Qt.ItemDataRole.DisplayRole))
+            needed = option.fontMetrics.boundingRect(
+                0, 0, room, 10_000, Qt.TextFlag.TextWordWrap, text
+            ).height()
+            hint.setHeight(max(hint.height(), needed + 2 * view.spacing()))
+        return hint
 
 
 def problem_text(problem: Problem) -> str:

@@ -27,24 +27,10 @@ def live(stage: Stage) -> None:
     workspace.editor.select_node("inference")
     stage.show("run-ended")
     dashboard.tabs.setCurrentIndex(0)
-    _assistant(stage)
     dashboard.alerts.set_user_rules([])
     stage.wait(
         lambda: stage.window.runs._saving is None or not stage.window.runs._saving.running, "the store"
     )
-
-
-def _assistant(stage: Stage) -> None:
-    """What could be changed about the run, and what was."""
-    workspace = stage.window.workspace
-    panel = workspace.assistant
-    workspace.docks["Assistant"].raise_()
-    stage.wait(lambda: bool(panel.rows) and panel.rows[0].button.isVisible(), "the assistant's answer")
-    stage.show("assistant")
-    panel.rows[0].button.click()
-    stage.show("assistant-applied")
-    stage.window.document.undo_stack.undo()
-    workspace.docks["Dashboard"].raise_()
 
 
 def example(stage: Stage) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from cluster4npu.core.engine.messages import (
     Calibrated,
     DeviceCalibration,
@@ -18,6 +20,7 @@ from cluster4npu.core.metrics.snapshot import (
     NodeSnapshot,
     SinkSnapshot,
 )
+from cluster4npu.core.metrics.traces import FRAME_TRACE
 from cluster4npu.ui.gallery.stage import Stage, simulated
 from cluster4npu.ui.render import settle
 
@@ -33,6 +36,9 @@ _SNAPSHOT = MetricsSnapshot(
     host_cpu=0.83, host_memory_bytes=561_000_000, nodes=(NodeSnapshot("preprocess", 51.0, 0.4),),
     sinks=(SinkSnapshot("count", 810, 40, 6, 12, 64, "connection refused"),),
 )  # fmt: skip
+_STAMPS = (
+    "scheduled_ns", "captured_ns", "queued_ns", "started_ns", "inferred_ns", "finished_ns", "delivered_ns",
+)  # fmt: skip
 
 
 def trouble(stage: Stage) -> None:
@@ -43,7 +49,8 @@ def trouble(stage: Stage) -> None:
     dashboard = workspace.dashboard
     dashboard.alerts.set_user_rules([AlertRule("fps", "below", 55.0), AlertRule("queue", "above", 500.0)])
     ids = tuple(device.id for device in _DEVICES)
-    runs.bridge.started.emit(Started(ids, ids, {}, {}, "", 240, 320, "", ()))
+    stages = {"inference": ids}
+    runs.bridge.started.emit(Started(ids, ids, {}, {}, "", 240, 320, "", (), {}, stages))
     alone = tuple(
         DeviceCalibration(name, fps, fps, fps / 80) for name, fps in zip(ids, (50, 20, 10), strict=True)
     )
@@ -62,5 +69,45 @@ def trouble(stage: Stage) -> None:
     stage.show("trouble-worker")
     runs.bridge.source_changed.emit(SourceChanged("source", "lost", "the camera was unplugged"))
     stage.show("trouble-source")
+    _assistant(stage)
     workspace.forget_run()
     stage.window.messages.hide()
+
+
+def _assistant(stage: Stage) -> None:
+    """What could be changed about a run, and what was; then what a run says whose source is too slow for more."""
+    workspace = stage.window.workspace
+    panel = workspace.assistant
+    workspace.visualizer.end(_stamps(300, (20.0, 50.0, 100.0)))
+    panel.end()
+    workspace.docks["Assistant"].raise_()
+    stage.wait(lambda: bool(panel.rows), "the assistant's answer")
+    stage.show("assistant")
+    panel.rows[0].button.click()
+    stage.show("assistant-applied")
+    stage.window.document.undo_stack.undo()
+    before = panel.rows[0]
+    workspace.visualizer.end(_stamps(300, (20.0, 50.0, 100.0), reading_ms=40.0))
+    panel.end()
+    stage.wait(lambda: panel.rows[0] is not before, "the assistant's next answer")
+    stage.show("assistant-no-gain")
+    workspace.docks["Dashboard"].raise_()
+
+
+def _stamps(count: int, service_ms: tuple[float, ...], reading_ms: float = 0.1) -> np.ndarray:
+    """Return the stamps of frames that whoever is free first computes."""
+    rows = np.zeros(count, FRAME_TRACE)
+    free = [0.0] * len(service_ms)
+    read = 0.0
+    for number, row in enumerate(rows):
+        worker = min(range(len(free)), key=lambda w: max(free[w], read) + service_ms[w])
+        due = max(read, min(free) - 100.0)
+        read = due + reading_ms
+        begun = max(read, free[worker])
+        free[worker] = begun + service_ms[worker]
+        stamps = (due, read, read, begun, free[worker], free[worker], max(free[worker], read))
+        row["frame_id"], row["worker"] = number, worker
+        for name, moment in zip(_STAMPS, stamps, strict=True):
+            row[name] = round((moment + 1.0) * 1e6)
+    rows["delivered_ns"] = np.maximum.accumulate(rows["finished_ns"])  # in order
+    return rows
