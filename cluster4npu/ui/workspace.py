@@ -98,7 +98,6 @@ class Workspace(QMainWindow):
         self.problems.node_chosen.connect(self.editor.select_node)
         self.problems.problem_chosen.connect(self.lead_to)
         self.editor.canvas.node_double_clicked.connect(self._open_node)
-        self.docks["Assistant"].visibilityChanged.connect(self.assistant.look)
         self.assistant.hinted.connect(self.editor.canvas.show_hint)
         self.assistant.refused.connect(self.editor.canvas.tell)
         alerts = self.dashboard.alerts

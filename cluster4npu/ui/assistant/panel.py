@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from cluster4npu.core.engine.messages import Calibrated, Started
@@ -47,7 +48,6 @@ class OptimizationAssistantPanel(QWidget):
         self._measured: Measured | None = None
         self._asking: Background | None = None
         self._stale = False  # there are frames that were not asked
-        self._seen = False
         self.outcome = Outcome()
         self.rows: list[ChangeRow] = []
         self.words, self.evidence, self.news = plain_label(EMPTY), plain_label(), plain_label()
@@ -61,12 +61,12 @@ class OptimizationAssistantPanel(QWidget):
         visualizer.judged.connect(self._judged)
         document.config_changed.connect(self._changed)
 
-    def look(self, seen: bool) -> None:
-        """The panel came to the front, or left it. (A panel behind another tab counts as visible in Qt.)"""
-        self._seen = seen
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
         self._timer.stop()
-        if not seen:
-            return
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         self._allow()
         self._show_news()
         if self._measured is None:
@@ -82,7 +82,7 @@ class OptimizationAssistantPanel(QWidget):
         """A run of this pipeline starts."""
         self.clear()
         self._measured = Measured(config)
-        if self._seen:
+        if self.isVisible():
             self._timer.start()
 
     def show_started(self, started: Started) -> None:
@@ -123,7 +123,7 @@ class OptimizationAssistantPanel(QWidget):
     def ask(self) -> None:
         """Ask what could be changed about what was measured; the answer is shown when it comes."""
         measured, log = self._measured, self._visualizer.log
-        if measured is None or self._asking is not None or not self._seen or not log.end_ns:
+        if measured is None or self._asking is not None or not self.isVisible() or not log.end_ns:
             return
         self._stale = False
         end = log.end_ns
@@ -166,7 +166,7 @@ class OptimizationAssistantPanel(QWidget):
         raise error
 
     def _judged(self, found: Bottleneck | None) -> None:
-        if self._measured is None or not self._seen:
+        if self._measured is None or not self.isVisible():
             return
         if found is None:
             self.words.setText(tr("Too few frames to tell what holds the run back."))
@@ -193,7 +193,7 @@ class OptimizationAssistantPanel(QWidget):
 
     def _allow(self) -> None:
         """Let changes be made where they are of the pipeline that is open, and not of one that was changed since."""
-        if not self._seen:
+        if not self.isVisible():
             return
         measured = self._measured
         fresh = measured is not None and same_meaning(measured.config, self._document.config)
@@ -201,7 +201,7 @@ class OptimizationAssistantPanel(QWidget):
             row.allow(fresh, tr("The pipeline was changed after this was measured. Run it again."))
 
     def _changed(self) -> None:
-        if self._seen:
+        if self.isVisible():
             self._allow()
             self._show_news()
 

@@ -74,7 +74,7 @@ class Placing:
                 found[node, "frame"] = Frame(place.adjusted(-3, -3, 3, 3))
         for edge, place in room.rates.items():
             found[edge] = Rate(place, rates[edge], self._canvas.wires[edge].kind)
-        for node, place in places.items():
+        for node in places:
             told = figures.nodes[node]
             if node in room.words:
                 form, stands = room.words[node]

@@ -24,7 +24,7 @@ def workspace(window: MainWindow, qtbot: QtBot) -> Workspace:
     window.files.new(PipelineTemplates.get("simulated", devices=list(WORKERS)))
     window.show_designer()
     window.workspace.docks["Dashboard"].raise_()
-    qtbot.waitUntil(lambda: window.workspace.assistant.visibleRegion().isEmpty())
+    qtbot.waitUntil(lambda: not window.workspace.assistant.isVisible())
     return window.workspace
 
 
