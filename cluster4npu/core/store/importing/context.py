@@ -6,30 +6,34 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cluster4npu.core.store.importing.labels import is_plain_name, pairs_in
+from cluster4npu.core.store.importing.keys import CONFIG_KEY, LENDERS
+from cluster4npu.core.store.importing.labels import dimensions, is_plain_name, pairs_in
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import Context
 from cluster4npu.core.store.importing.names import (
     DEVICES,
     PRECISIONS,
+    PROGRAMS,
     base_device,
+    device_word,
     family_of,
     is_accelerator,
-    is_chip,
 )
 from cluster4npu.core.store.importing.states import made_up, state
 from cluster4npu.core.store.importing.values import whole
-from cluster4npu.core.store.importing.words import MEASURE, meaning, plain_unit, words
+from cluster4npu.core.store.importing.words import MEASURE, meaning, of_unit, plain_unit, words
 
 _MODEL_FIELDS = ("model_name", "model", "model_id", "model_path", "test_model", "network", "checkpoint",
                  "model_key", "model_file", "model_filename", "model_repo", "base_model", "served_model_name",
-                 "topology", "network_name", "net", "architecture", "arch", "graph", "model_type", "hef")  # fmt: skip
+                 "topology", "network_name", "net", "architecture", "arch", "graph", "model_type", "hef",
+                 "neural_network", "nn", "net_name", "model_variant", "model_slug", "onnx_model", "onnx")  # fmt: skip
 _DEVICE_FIELDS = ("actual_device", "device_used", "executed_on", "hardware", "hardware_type", "hardware_key",
                   "device", "device_type", "hardware_platform", "accelerator", "execution_provider", "provider",
                   "platform", "backend", "target_device", "device_name", "backend_type", "accelerator_type",
                   "hardware_name", "compute_device", "inference_device", "target", "ep", "provider_name",
                   "hw", "hw_name", "delegate", "compute_unit", "compute_units", "target_hardware",
-                  "backends")  # fmt: skip
+                  "backends", "dev", "accel", "ran_on", "runs_on", "board", "hardware_id", "device_id",
+                  "target_hw", "inference_backend", "accelerator_kind", "device_kind")  # fmt: skip
 _CHIP_FIELDS = (
     "accelerator_model_name",
     "accelerator_name",
@@ -63,25 +67,67 @@ _MACHINE = {
 _LENDING = {"config", "configuration", "settings", "params", "parameters", "args", "arguments", "options", "meta",
             "metadata", "cmd", "cli", "setup", "info", "context", "header", "tags", "labels", "attributes"}  # fmt: skip
 _DEEPEST_LOAN = 3
+_LONGEST_NAME = 60
+_VALUE_RANK = 75  # what a text is, whatever its field is called
+_DESCRIBED = {
+    "benchmark",
+    "case",
+    "config",
+    "pipeline",
+    "setup",
+    "subject",
+    "test",
+    "workload",
+}  # by model and more
+_OF_OTHERS = {  # names of fields that tell of something else, or of more than what ran
+    "against",
+    "available",
+    "backbone",
+    "base",
+    "baseline",
+    "browser",
+    "class",
+    "command",
+    "compared",
+    "comment",
+    "dataset",
+    "description",
+    "draft",
+    "engine",
+    "error",
+    "expected",
+    "fallback",
+    "family",
+    "framework",
+    "from",
+    "host",
+    "library",
+    "message",
+    "note",
+    "notes",
+    "original",
+    "os",
+    "parent",
+    "reason",
+    "reference",
+    "requested",
+    "runtime",
+    "source",
+    "status",
+    "supported",
+    "teacher",
+    "tokenizer",
+    "type",
+    "url",
+    "version",
+    "versus",
+    "vs",
+    "warning",
+}
+_LONGEST_UNIT = 30  # characters
 _TITLES = ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario", "function_id", "full_name",
            "run_name", "fullname", "title")  # fmt: skip
 _TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
-LENDERS = {
-    "metadata", "meta", "config", "configuration", "parameters", "params", "settings", "info",
-    "benchmark_config", "test_config", "platform_support", "model_info", "run_info", "benchmark_info",
-    "args", "options", "context", "environment", "device_info", "hardware_config", "extra_info", "header",
-}  # fmt: skip
-NEUTRAL = {
-    "results", "result", "summary", "benchmark", "benchmarks", "performance", "metrics", "data", "stats",
-    "statistics", "benchmark_data", "benchmark_results", "batch_results", "batch_sizes", "raw",
-    "detailed_results", "details", "performance_benchmarks", "performance_summary", "measurements",
-    "output", "stdout", "stderr", "log", "timing", "runs", "entries", "rows", "items", "report",
-    "json_result", "by_batch", "output_example", "performance_results", "model_results", "aggregated",
-    "all_results", "tests", "test_results", "perf", "performance_metrics", "text", "benchmark_summary",
-    "inference", "latest", "models", "by_model", "by_hardware", "by_device", "hardware", "hardware_results",
-    "model_families", "devices", "platforms", "timings", "completed", "completed_benchmarks",
-    "failed_benchmarks", "skipped_benchmarks", "model_benchmarks", "hardware_compatibility", "families",
-}  # fmt: skip
 _BROWSER_FIELDS = {
     "browser": ("browser", "browser_name"), "browser_version": ("browser_version",),
     "adapter": ("adapter", "gpu_adapter", "adapter_name"),
@@ -89,68 +135,11 @@ _BROWSER_FIELDS = {
 _MAYBE_MODELS = ("benchmark", "workload", "network", "weights", "pretrained_model_name_or_path", "task_name")
 _OPTION = re.compile(r"(?:^|\s)--?([A-Za-z][\w-]*)[=\s]+(\"[^\"]*\"|'[^']*'|[^\s-][^\s]*)")
 _SHORT = {"m": "model", "d": "device", "b": "batch_size", "bs": "batch_size"}
-_CONFIG_KEY = re.compile(
-    r"(?:^|[_\-\s])(batch|bs|b|seq|seq_len|sequence|sequence_length)(?:[_\-\s]?size)?[_\-\s=:]?(\d+)(?=$|[_\-\s])"
-)
 _OS = re.compile(r"linux|windows|darwin|macos|win32", re.IGNORECASE)
-_VARIANTS = {"after", "async", "baseline", "before", "cold", "compiled", "default", "dynamic", "eager", "inference",
-             "optimized", "original", "parallel", "pruned", "quantized", "single", "static", "sync", "train",
-             "training", "warm", "precision", "precisions", "batch", "batches", "sizes"}  # fmt: skip
-_CONTAINERS = {"all", "benchmark", "by", "data", "entries", "execution", "inference", "measurement", "measurements",
-               "metrics", "output", "outputs", "perf", "performance", "profile", "profiling", "raw", "records",
-               "report", "result", "results", "run", "runs", "stats", "summary", "test", "tests", "timing",
-               "timings"}  # fmt: skip
-_PROGRAMS = {"openvino", "tensorrt", "trt", "qnn", "snpe", "xnnpack", "nnapi", "onnx"}
 _PROGRAM_RANK = 85  # what a device is called by the program that drives it, where nothing else says
 _PROCESSORS = re.compile(
     r"x86(?:[_-]64)?|amd64|i[3-6]86|x64|arm64|aarch64|armv\d\w*|ppc64(?:le)?|riscv64|s390x", re.IGNORECASE
 )
-_NUMBERED = re.compile(r"\d{1,5}")
-
-
-def by_key(outer: Context, key: str, parent: str, child: Any) -> Context:
-    """Return the context below a key: batch, device, precision and model that its name tells."""
-    parts = words(key)
-    lowered = key.lower().strip()
-    told = _CONFIG_KEY.findall(lowered)
-    if family_of(key):  # the b0 of efficientnet_b0 is no batch
-        told = [(name, count) for name, count in told if name != "b"]
-    config = {name[0]: int(count) for name, count in told}
-    changes: dict[str, Any] = {}
-    if config:
-        rest = _CONFIG_KEY.sub("", lowered).strip("_- ")
-        changes = {"batch": config.get("b", outer.batch), "sequence": config.get("s", outer.sequence)}
-        return outer.but(**changes, label=(*outer.label, rest) if rest else outer.label)
-    if _NUMBERED.fullmatch(lowered):
-        if "batch" in words(parent) or int(lowered) in outer.batches:
-            return outer.but(batch=int(lowered))
-        return outer.but(label=(*outer.label, lowered)) if not lowered.startswith("[") else outer
-    if lowered in PRECISIONS:
-        return outer.but(precision=PRECISIONS[lowered])
-    first, slash, rest = key.partition("/")
-    if slash and first.lower() in DEVICES and rest and isinstance(child, dict | list) and not outer.device:
-        return by_key(outer.but(device=first, device_rank=50), rest, "models", child)
-    precisions = [PRECISIONS[part] for part in parts if part in PRECISIONS]
-    if len(parts) == 2 and len(precisions) == 1 and len(set(parts) & DEVICES) == 1:  # CPU_fp32
-        device = next(part for part in re.split(r"[^A-Za-z0-9]+", key) if part.lower() in DEVICES)
-        return outer.but(device=device, device_rank=50, precision=precisions[0])
-    if lowered in DEVICES or (base_device(key) in DEVICES and (":" in key or set(parts) <= DEVICES)):
-        return outer.but(device=key, device_rank=50)
-    if is_chip(key) and isinstance(child, dict | list) and not outer.device:
-        return outer.but(device=key, device_rank=50)
-    if _names_devices(parent) and isinstance(child, dict | list) and lowered not in NEUTRAL:
-        return outer.but(device=key, device_rank=50)
-    if _names_model(key, parent, child):
-        return outer.but(model=key, model_rank=50)
-    if _is_above_variants(key, child) and not (outer.model and outer.device):
-        return outer.but(device=key, device_rank=70) if outer.model else outer.but(model=key, model_rank=70)
-    named = {part for part in parts if part in DEVICES}
-    device = named.pop() if len(named) == 1 else ""
-    label = outer.label if lowered in NEUTRAL or lowered in LENDERS else (*outer.label, lowered)
-    if isinstance(child, dict | list) and device and not outer.device:
-        changes = {"device": device, "device_rank": 60}
-    summary = outer.summary or "summary" in parts or "aggregate" in parts or "aggregated" in parts
-    return outer.but(**changes, label=label, summary=summary)
 
 
 def by_fields(outer: Context, node: Mapping[str, Any]) -> Context:
@@ -255,7 +244,7 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     device = _first(named, _DEVICE_FIELDS)
     if device and not _OS.search(device) and not (lent and outer.device and outer.device_rank < _CHIP_RANK):
         named_by = next((n for n in _DEVICE_FIELDS if _first(named, (n,))), "")
-        program = lent and named_by in _WEAK_FIELDS and base_device(device) in _PROGRAMS
+        program = lent and named_by in _WEAK_FIELDS and base_device(device) in PROGRAMS
         if not (program and outer.device):
             changes |= {"device": masked(device), "device_rank": _PROGRAM_RANK if program else 1}
     elif not outer.device and (chip := _first(lowered, _CHIP_FIELDS)) and not chip.isdecimal():
@@ -273,17 +262,13 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     precision = _first(lowered, ("precision", "dtype", "data_type", "quantization", "torch_dtype"))
     if precision and len(precision) < 40:
         changes["precision"] = PRECISIONS.get(precision.lower().removeprefix("torch."), precision)
+    changes |= _by_values(outer, lowered, changes)
     moment = _first(lowered, _TIMES)
     if moment and not lent:
         changes["recorded_at"] = moment[:40]
-    unit = next(
-        (v for n, v in lowered.items() if n.rpartition("_")[2] in ("unit", "units") and isinstance(v, str)),
-        "",
-    )
-    if unit and len(unit) < 30:
-        changes["units"] = plain_unit(unit)
+    changes |= _units(outer, lowered)
     called = _first(lowered, _TITLES)
-    if called and not lent and re.search(r"[/\[|]", called):
+    if called and not lent and (re.search(r"[/\[|]", called) or dimensions(called)[0]):
         for field, value in by_name(called).items():
             if (
                 not changes.get(field)
@@ -302,6 +287,57 @@ def _said(outer: Context, node: Mapping[str, Any], *, lent: bool) -> Context:
     changes |= {"batches": batches} if (batches := _batches(lowered)) else {}
     changes |= made_up(outer, lowered)
     return outer.but(**changes | ({} if lent else state(outer, lowered)))
+
+
+def _by_values(outer: Context, node: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a device, a precision and a model that texts are by themselves, whatever their fields are called."""
+    found: dict[str, set[str]] = {"device": set(), "precision": set(), "model": set()}
+    for name, value in node.items():
+        if (
+            not isinstance(value, str)
+            or not 1 < len(value) < _LONGEST_NAME
+            or set(name.split("_")) & _OF_OTHERS
+            or (device_word(name.partition("_")[0]) and "_" in name)  # it is that device's column
+        ):
+            continue
+        dims, rest = dimensions(value)
+        if not rest and len(dims) == 1 and dims[0][0] in found:
+            found[dims[0][0]].add(value if dims[0][0] == "device" else str(dims[0][1]))
+        elif not dims and family_of(value) and " " not in value.strip():
+            found["model"].add(value)
+        elif name.rpartition("_")[2] in _DESCRIBED and family_of(
+            first := re.split(r"[\s,;]", value.strip())[0]
+        ):
+            found["model"].add(first)
+    known = {"device": outer.device, "precision": outer.precision, "model": outer.model}
+    single = {
+        field: masked(next(iter(values))) for field, values in found.items()
+        if len(values) == 1 and not told.get(field) and not known[field]
+    }  # fmt: skip
+    return single | {f"{field}_rank": _VALUE_RANK for field in single if field != "precision"}
+
+
+def _units(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the units that an object says, of all its figures or of some by name."""
+    told: dict[str, str] = {}
+    units, others = "", []
+    for name, value in node.items():
+        own, _, last = name.rpartition("_")
+        if last not in ("unit", "units"):
+            continue
+        if isinstance(value, dict):
+            told |= {"_".join(words(str(k))): plain_unit(v) for k, v in value.items() if isinstance(v, str)}
+        elif isinstance(value, str) and value and len(value) < _LONGEST_UNIT:
+            if own and of_unit(plain_unit(value)).kind != MEASURE:
+                continue  # `computeUnit`: a part of the machine
+            if own in ("", "time"):
+                units = units or plain_unit(value)
+            else:
+                told[own] = plain_unit(value)
+                others.append(plain_unit(value))
+    units = units or (others[0] if len(others) == 1 else "")
+    found: dict[str, Any] = {"unit_of": tuple((dict(outer.unit_of) | told).items())} if told else {}
+    return found | ({"units": units} if units else {})
 
 
 def _is_processor(name: str, value: Any) -> bool:
@@ -334,7 +370,7 @@ def by_name(name: str) -> dict[str, Any]:
     """Return what the parts of a test's name say: `BM_Infer/resnet50/cpu/batch:16`, `test_infer[resnet50-cpu-1]`."""
     told: dict[str, Any] = {}
     for part in re.split(r"[/\[\],|\s]+", name):
-        config = {key[0]: int(count) for key, count in _CONFIG_KEY.findall(part.lower())}
+        config = {key[0]: int(count) for key, count in CONFIG_KEY.findall(part.lower())}
         if "b" in config and not family_of(part):
             told.setdefault("batch", config["b"])
         elif part.lower() in DEVICES or (":" in part and base_device(part) in DEVICES):
@@ -343,6 +379,11 @@ def by_name(name: str) -> dict[str, Any]:
             told.setdefault("precision", PRECISIONS[part.lower()])
         elif family_of(part) and part != name:
             told.setdefault("model", part)
+    dims, rest = dimensions(name)
+    for field, value in dims:
+        told.setdefault(field, value)
+    if dims and family_of(rest) and " " not in rest.strip():
+        told.setdefault("model", rest)
     return told
 
 
@@ -366,51 +407,3 @@ def _batches(node: Mapping[str, Any]) -> tuple[int, ...]:
             items = value if isinstance(value, list) else value.split(",")[:100]
             return tuple(count for item in items if (count := whole(item)) is not None)
     return ()
-
-
-def _names_devices(parent: str) -> bool:
-    parts = set(words(parent))
-    return bool(parts & {"hardware", "devices", "platforms", "backends", "device", "accelerators"}) and not parts & {
-        "info", "details", "types", "available"}  # fmt: skip
-
-
-def _is_above_variants(key: str, child: Any) -> bool:
-    """Tell whether a name stands above precisions or batch sizes only: it is the model's, then the device's."""
-    return (
-        isinstance(child, dict) and bool(child) and all(_tells_variant(str(k)) for k in child)
-        and key.lower() not in NEUTRAL and key.lower() not in LENDERS and not set(words(key)) & _VARIANTS
-        and meaning(key).kind != MEASURE and not _names_devices(key)
-    )  # fmt: skip
-
-
-def _tells_variant(key: str) -> bool:
-    """Tell whether a key is a precision, or a batch size that says so."""
-    return key.lower().strip() in PRECISIONS or (
-        "b" in {name[0] for name, _ in _CONFIG_KEY.findall(key.lower())}
-        and not _CONFIG_KEY.sub("", key.lower())
-    )
-
-
-def _names_model(key: str, parent: str, child: Any) -> bool:
-    """Tell whether a key is a model's name: below `models`, of the form org/name, or above devices only."""
-    if not isinstance(child, dict | list) or key.startswith("[") or meaning(key).kind == MEASURE:
-        return False
-    if family_of(key):
-        return True
-    if (
-        isinstance(child, dict)
-        and child
-        and all(
-            (base_device(str(k)) in DEVICES and len(words(str(k))) <= 2) or is_chip(str(k)) for k in child
-        )
-    ):
-        is_container = key.lower() in NEUTRAL or key.lower() in LENDERS or set(words(key)) <= _CONTAINERS
-        return not is_container and not _names_devices(key)
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", key):
-        return True
-    parts = set(words(parent))
-    return (
-        bool(parts & {"models", "model"})
-        and not parts & {"families", "family", "info"}
-        and (key.lower() not in NEUTRAL and key.lower() not in LENDERS)
-    )

@@ -11,13 +11,16 @@ from cluster4npu.core.store.importing.values import are_numbers, is_number
 from cluster4npu.core.store.importing.vocabulary import INPUTS, LATENCY, MEMORY, RATES, TIMES
 from cluster4npu.core.store.importing.words import HOST, MEASURE, SETTING, meaning, statistic_of, words
 
-_HOST_KEYS = {
+HOST_KEYS = {
     "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",
     "cpu_info", "gpu_info", "versions", "host", "platform_info", "system_information", "software",
 }  # fmt: skip
-_SETTING_KEYS = {"args", "config", "configuration", "parameters", "params", "hyperparameters", "generation_config",
-                 "settings", "options", "benchmark_config", "test_config", "target", "targets", "goals", "limits",
-                 "thresholds", "sla", "requirements", "throttling"}  # fmt: skip
+_SETTING_KEYS = {
+    "args", "assertions", "benchmark_config", "config", "configuration", "criteria", "expectations", "gate",
+    "gates", "generation_config", "goals", "hyperparameters", "limits", "options", "parameters", "params",
+    "requirements", "settings", "sla", "slo", "target", "targets", "test_config", "thresholds", "throttling",
+}  # fmt: skip
+_PLANS = {"catalog", "catalogue", "plan", "planned", "registry", "schedule", "todo", "wishlist"}
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
 _DESCRIBED = {"machine", "hardware", "device", "gpu", "cpu", "npu", "accelerator"}
 
@@ -27,13 +30,15 @@ def left_out(name: str, value: Any) -> str:
     lowered = name.lower()
     if not isinstance(value, dict | list):
         return ""
-    if lowered in _HOST_KEYS or _describes(lowered, value):
+    if lowered in HOST_KEYS or _describes(lowered, value):
         return HOST
     if set(words(name)) & INPUTS and lends(name):
         return SETTING
     named_after_figures = set(words(name)) & (
         TIMES | LATENCY | MEMORY | RATES | {"perf", "performance", "power"}
     )
+    if set(words(name)) & _PLANS:
+        return SETTING
     if lowered in _SETTING_KEYS or (lends(name) and not named_after_figures and not _measures(value)):
         return SETTING
     return "a model's output" if lowered in _OUTPUT_KEYS and _is_output(value) else ""
@@ -97,6 +102,6 @@ def _has_times(value: Mapping[str, Any]) -> bool:
 
 def _is_output(value: Any) -> bool:
     """Tell whether what is called predictions, boxes ... is a model's output, and no list of predicted figures."""
-    items = value if isinstance(value, list) else list(value.values())
+    items = value if isinstance(value, list) else [value, *value.values()]
     told = [meaning(str(key)) for item in items[:20] if isinstance(item, dict) for key in item]
     return not any(known.formula or known.family in ("time", "rate") for known in told)

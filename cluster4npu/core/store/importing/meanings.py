@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from cluster4npu.core.store.importing.context import by_key
+from cluster4npu.core.store.importing.keys import by_key
 from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.model import Context, Path
 from cluster4npu.core.store.importing.names import DEVICES
@@ -23,6 +23,7 @@ from cluster4npu.core.store.importing.words import (
     UNKNOWN,
     Meaning,
     by_unit,
+    is_run_length,
     meaning,
     of_unit,
     plain_unit,
@@ -33,7 +34,7 @@ from cluster4npu.core.store.importing.words import (
 
 _VALUES = {"score", "value", "values", "val", "result", "estimate", "point_estimate", "measured", "measurement",
            "reading", "data", "raw", "raw_data", "samples", "times", "all", "numeric_value", "benchmark_values",
-           "measured_value", "metric_value", "observed", "score_error"}  # fmt: skip
+           "measured_value", "metric_value", "observed", "score_error", "magnitude", "amount"}  # fmt: skip
 _ORDINALS = {"step", "epoch", "index", "rank", "trial", "fold", "order", "position", "iteration", "round", "run",
              "line", "rme", "moe", "sum", "le"}  # beside figures, and none of them  # fmt: skip
 _NO_VALUES = {
@@ -85,6 +86,7 @@ _TELLS_KIND = ("contains", "quantity", "dimension", "measure", "metric_type", "k
 _NEVER_STAMPS = {"duration", "durations", "latency", "latencies", "elapsed", "runtime", "lat"}
 _ACTIVITY = re.compile(r"[a-z]{3,}ing|blocked")
 _ESTIMATE = {"point_estimate", "standard_error", "confidence_interval"}
+_RANK = re.compile(r"p\d.*")
 _CLOCK_WORDS = {"time", "ts", "t", "wall", "clock", "ms", "s", "us", "ns", "sec"}
 _RANK_FIELDS = ("p", "percentile", "quantile", "q", "rank", "pct")
 
@@ -121,7 +123,7 @@ def meaning_at(
     if found.statistic != "value" or "_".join(names) in _VALUES:
         if _is_of_another(name, node):
             return found
-        told = inside or _bare(node, _of_parent(found, place), plain_unit(unit) if unit else units)
+        told = inside or _bare(node, _of_parent(found, place), plain_unit(unit) if unit else units, place)
         return _score(names, values) if told.kind != MEASURE and names[-1:] == ("score",) else told
     if names[-1:] == ("score",) and inside is None and not units:
         return _score(names, values)
@@ -129,10 +131,17 @@ def meaning_at(
         is_number(node.get(told)) for told in ("count", "throughput", "requests")
     ):
         return Meaning(MEASURE, "throughput", "value", "items/s", "rate")
-    if inside is None and tells_where(name):
+    if (
+        inside is None
+        and tells_where(name)
+        and any(is_finite(value) and value != int(value) for value in values)
+    ):
         return of_unit(plain_unit(unit or units))
     if inside is not None and "_".join(names) in _SIDES:
         return inside
+    if names in (("total",), ("sum",)) and inside is None:
+        of_mean = _bare(node, replace(found, statistic="mean"), units, place)
+        return replace(of_mean, metric="total_time", statistic="value") if of_mean.family == "time" else found
     plain = by_key(Context(), name, "", None) == Context(label=(name.lower().strip(),))
     if inside is None or set(names) & (PERCENT | _CHANGES):
         return found
@@ -148,7 +157,29 @@ def meaning_of_text(name: str, unit: str, units: str, inside: Meaning | None) ->
         return of_unit(plain_unit(unit), told.statistic)
     if told.kind == UNKNOWN and (tells_where(name) or "_".join(words(name)) in _VALUES):
         told = inside or of_unit(plain_unit(unit or units))
+    if told.kind == UNKNOWN and unit and (said := of_unit(plain_unit(unit))).kind == MEASURE:
+        return of_name(name, said)
     return told
+
+
+def of_name(name: str, said: Meaning) -> Meaning:
+    """Return what something is of which the unit is known: `"startup": {"value": 2.5, "unit": "s"}` is a time."""
+    ending = {"time": "time", "size": "memory", "rate": "throughput"}.get(said.family, said.family)
+    found = meaning(f"{name}_{ending}")
+    return replace(found, unit=said.unit if said.family == "rate" else "") if found.kind == MEASURE else said
+
+
+def said_unit(value: Any) -> Meaning | None:
+    """Return what a value is beside which a unit is said, `{"value": 2.5, "unit": "s"}`; None where none is."""
+    if not isinstance(value, dict) or not any(
+        "_".join(words(str(k))) in _VALUES and is_number(v) for k, v in value.items()
+    ):
+        return None
+    unit = next(
+        (v for k, v in value.items() if str(k).lower() in ("unit", "units") and isinstance(v, str)), ""
+    )
+    said = of_unit(plain_unit(unit)) if unit else None
+    return said if said is not None and said.kind == MEASURE else None
 
 
 def named_device(name: str) -> str:
@@ -161,6 +192,12 @@ def named_device(name: str) -> str:
         return parts[0]
     is_last = len(parts) > 1 and parts[-1] in DEVICES and meaning(name).family in ("time", "rate")
     return parts[-1] if is_last else ""
+
+
+def of_preparation(found: Meaning, label: Sequence[str]) -> Meaning:
+    """Return the meaning of a time below `load_model`, `compile` ...: it is no inference's."""
+    parts = set(words(label[-1])) & BEFORE if label and found.metric == "latency" else set()
+    return replace(found, metric=f"{min(parts)}_time") if parts else found
 
 
 def is_a_columns_device(device: str, node: Mapping[str, Any]) -> bool:
@@ -229,6 +266,17 @@ def interval_of(value: Any) -> list[tuple[str, str, Any]]:
     ends = {"lower": "ci_low", "low": "ci_low", "upper": "ci_high", "high": "ci_high"}
     items = value.items() if isinstance(value, dict) else ()
     return [(str(k), ends[str(k).lower()], v) for k, v in items if str(k).lower() in ends and is_number(v)]
+
+
+def is_over_batches(values: Sequence[Any], node: Mapping[str, Any], here: Context) -> bool:
+    """Tell whether a list has a figure for each batch size that is listed around it, as the lists beside it do."""
+    if here.batch is not None or len(values) < 2 or len(values) != len(here.batches):
+        return False
+    beside = [
+        str(key) for key, value in node.items() if isinstance(value, list) and len(value) == len(values)
+    ]
+    families = {meaning(key).family for key in beside}
+    return {"time", "rate"} <= families or any(_RANK.fullmatch(statistic_of(words(key))) for key in beside)
 
 
 def is_interval(name: str, value: Any) -> bool:
@@ -334,8 +382,18 @@ def _is_variant(name: str, node: Mapping[str, Any]) -> bool:
     """Tell whether a metric's own object names a variant: by a number, or above figures that are no counts."""
     if name.lower() in _ORDINALS or set(words(name)) & _NO_VALUES:
         return False
+    if (
+        isinstance(node.get(name), int)
+        and not name.strip().isdecimal()
+        and any(map(_has_fraction, node.values()))
+    ):
+        return False
     figures = [value for value in node.values() if is_finite(value)]
     return name.strip().isdecimal() or not figures or any(value != int(value) for value in figures)
+
+
+def _has_fraction(value: Any) -> bool:
+    return is_finite(value) and value != int(value)
 
 
 def _of_parent(found: Meaning, place: Path) -> Meaning:
@@ -345,10 +403,12 @@ def _of_parent(found: Meaning, place: Path) -> Meaning:
     return replace(found, statistic=statistic_of(words(place[-2])) or "value")
 
 
-def _bare(node: Mapping[str, Any], found: Meaning, units: str) -> Meaning:
+def _bare(node: Mapping[str, Any], found: Meaning, units: str, place: Path) -> Meaning:
     """Take a lone `mean` for a time where its unit, a rate (mean x rate = 1) or samples beside it say so."""
     if (said := of_unit(units, found.statistic)).kind == MEASURE:
         return said
+    if (beside := _of_the_time_beside(node, found, place)) is not None:
+        return beside
     mean = node.get("mean", node.get("avg"))
     told = {statistic_of(words(str(key))) for key, value in node.items() if is_number(value)} - {""}
     if len(told) > 2 and any(
@@ -367,6 +427,28 @@ def _bare(node: Mapping[str, Any], found: Meaning, units: str) -> Meaning:
         ):
             return replace(known, statistic=found.statistic)
     return found
+
+
+def _of_the_time_beside(node: Mapping[str, Any], found: Meaning, place: Path) -> Meaning | None:
+    """Return what `p99` or `max` alone means: of the one time beside it, of what is counted a second, or of itself."""
+    if found.statistic == "value":
+        return None
+    numbers = [str(key) for key, value in node.items() if is_number(value)]
+    known = [meaning(key) for key in numbers if not is_run_length(key)]
+    times = {m.metric: m for m in known if m.family == "time" and m.statistic in ("value", "mean", "p50")}
+    ranks = [rank for key in numbers if _RANK.fullmatch(rank := statistic_of(words(key)))]
+    if len(times) == 1 and ranks:
+        return replace(next(iter(times.values())), statistic=found.statistic)
+    if not ranks or not (any(m.family == "rate" for m in known) or len(ranks) > 1):
+        return None
+    around = place[-2] if len(place) > 1 else ""
+    work = meaning(f"{around}_time") if set(words(around)) & WORK else None
+    if work is not None and work.kind == MEASURE:
+        return replace(work, statistic=found.statistic)
+    plain = not around or around.startswith("[") or not by_key(Context(), around, "", {}).label
+    if plain or any(m.family == "rate" for m in known):
+        return Meaning(MEASURE, "latency", found.statistic, "", "time")
+    return None
 
 
 def _without_place(found: Meaning, place: Path) -> Meaning:

@@ -29,6 +29,9 @@ class Context:
     formula: bool = False
     label: tuple[str, ...] = ()  # enclosing names that are none of the above: what tells variants apart
     units: str = ""  # a unit that is said beside the figures
+    unit_of: tuple[
+        tuple[str, str], ...
+    ] = ()  # names, as words joined by _, and the units that are said of each
     batches: tuple[int, ...] = ()  # batch sizes that an enclosing object lists
     summary: bool = False
     model_rank: int = 99
@@ -37,6 +40,11 @@ class Context:
     browser: str = ""
     browser_version: str = ""
     adapter: str = ""  # of a browser, as it tells it
+
+    def unit_beside(self, *names: str) -> str:
+        """Return the unit that is said of the first of these names (as words joined by _), or of all figures."""
+        told = dict(self.unit_of)
+        return next((told[name] for name in names if name in told), self.units)
 
     def but(self, **changes: object) -> Context:
         """Return a copy with these fields changed."""

@@ -13,6 +13,16 @@ DEVICES = {
     "kl520", "kl720", "nnapi", "xnnpack", "webgl", "hailo8", "hailo8l", "hailo15", "rknn", "ethos", "snpe", "cann",
     "ascend",
 }  # fmt: skip
+PROGRAMS = {
+    "openvino",
+    "tensorrt",
+    "trt",
+    "qnn",
+    "snpe",
+    "xnnpack",
+    "nnapi",
+    "onnx",
+}  # that drive several devices
 _CHIPS = re.compile(
     r"(?:nvidia|geforce|quadro|tesla|jetson|agx|xavier|raspberry|rpi|radeon|adreno|mali|snapdragon|exynos|dimensity|kirin"
     r"|tegra|xeon|epyc|ryzen|threadripper|graviton|apple|iphone|ipad|macbook|pixel|myriad|movidius|kneron|rockchip"
@@ -42,9 +52,16 @@ def family_of(name: str) -> str:
     return found[0] if found else ""
 
 
+def device_word(word: str) -> str:
+    """Return the kind of device that a word is, also with its number ("npu" of "npu0"); "" for none."""
+    lowered = word.lower()
+    plain = lowered.rstrip("0123456789")
+    return lowered if lowered in DEVICES else plain if plain in DEVICES else ""
+
+
 def base_device(name: str) -> str:
     """Return the kind of device that a name tells ("cuda" of "cuda:0"), or the name in lower case."""
-    return next((part for part in words(name) if part in DEVICES), name.lower())
+    return next((kind for part in words(name) if (kind := device_word(part))), name.lower())
 
 
 def is_chip(name: str) -> bool:

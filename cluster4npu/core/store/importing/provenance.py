@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED, Record
-from cluster4npu.core.store.importing.names import base_device
+from cluster4npu.core.store.importing.model import FORMULA, IMPORTED, SIMULATED, Context, Record
+from cluster4npu.core.store.importing.names import base_device, device_word
+from cluster4npu.core.store.importing.words import words
 
 _EXACT = 1e-9
 _DIGITS = 2.5  # of values on one line, beyond the two that make it
@@ -21,7 +22,8 @@ def mark(records: list[Record], made_up: Collection[str] = ()) -> None:
     """
     for record in records:
         context, device = record.context, base_device(record.context.device)
-        if context.simulated or device in context.simulated_devices or device in made_up:
+        told = any(_is_of(item, context) for item in context.simulated_devices)
+        if context.simulated or told or device in made_up:
             record.provenance = SIMULATED
         elif context.formula:
             record.provenance = FORMULA
@@ -34,6 +36,14 @@ def mark(records: list[Record], made_up: Collection[str] = ()) -> None:
         if _computed(group):
             for record in group:
                 record.provenance = FORMULA
+
+
+def _is_of(item: str, context: Context) -> bool:
+    """Tell whether a record is of what a list of simulated things names: `npu`, `npu0`, `safari/webgpu`."""
+    device = base_device(context.device)
+    told = {device, *words(context.device), *words(context.model), *words(context.browser), *context.label}
+    parts = [device_word(word) or word for word in words(item)]
+    return bool(parts) and set(parts) <= told
 
 
 def _computed(group: list[Record]) -> bool:

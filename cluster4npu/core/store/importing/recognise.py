@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from cluster4npu.core.store.importing.batches import prove
@@ -21,12 +22,12 @@ from cluster4npu.core.store.importing.model import (
 from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.importing.provenance import mark
 from cluster4npu.core.store.importing.repeats import drop_repeats
-from cluster4npu.core.store.importing.units import COUNTED, settle
+from cluster4npu.core.store.importing.units import BESIDE, COUNTED, NAME, settle
 from cluster4npu.core.store.importing.walking import Walker
 from cluster4npu.core.store.importing.words import COUNT, is_run_length
 
 ZERO = "a failure's zero"
-LENGTH = "how long the whole run took"
+LENGTH, RUN = "how long the whole run was to take", "run_duration"
 _LONG_MS = 30_000  # what is repeated, so that it has a rate, takes less
 REPEATED = "said twice in this file"
 
@@ -45,6 +46,9 @@ def recognise(data: Any) -> Recognised:
     mark(walker.records, walker.made_up)
     _leave_run_lengths(walker)
     records, repeated = drop_repeats(walker.records)
+    for record in records:
+        for figure in record.figures:
+            figure.path = walker.places.real(figure.path)
     found = Recognised(
         _shape(records), [], walker.numbers, dict(walker.skipped), dict(walker.unknown.most_common(50))
     )
@@ -72,7 +76,10 @@ def _leave_zeros(walker: Walker) -> None:
 
 
 def _leave_run_lengths(walker: Walker) -> None:
-    """Leave out how long whole runs took: `duration`, `test_time`, beside times of what was measured in them."""
+    """Tell whole runs' times from those of what was measured in them; leave out round ones, which were asked for.
+
+    `duration`, `test_time`, `elapsed_s`
+    """
     times = [f for record in walker.records for f in record.figures if f.meaning.family in ("time", "rate")]
     elsewhere = any(not is_run_length(figure.name) for figure in times)
     for record in walker.records:
@@ -82,7 +89,11 @@ def _leave_run_lengths(walker: Walker) -> None:
         nameless = elsewhere and not (record.context.model or record.context.device)
         for figure in lengths:
             long = "rate" in families and figure.settled[0] >= _LONG_MS
-            if beside or nameless or long or figure.unit_rule == COUNTED:
+            if not (beside or nameless or long or figure.unit_rule == COUNTED):
+                continue
+            if figure.unit_rule in (NAME, BESIDE, COUNTED) and any(v != round(v, 1) for v in figure.values):
+                figure.meaning = replace(figure.meaning, metric=RUN)  # a clock's, and nobody's wish
+            else:
                 record.figures.remove(figure)
                 walker.skipped[LENGTH] += len(figure.values)
     walker.records[:] = [r for r in walker.records if r.figures or r.context.status != OK]

@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import FAILED, INCOMPATIBLE, OK, SKIPPED, Context
-from cluster4npu.core.store.importing.names import DEVICES, base_device
+from cluster4npu.core.store.importing.names import DEVICES
 from cluster4npu.core.store.importing.values import whole
 from cluster4npu.core.store.importing.words import words
 
@@ -36,7 +36,7 @@ def made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
         parts = words(name)
         about = _MADE_UP.search(name) is not None
         if about and isinstance(value, list):
-            devices += [base_device(item) for item in value if isinstance(item, str)]
+            devices += [item.lower() for item in value if isinstance(item, str)]
         elif about and isinstance(value, bool | str) and str(value).strip().lower() not in _FALSE:
             changes["simulated"] = True
         elif (isinstance(value, str) and len(value) < 100 and parts and set(parts) & _TELLS_KIND) or (

@@ -10,9 +10,20 @@ from typing import Any
 from cluster4npu.core.store.importing.words import MEASURE, meaning, words
 
 _LABELS = (
-    {"model", "models"},
-    {"hardware", "device", "devices", "platforms"},
-    {"batch"},
+    {"model", "models", "net", "network", "networks"},
+    {
+        "accel",
+        "accelerator",
+        "accelerators",
+        "device",
+        "devices",
+        "hardware",
+        "hw",
+        "platforms",
+        "target",
+        "targets",
+    },
+    {"batch", "batches", "bs"},
     {"precision", "precisions"},
 )
 _NAMES = ("model", "hardware", "batch_size", "precision")

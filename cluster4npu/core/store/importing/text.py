@@ -7,8 +7,9 @@ from typing import Any
 
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
-from cluster4npu.core.store.importing.names import DEVICES, base_device
-from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning
+from cluster4npu.core.store.importing.names import DEVICES, base_device, family_of
+from cluster4npu.core.store.importing.vocabulary import TIME_UNITS
+from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning, words
 
 _LONGEST = 2_000_000  # characters of one text
 _LONGEST_LINE = 2_000
@@ -19,8 +20,8 @@ _UNIT = (
     r"|KB|MB|GB|KiB|MiB|GiB|bytes|%|W|J|x"
 )
 _FIGURE = re.compile(
-    rf"(?P<name>[A-Za-z][A-Za-z0-9_ .%/-]{{1,60}}?(?:\s?\((?P<inside>{_UNIT})\))?)\s*(?:[:=]|\bis\b|\s)\s*"
-    rf"(?P<value>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s?(?P<unit>{_UNIT})?(?![\w.]\d|[A-Za-z])"
+    rf"(?P<name>[A-Za-z][A-Za-z0-9_ .%/-]{{1,60}}?(?:\s?\((?P<inside>{_UNIT})\))?)\s*(?:[:=]|\b(?:is|in|took)\b|\s)\s*"
+    rf"(?P<value>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s?(?P<unit>{_UNIT})?(?![\w./]\d|[A-Za-z])"
 )
 _ALONE = re.compile(
     r"(?<![\w.])(?P<value>\d+(?:\.\d+)?)\s?(?P<unit>fps|(?:items|samples|frames|tokens|images|inferences|requests)\s?/\s?s(?:ec)?)\b",
@@ -28,9 +29,18 @@ _ALONE = re.compile(
 )
 _BATCH = re.compile(r"\bbatch(?:[ _-]?size)?\s*[:=]?\s*(\d{1,6})\b", re.IGNORECASE)
 _MODEL = re.compile(r"^\W*model(?:[ _]name)?\s*[:=]\s*([\w./-]+)", re.IGNORECASE)
+_LOADED = re.compile(
+    r"\b(?:load(?:ed|ing)|running|benchmark(?:ed|ing)?|testing)\s+(?:model\s+)?['\"]?([\w./-]*[\w-])",
+    re.IGNORECASE,
+)
 _DEVICE = re.compile(
     r"^\W*(?:hardware|device|platform|backend)\s*[:=]\s*([\w:. -]{2,60}?)\s*$", re.IGNORECASE
 )
+_WORK = {
+    "loaded": "load_time", "loading": "load_time", "compiled": "compile_time", "compiling": "compile_time",
+    "initialized": "init_time", "initialised": "init_time", "run": "latency", "iteration": "latency",
+    "iter": "latency", "inference": "latency", "pass": "latency",
+}  # fmt: skip
 _RATES = {
     "it": "iterations/s",
     "req": "requests/s",
@@ -47,9 +57,11 @@ def records_in_text(text: str, outer: Context, place: Path) -> list[Record]:
     for number, line in enumerate(text[:_LONGEST].splitlines(), 1):
         line = line[:_LONGEST_LINE]
         model, device, batch = _MODEL.search(line), _DEVICE.search(line), _BATCH.search(line)
+        if model is None and (named := _LOADED.search(line)) and family_of(named[1]):
+            model = named
         changes: dict[str, Any] = {}
-        if model and not outer.model:
-            changes["model"] = masked(model[1])
+        if model and (not outer.model or outer.model_rank > 1):
+            changes |= {"model": masked(model[1]), "model_rank": 1}
         if device and not outer.device and base_device(device[1]) in DEVICES:
             changes["device"] = masked(device[1])
         if batch:
@@ -68,6 +80,8 @@ def _figures(line: str, place: Path) -> list[Figure]:
         name = re.split(r"[,;|]|\b(?:and|with)\b", match["name"])[-1].strip()
         unit = (match["unit"] or match["inside"] or "").strip()
         known = meaning(name[-60:])
+        if known.kind != MEASURE and unit.lower() in TIME_UNITS:
+            known = _of_work(name) or known
         if (
             abs(float(match["value"])) > 1e100
             or known.kind != MEASURE
@@ -82,6 +96,12 @@ def _figures(line: str, place: Path) -> list[Figure]:
             known = Meaning(MEASURE, "throughput", "value", "", "rate")
             found.append(_figure("throughput", known, match["value"], match["unit"], place))
     return found
+
+
+def _of_work(name: str) -> Meaning | None:
+    """Return the time that a line tells of work done: `Loaded t5-small in 2.4 s`, `Run 1/3: 181.4 ms`."""
+    told = [_WORK[word] for word in words(name) if word in _WORK]
+    return Meaning(MEASURE, told[0], "value", "", "time") if told else None
 
 
 def _figure(name: str, known: Meaning, text: str, unit: str, place: Path) -> Figure:

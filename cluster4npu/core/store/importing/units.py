@@ -12,9 +12,11 @@ from typing import Any
 
 from cluster4npu.core.store.importing.model import Figure, Path, Record
 from cluster4npu.core.store.importing.names import base_device
+from cluster4npu.core.store.importing.unnamed import OWN
 from cluster4npu.core.store.importing.vocabulary import (
     ENERGY_UNITS,
     LATENCY,
+    PERCENT,
     POWER_UNITS,
     SIZE_UNITS,
     TIME_UNITS,
@@ -27,6 +29,7 @@ NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, BROWSER, SIZE_RUL
     "same field elsewhere in the file", "assumed: a clock's difference is in seconds",
     "assumed: a browser's clock is in ms", "assumed: by its size",
 )  # fmt: skip
+UNNAMED = "name not known: as it stands"
 _UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power": POWER_UNITS}
 _DEFAULT = {"energy": "j", "power": "w"}
 _MOST_IN_FLIGHT = 100  # items at once: latency times throughput is no more, and no less than a third of one
@@ -70,6 +73,16 @@ def _plain(record: Record, figure: Figure) -> None:
     known = figure.meaning
     table = _UNITS.get(known.family)
     beside = (figure.beside or record.context.units).lower()
+    if known.family == "rate" and known.unit == "items/s" and beside.rpartition("/")[2] in ("s", "min"):
+        _set(figure, f"items{beside}" if beside.startswith("/") else beside, BESIDE)
+        return
+    shares = all(0 <= value <= 1 for value in figure.values) and any(0 < value < 1 for value in figure.values)
+    if known.unit == "%" and not figure.unit and shares and not set(words(figure.name)) & PERCENT:
+        _set(figure, "ratio", SIZE_RULE)
+        return
+    if known.family == OWN:
+        _set(figure, known.unit, UNNAMED)
+        return
     if figure.unit:
         _set(figure, figure.unit, NAME)
     elif known.unit or table is None:
@@ -105,6 +118,7 @@ def _by_evidence(figures: list[Figure], batch: int | None) -> None:
                 _set(figure, unit, RATE)
     _by_the_same_clock(open_times)
     _by_each_other(figures, [f for f in open_times if not f.unit_rule])
+    _by_the_same_clock(open_times)
 
 
 def _by_counts(figures: list[Figure], pending: list[Figure]) -> None:
@@ -149,7 +163,10 @@ def _by_rate(figure: Figure, rate: float, batch: int | None) -> str:
 def _by_the_same_clock(open_times: list[Figure]) -> None:
     """Settle the other times of an object in which a whole run's time was proven: one program, one clock."""
     for figure in open_times:
-        clocks = [f for f in open_times if f.unit_rule == COUNTED and f.path[:-1] == figure.path[:-1]]
+        clocks = [
+            f for f in open_times if f.path[:-1] == figure.path[:-1] and not f.samples
+            and (f.unit_rule == COUNTED or (f.unit == "s" and f.unit_rule == RELATIVES))
+        ]  # fmt: skip
         if clocks and not figure.unit_rule and not figure.samples:
             _set(figure, clocks[0].unit, RELATIVES)
 

@@ -48,11 +48,11 @@ COUNTS = {
 }  # fmt: skip
 COUNT_HINTS = {
     "completed", "count", "dropped", "generated", "iterations", "iters", "n", "num", "processed", "repeats",
-    "repetitions", "requests", "rounds", "runs", "trials",
+    "repetitions", "requests", "rounds", "runs", "total", "trials",
 }  # fmt: skip
 RATES = {
-    "bandwidth", "fps", "ips", "ops", "qps", "rps", "samplespersecond", "throughput", "throughputs", "tps",
-    "tput",
+    "bandwidth", "fps", "ips", "ops", "qps", "rps", "samplespersecond", "thpt", "thr", "throughput",
+    "throughputs", "thrpt", "tps", "tput",
 }  # fmt: skip
 RATE_UNITS = {
     "fps": "frames/s", "frames": "frames/s", "frame": "frames/s", "tokens": "tokens/s", "token": "tokens/s",
@@ -101,7 +101,7 @@ LATENCY = {
     "e2el", "e2els", "itl", "itls", "lat", "latencies", "latency", "rtt", "rtts", "tpot", "tpots", "ttft", "ttfts",
 }  # fmt: skip
 TIMES = {
-    "delay", "delays", "duration", "durations", "elapsed", "runtime", "time", "times", "timing", "timings",
+    "delay", "delays", "duration", "durations", "elapsed", "runtime", "time", "times", "timing", "timings", "took",
     "walltime",
 }  # fmt: skip
 PEAKS = {
@@ -114,19 +114,26 @@ PEAKS = {
     "working",
 }  # of bytes: then they are memory's
 NOISE = {
-    "all", "batch", "bytes", "dev", "deviation", "standard", "call", "consumed", "consumption", "data", "e2e", "end",
-    "exec", "execution",
-    "gb", "in", "infer", "inference", "inferences", "is", "item", "iteration", "kb", "list", "mb",
-    "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
-    "response", "result", "results", "run", "sample", "samples", "statistics", "stats", "taken", "the",
-    "to", "usage", "used", "value", "values", "wise",
+    "all", "batch", "by", "bytes", "call", "consumed", "consumption", "data", "dev", "deviation", "e2e", "end",
+    "exec", "execution", "gb", "in", "infer", "inference", "inferences", "is", "item", "iteration", "kb", "list",
+    "mb", "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
+    "response", "result", "results", "run", "sample", "samples", "standard", "statistics", "stats", "taken",
+    "the", "to", "usage", "used", "value", "values", "wise",
 }  # fmt: skip
 RUN_LENGTHS = {  # what a whole run took is told by such words alone
-    "benchmark", "duration", "elapsed", "ran", "run", "runtime", "session", "suite", "test", "wall", "walltime",
+    "benchmark", "duration", "elapsed", "ran", "run", "runtime", "session", "suite", "test", "took", "wall", "walltime",
 }  # fmt: skip
 FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",
 }  # fmt: skip
+PREDICTED = {
+    "estimates",
+    "forecast",
+    "forecasts",
+    "predicted",
+    "prediction",
+    "predictions",
+}  # what stands below is
 WORK = {
     "compilation", "compile", "decode", "decoding", "encode", "encoding", "first", "forward", "generation",
     "inference", "init",

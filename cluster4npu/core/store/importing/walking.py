@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cluster4npu.core.store.importing.columned import Cell, cells_of
-from cluster4npu.core.store.importing.context import by_fields, by_key
+from cluster4npu.core.store.importing.context import by_fields
 from cluster4npu.core.store.importing.judging import are_names, doubt, left_out
+from cluster4npu.core.store.importing.keys import by_key, level_of
 from cluster4npu.core.store.importing.labels import labelled
 from cluster4npu.core.store.importing.masking import masked
 from cluster4npu.core.store.importing.meanings import (
@@ -22,11 +23,15 @@ from cluster4npu.core.store.importing.meanings import (
     is_a_log_lines_clock,
     is_histogram,
     is_interval,
+    is_over_batches,
     meaning_at,
     meaning_of_text,
     named_device,
     named_metric,
+    of_name,
+    of_preparation,
     ranked_items,
+    said_unit,
     tells_where,
     without_device,
 )
@@ -41,9 +46,12 @@ from cluster4npu.core.store.importing.model import (
     Record,
 )
 from cluster4npu.core.store.importing.names import DEVICES, base_device
+from cluster4npu.core.store.importing.opening import Places, opened
 from cluster4npu.core.store.importing.quantities import quantity_in
 from cluster4npu.core.store.importing.tables_in_json import rows_below_names, rows_of, series_of
 from cluster4npu.core.store.importing.text import records_in_text
+from cluster4npu.core.store.importing.text_tables import objects_in
+from cluster4npu.core.store.importing.unnamed import unnamed, with_unit
 from cluster4npu.core.store.importing.values import (
     are_numbers,
     is_finite,
@@ -52,7 +60,13 @@ from cluster4npu.core.store.importing.values import (
     last_of_series,
     whole,
 )
-from cluster4npu.core.store.importing.vocabulary import SIZE_UNITS, TIME_UNITS
+from cluster4npu.core.store.importing.vocabulary import (
+    ENERGY_UNITS,
+    PREDICTED,
+    RATE_UNITS,
+    SIZE_UNITS,
+    TIME_UNITS,
+)
 from cluster4npu.core.store.importing.words import (
     BOOKKEEPING,
     COUNT,
@@ -71,6 +85,7 @@ DEEPEST = 100
 _UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS}
 UNREAD = "a text that is no number with a known unit"
 NOT_FINITE, IMPOSSIBLE = "not a finite number", "below zero, as no time, rate or size is"
+SHOWN, _SHOWN = "how a figure is shown", {"display", "formatted", "human", "pretty"}
 _FAILED_TEXT = re.compile(r"\W*(fail|error|crash|oom\b|out of memory|timed? ?out)", re.IGNORECASE)
 _STARTS = re.compile(r"\s*[+-]?\d[^:\n]{0,30}$")
 _BROWSER = re.compile(r"user.?agent|mozilla/|webgpu|webnn|webgl|\bwasm\b", re.IGNORECASE)
@@ -90,6 +105,7 @@ class _Place:
     parent: str  # the key below which it stands
     above: Mapping[str, Any]  # the object that encloses it
     inside: Meaning | None  # what the enclosing field means
+    level: str = ""  # what the names of its parts are
     own: dict[str, Record] = field(default_factory=dict)
 
     def but(self, **changes: Any) -> _Place:
@@ -107,6 +123,7 @@ class Walker:
         self.unknown: Counter[str] = Counter()
         self.browser = False
         self.made_up: set[str] = set()  # devices that their own objects call simulated
+        self.places = Places()
 
     def walk(self, data: Any) -> None:
         """Walk a whole document."""
@@ -117,12 +134,14 @@ class Walker:
         if len(at.path) > DEEPEST:
             self._leave(node, "nested too deeply")
         elif isinstance(node, dict):
-            self._rows(series_of(node), at)
+            self._rows(dict(opened(series_of(node), at.path, self.places)), at)
         elif isinstance(node, list):
             rows = rows_below_names(node)
             for position, item in enumerate(node if rows is None else rows, rows is not None):
                 if isinstance(item, dict | list):
                     self._visit(item, at.but(path=(*at.path, f"[{position}]")))
+                elif isinstance(item, str) and (objects := objects_in(item)) is not None:
+                    self._visit(objects, at.but(path=(*at.path, f"[{position}]")))
                 elif is_number(item):
                     self.numbers += 1
                     self._skip(UNKNOWN, at.parent)
@@ -144,6 +163,7 @@ class Walker:
         self._object(at.but(node=rest, here=by_fields(at.here, rest), own={}))
 
     def _object(self, at: _Place) -> None:
+        at.level = level_of(at.node)
         at.inside = (
             named_metric(at.node, at.path) or at.inside or bare_statistics(at.node, at.path, at.here.units)
         )
@@ -155,10 +175,12 @@ class Walker:
         for name, value in at.node.items():
             self._field(str(name), value, at)
         own = list(at.own.values())
-        if not any(figure.meaning.family != "count" for record in own for figure in record.figures):
-            for record in own:  # counts alone are no measurement
+        if all(_is_a_property(figure) for record in own for figure in record.figures):
+            for record in own:  # counts and sizes alone are no measurement
                 self.records.remove(record)
-                self.skipped["a count without a measurement"] += sum(len(f.values) for f in record.figures)
+                self.skipped["a count or a size without a measurement"] += sum(
+                    len(f.values) for f in record.figures
+                )
         below = self.records[before:]
         # its parents' failure is theirs
         if explicit and not below and (here.model or here.device or here.error) and says.status != OK:
@@ -206,6 +228,8 @@ class Walker:
             self._figures(name, [item for row in value for item in row], place, at)
         elif is_interval(name, value):
             self._interval(name, value, place, at)
+        elif isinstance(value, str) and (objects := objects_in(value)) is not None:
+            self._visit(objects, _Place({}, at.here, place, name, at.node, at.inside))
         elif isinstance(value, str):
             self._text(name, value, place, at)
         elif is_number(value) or are_numbers(value):
@@ -227,6 +251,8 @@ class Walker:
         found = meaning(name, at.inside)
         if found.kind == UNKNOWN and at.inside is None and isinstance(value, dict):
             found = activity(name, value) or found
+        if found.kind == UNKNOWN and at.inside is None and (said := said_unit(value)) is not None:
+            found = of_name(name, said) if by_key(Context(), name, "", value).label else found
         is_metric = found.kind == MEASURE and found.family != "count"
         if set(words(name)) & _RANKED and self._ranks(name, value, place, at):
             return
@@ -246,9 +272,11 @@ class Walker:
         if is_metric and plain and not any(words(str(k))[:1] and words(str(k))[0] in DEVICES for k in value):
             self._statistics(value, found, place, at)
             return
-        below = at.here if place[-1].startswith("[") else by_key(at.here, name, at.parent, value)
+        below = at.here if place[-1].startswith("[") else by_key(at.here, name, at.parent, value, at.level)
         if is_metric:
             below = below.but(label=at.here.label)
+        if set(words(name)) & PREDICTED:
+            below = below.but(formula=True)
         models = {
             key: item
             for key, item in at.above.items()
@@ -259,7 +287,7 @@ class Walker:
 
     def _statistics(self, value: Mapping[str, Any], found: Meaning, place: Path, at: _Place) -> None:
         """Take a metric's own object: its statistics, variants or parts."""
-        here = at.here.but(units=by_fields(at.here, value).units)
+        here = by_fields(at.here, value).but(label=at.here.label, status=at.here.status, error=at.here.error)
         for key, item in value.items():
             inner = at.but(node=value, here=here, inside=found, path=place)
             if is_number(item) or are_numbers(item):
@@ -272,6 +300,8 @@ class Walker:
         items = ranked_items(value)
         told, around = meaning(name, at.inside), of_unit(at.here.units)
         base = next((m for m in (told, at.inside, around) if m is not None and m.kind == MEASURE), None)
+        if base is None and len(items) > 2 and any(isinstance(item, float) for *_, item in items):
+            base = Meaning(MEASURE, "latency", "value", "", "time")  # of what else would ranks be told
         if base is None or not items:
             return False
         for key, rank, item in items:
@@ -291,6 +321,9 @@ class Walker:
     def _text(self, name: str, text: str, place: Path, at: _Place) -> None:
         """Take a number with its unit, `"12.5 ms"`, or the figures of printed text."""
         quantity = quantity_in(text)
+        if quantity and set(words(name)) & _SHOWN:
+            self._skip_numbers(SHOWN, name, 1)
+            return
         told = (
             meaning_of_text(name, quantity[1], at.here.units, at.inside)
             if quantity
@@ -299,7 +332,8 @@ class Walker:
         known = _UNITS.get(told.family)
         fits = not known or (quantity and (not quantity[1] or plain_unit(quantity[1]) in known))
         if quantity and fits and told.kind == MEASURE and told.family != "count":
-            self._figures(name, quantity[0], place, at, unit=quantity[1])
+            named = meaning(name, at.inside).kind != UNKNOWN or tells_where(name) or told.statistic != "value"
+            self._figures(name, quantity[0], place, at, None if named else told, unit=_unit_of(quantity[1]))
             return
         if told.kind == MEASURE and told.family in ("time", "rate", "size") and _STARTS.match(text):
             self._skip_numbers(UNREAD, name, 1)
@@ -320,10 +354,16 @@ class Walker:
         if double or is_a_log_lines_clock(name, at.node):
             self._skip_numbers(UNKNOWN if double else MOMENT, name, len(values))
             return
-        found = meaning_at(name, values, at.node, place, unit, at.here.units, at.inside, known)
+        own = "_".join(words(name))
+        beside = at.here.unit_beside(own, "_".join(words(at.path[-1])) if at.path else own)
+        if name.lower() in _BATCH_NAMES and all(whole(item) is not None for item in values):
+            self._skip_numbers("context", name, len(values))
+            return
+        found = meaning_at(name, values, at.node, place, unit, beside, at.inside, known)
+        if found.kind == UNKNOWN and (kept := unnamed(name, values, at.node, at.above, at.path)) is not None:
+            found = with_unit(kept, beside)
         if found.kind != MEASURE:
-            batch = name.lower() in _BATCH_NAMES and all(whole(item) is not None for item in values)
-            self._skip_numbers("context" if batch else found.kind, name, len(values))
+            self._skip_numbers(found.kind, name, len(values))
             return
         self.numbers += len(values)
         finite = [float(item) for item in values if is_finite(item)]
@@ -332,10 +372,13 @@ class Walker:
         if found.family in ("time", "rate", "size") and any(item < 0 for item in finite):
             self.skipped[IMPOSSIBLE] += len(finite)
         elif finite:
-            found, where = self._where(name, found, at, known)
-            figure = Figure(
-                place, name, found, finite, isinstance(value, list), unit=unit, beside=at.here.units
-            )
+            found, where = self._where(name, of_preparation(found, at.here.label), at, known)
+            if isinstance(value, list) and is_over_batches(value, at.node, at.here):
+                for position, (item, batch) in enumerate(zip(finite, at.here.batches, strict=True)):
+                    single = Figure((*place, f"[{position}]"), name, found, [item], unit=unit, beside=beside)
+                    self._record(place, where.but(batch=batch), at).figures.append(single)
+                return
+            figure = Figure(place, name, found, finite, isinstance(value, list), unit=unit, beside=beside)
             self._record(place, where, at).figures.append(figure)
 
     @staticmethod
@@ -348,7 +391,7 @@ class Walker:
             return without_device(found, device), at.here.but(device=device, device_rank=60)
         told = meaning(name, at.inside).kind == MEASURE
         if known is None and not told and (at.inside is not None or tells_where(name)):
-            return found, by_key(at.here, name, "", None)
+            return found, by_key(at.here, name, at.path[-1] if at.path else "", None)
         return found, at.here
 
     def _record(self, place: Path, where: Context, at: _Place) -> Record:
@@ -385,3 +428,17 @@ class Walker:
             elif is_number(item):
                 self.numbers += 1
                 self.skipped[reason] += 1
+
+
+def _unit_of(text: str) -> str:
+    """Return the unit of a figure in a text: "J" of "J/frame", "inferences/s" of "inf/s"."""
+    plain = plain_unit(text)
+    known = plain in TIME_UNITS or plain in ENERGY_UNITS or plain in RATE_UNITS.values()
+    return plain if "/" in text and known else text
+
+
+def _is_a_property(figure: Figure) -> bool:
+    """Tell whether a figure alone is no measurement: a count, or the size of a file."""
+    return figure.meaning.family == "count" or (
+        figure.meaning.family == "size" and "size" in figure.meaning.metric.split("_")
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -40,13 +41,20 @@ MEASURE = "measure"
 BOOKKEEPING, COUNT = "a count of tests or an exit code", "a count"
 _MAP = re.compile(r"(?<![A-Za-z])m(AP|IoU|IOU)(?:[@_]?(?:0?\.)?(\d+)(?:[-:](?:0?\.)?(\d+))?)?")
 _TOP = re.compile(r"(?i)(?<![a-z])top[-_ @]?([15])(?![0-9])|(?<![a-z])(?:acc|accuracy)@([15])(?![0-9])")
+_BANDWIDTH = {"bandwidth", "bw", "gbps", "mbps"}
 _PER_ENERGY, _POWER_WORDS = {"watt", "watts", "joule", "joules", "w", "j"}, {"watt", "watts", "w"}
 _UNIT_WORDS = {"byte", "kib", "mib", "gib", "mw", "mj", "kwh", "mwh"}
+_UNIT_TABLES: dict[str, Mapping[str, float]] = {
+    "time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power": POWER_UNITS,
+}  # fmt: skip
 _EDGES, _AFTER_EDGE = {"start", "end", "begin", "finish", "stop"}, {"to", "up"}  # of end to end, start up
 _RANK = re.compile(
-    r"(?:p|tp|pct|perc|percentile|quantile|q)(\d\d?(?:\.\d+)?|100|999|9999)(?:th)?|(\d\d?(?:\.\d+)?)(?:th|%|pct)"
+    r"(?:p|tp|t(?=50|9\d)|pct|perc|percentile|quantile|q)(\d\d?(?:\.\d+)?|100|999|9999)(?:th)?|(\d\d?(?:\.\d+)?)(?:th|%|pct)"
 )
 _LENGTHS_SET = {("measurement", "time"), ("warmup", "duration"), ("warm", "up", "time"), ("run", "delay")}
+_SPELLED = re.compile(  # units that are no two words
+    r"(?<![A-Z])(mWh?|kWh?|Wh|[mukn]J|[KMGT]iB|[kKMGT]B|[kMG]?Hz|m[VA])(?![A-Za-z])"
+)
 COMPONENTS = {
     "cpu",
     "gpu",
@@ -86,6 +94,7 @@ def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: `avgLatencyMs`, `avg_latency_ms`, `Avg latency (ms)` alike."""
     name = _TOP.sub(lambda found: f"top{found[1] or found[2]}", name[:200])
     name = _MAP.sub(_accuracy, re.sub(r"\([A-Z]\)$", "", name))
+    name = _SPELLED.sub(lambda found: f"_{found[1].lower()}", name)
     name = re.sub(r"\b[pP]\((\d+(?:\.\d+)?)\)", r"p\1", name)
     name = re.sub(r"/\s*s(?:ec(?:ond)?)?s?(?![A-Za-z])", " per second", name, flags=re.IGNORECASE)
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", name)
@@ -133,15 +142,30 @@ def meaning(name: str, inside: Meaning | None = None) -> Meaning:
     Meaning(kind='measure', metric='latency', statistic='p95', unit='ms', family='time', formula=False)
     """
     parts = words(name)
+    if parts[-1:] == ("min",) and set(parts[:-1]) & {"total", "elapsed", "duration", "training"}:
+        parts = (*parts[:-1], "minutes")
     if "per" in parts and parts[-1:] in (("min",), ("minutes",)):
         parts = (*parts[:-1], "minute")
     found = set(parts)
+    if "outliers" in found:
+        return Meaning(COUNT)
     if {"confidence", "level"} <= found or (found & SETTINGS and not found & {"predictions"}):
         return Meaning(SETTING)
     if found & {"setup", "teardown"} and not found & RATES:
         return Meaning(SETUP)
     if found & {"fraction", "share", "portion"} and not found & TIMES:
         return Meaning(UNKNOWN)
+    if "interval" in found and not found & {"confidence", "ci"} and not statistic_of(parts):
+        return Meaning(SETTING)
+    if found & {"audio", "video", "clip"} and found <= {
+        "audio",
+        "video",
+        "clip",
+        "duration",
+        "length",
+        *TIME_UNITS,
+    }:
+        return Meaning(SETTING)  # of what goes in
     if parts in _LENGTHS_SET or {"to", "run"} <= found or (found & INPUTS and "fps" in found):
         return Meaning(SETTING)
     if found & MOMENTS - ({"epoch"} if found & TIMES else set()) or (
@@ -203,6 +227,8 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
         "result",
         "times",
         "latencies",
+        "magnitude",
+        "amount",
     } | set(TIME_UNITS):
         return Meaning(
             MEASURE, outer.metric, outer.statistic, unit or outer.unit, outer.family, outer.formula
@@ -236,13 +262,24 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
         return Meaning(
             MEASURE, "efficiency", statistic, f"per {'W' if found & _POWER_WORDS else 'J'}", "", formula
         )
-    if found & RATES or per_second or (parts[-1:] in (("sec",), ("s",)) and found & set(RATE_UNITS)):
+    per_second = per_second or {"per", "minute"} <= found
+    if (
+        found & RATES
+        or per_second
+        or found & _BANDWIDTH
+        or {"rate", "hz"} <= found
+        or (parts[-1:] in (("sec",), ("s",)) and found & set(RATE_UNITS))
+    ):
         unit = next((RATE_UNITS[part] for part in reversed(parts) if part in RATE_UNITS), "items/s")
-        noise = RATES | set(RATE_UNITS) | {"per", "second", "sec", "s", "items", "minute", "completed"}
+        noise = (
+            RATES
+            | set(RATE_UNITS)
+            | {"rate", "hz", "per", "second", "sec", "s", "items", "minute", "completed"}
+        )
         prefix = _rest(parts, noise, "", keep=False)
         unit = unit.replace("/s", "/min") if "minute" in found else unit
-        if "bandwidth" in found:
-            unit = "MB/s" if "mb" in found else "GB/s" if "gb" in found else "bandwidth"
+        if found & _BANDWIDTH:
+            unit = "MB/s" if found & {"mb", "mbps"} else "GB/s" if found & {"gb", "gbps"} else "bandwidth"
             return Meaning(MEASURE, "bandwidth", statistic, unit, "", formula)
         return Meaning(MEASURE, f"{prefix}_throughput".lstrip("_"), statistic, unit, "rate", formula)
     if found & MEMORY:
@@ -273,7 +310,12 @@ def _time(parts: tuple[str, ...], found: set[str], statistic: str, formula: bool
     if found & TIMES or {"time", "first"} <= found:
         rest = _rest(parts, TIMES, "time") if "elapsed" not in found else "elapsed_time"
         return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, unit, "time", formula)
-    if unit and (len(parts) > 1 or unit in ("ms", "us", "ns")) and (unit != "s" or statistic != "value"):
+    sure = (
+        unit != "s"
+        or statistic != "value"
+        or bool(found & (WORK | BEFORE | {"boot", "cold", "start", "warm"}))
+    )
+    if unit and (len(parts) > 1 or unit in ("ms", "us", "ns")) and sure:
         rest = _rest(parts, set(), "time")
         return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, unit, "time", formula)
     return None
@@ -289,8 +331,16 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
             unit = "%" if found & PERCENT else said if family else unit
             drop = {part, "c", "celsius", *table}
             return Meaning(MEASURE, _rest(parts, drop, metric), statistic, unit, family, formula)
+    for family in ("power", "energy"):
+        said = _unit(parts, family)
+        if said and (len(said) > 1 or parts[-1] == said) and len(parts) > 1:
+            return Meaning(MEASURE, _rest(parts, {said}, family), statistic, said, family, formula)
     if found & UTILISATION and found & {"cpu", "gpu", "npu", "device", "util", "utilization", "utilisation"}:
         return Meaning(MEASURE, _rest(parts, {"usage", "load"}, "utilisation", keep=True), statistic, "%")
+    if "cycles" in found and found & (
+        WORK | BEFORE | {"compute", "cpu", "exec", "execution", "kernel", "npu"}
+    ):
+        return Meaning(MEASURE, _rest(parts, {"cycles"}, "cycles"), statistic, "cycles", "", formula)
     if found & COUNT_HINTS and found & COUNTS and not found & {"errors", "failed", "models", "tests"}:
         return Meaning(MEASURE, "_".join(parts), "value", "count", "count")
     if statistic != "value" and len(parts) == 1:
@@ -299,7 +349,7 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
 
 
 def _unit(parts: tuple[str, ...], family: str) -> str:
-    table = {"time": TIME_UNITS, "size": SIZE_UNITS}.get(family, {})
+    table = _UNIT_TABLES.get(family, {})
     told = [
         part for part in parts if part not in STATISTICS and not _RANK.fullmatch(part) and part != "quantiles"
     ]
@@ -359,6 +409,8 @@ def plain_unit(text: str) -> str:
     thing, slash, per = lowered.partition("/")
     if thing in TIME_UNITS and per not in TIME_UNITS:
         return thing
+    if thing in ENERGY_UNITS and slash:
+        return thing
     if slash and per in TIME_UNITS:
         per = "s" if TIME_UNITS[per] == 1000.0 else per
         return RATE_UNITS[thing].replace("/s", f"/{per}") if thing in RATE_UNITS else f"{thing}/{per}"
@@ -373,6 +425,8 @@ def of_unit(unit: str, statistic: str = "value") -> Meaning:
     ):  # fmt: skip
         if unit in table and unit not in ("b", "s/op"):
             return Meaning(MEASURE, metric, statistic, "", family)
+    if unit in ("c", "\u00b0c", "celsius", "degc"):
+        return Meaning(MEASURE, "temperature", statistic, "\u00b0C")
     if "/" in unit and unit.rpartition("/")[2] in TIME_UNITS:
         return Meaning(MEASURE, "throughput", statistic, unit, "rate")
     return Meaning(UNKNOWN, "", statistic)
