@@ -323,7 +323,9 @@ def _units(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     units, others = "", []
     for name, value in node.items():
         own, _, last = name.rpartition("_")
-        if last not in ("unit", "units"):
+        if name in ("unit_of_measurement", "unit_of_measure"):
+            own = ""
+        elif last not in ("unit", "units"):
             continue
         if isinstance(value, dict):
             told |= {"_".join(words(str(k))): plain_unit(v) for k, v in value.items() if isinstance(v, str)}

@@ -9,7 +9,7 @@ from cluster4npu.core.store.importing.context import lends
 from cluster4npu.core.store.importing.model import FAILED, Record
 from cluster4npu.core.store.importing.values import are_numbers, is_number
 from cluster4npu.core.store.importing.vocabulary import INPUTS, LATENCY, MEMORY, RATES, TIMES
-from cluster4npu.core.store.importing.words import HOST, MEASURE, SETTING, meaning, statistic_of, words
+from cluster4npu.core.store.importing.words import COUNT, HOST, MEASURE, SETTING, meaning, statistic_of, words
 
 HOST_KEYS = {
     "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",
@@ -21,6 +21,8 @@ _SETTING_KEYS = {
     "requirements", "settings", "sla", "slo", "target", "targets", "test_config", "thresholds", "throttling",
 }  # fmt: skip
 _PLANS = {"catalog", "catalogue", "plan", "planned", "registry", "schedule", "todo", "wishlist"}
+_LIMITS = {"limits", "threshold", "thresholds", "tolerance", "tolerances"}
+_COUNTED = {"bins", "buckets", "histogram", "histograms"}
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
 _DESCRIBED = {"machine", "hardware", "device", "gpu", "cpu", "npu", "accelerator"}
 
@@ -32,12 +34,14 @@ def left_out(name: str, value: Any) -> str:
         return ""
     if lowered in HOST_KEYS or _describes(lowered, value):
         return HOST
+    if set(words(name)) & _COUNTED:
+        return COUNT
     if set(words(name)) & INPUTS and lends(name):
         return SETTING
     named_after_figures = set(words(name)) & (
         TIMES | LATENCY | MEMORY | RATES | {"perf", "performance", "power"}
     )
-    if set(words(name)) & _PLANS:
+    if set(words(name)) & (_PLANS | _LIMITS):
         return SETTING
     if lowered in _SETTING_KEYS or (lends(name) and not named_after_figures and not _measures(value)):
         return SETTING
@@ -67,7 +71,8 @@ def _measures(value: Any) -> bool:
             pending += [v for v in item.values() if isinstance(v, dict | list)]
             told = [meaning(str(k)) for k, v in item.items() if is_number(v) or are_numbers(v)]
             if any(t.kind == MEASURE and t.family in ("time", "rate") and t.metric != "duration_time" and (
-                t.statistic != "value" or t.metric in ("latency", "throughput")) for t in told):  # fmt: skip
+                t.statistic != "value" or t.metric in ("latency", "throughput")) and t.statistic not in ("min", "max")
+                for t in told):  # fmt: skip
                 return not _only_durations(item)
     return False
 

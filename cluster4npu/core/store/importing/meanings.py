@@ -34,7 +34,8 @@ from cluster4npu.core.store.importing.words import (
 
 _VALUES = {"score", "value", "values", "val", "result", "estimate", "point_estimate", "measured", "measurement",
            "reading", "data", "raw", "raw_data", "samples", "times", "all", "numeric_value", "benchmark_values",
-           "measured_value", "metric_value", "observed", "score_error", "magnitude", "amount"}  # fmt: skip
+           "measured_value", "measurements", "metric_value", "observed", "score_error", "magnitude",
+           "amount"}  # fmt: skip
 _ORDINALS = {"step", "epoch", "index", "rank", "trial", "fold", "order", "position", "iteration", "round", "run",
              "line", "rme", "moe", "sum", "le"}  # beside figures, and none of them  # fmt: skip
 _NO_VALUES = {
@@ -73,8 +74,21 @@ _NAMING = (
     "kpi",
     "title",
     "id",
+    "display_name",
+    "displayName",
+    "identifier",
+    "label",
 )
-_STATISTIC_FIELDS = ("stat", "statistic", "aggregation", "aggregate", "agg", "percentile", "quantile")
+_STATISTIC_FIELDS = (
+    "aggregate_name",
+    "stat",
+    "statistic",
+    "aggregation",
+    "aggregate",
+    "agg",
+    "percentile",
+    "quantile",
+)
 _KINDS = {
     "time": "time",
     "latency": "latency",
@@ -86,6 +100,7 @@ _TELLS_KIND = ("contains", "quantity", "dimension", "measure", "metric_type", "k
 _NEVER_STAMPS = {"duration", "durations", "latency", "latencies", "elapsed", "runtime", "lat"}
 _ACTIVITY = re.compile(r"[a-z]{3,}ing|blocked")
 _ESTIMATE = {"point_estimate", "standard_error", "confidence_interval"}
+_WARMING = {"warm", "warmup", "up", "time", "duration", "s", "sec", "secs", "seconds", "ms"}
 _RANK = re.compile(r"p\d.*")
 _CLOCK_WORDS = {"time", "ts", "t", "wall", "clock", "ms", "s", "us", "ns", "sec"}
 _RANK_FIELDS = ("p", "percentile", "quantile", "q", "rank", "pct")
@@ -101,16 +116,24 @@ def meaning_at(
     what is certain of this one.
     """
     names = words(name)
-    if names == ("samples",) and len(values) == 1 and is_finite(values[0]) and values[0] == int(values[0]):
+    if (
+        names[-1:] == ("samples",)
+        and len(values) == 1
+        and is_finite(values[0])
+        and values[0] == int(values[0])
+    ):
         return Meaning(COUNT)  # of what the statistics beside it are of
     found = known or by_unit(name, unit or units, inside)
     if (told := _by_neighbours(names, values, node)) is not None:
         return told
+    aggregate = node.get("aggregate_name")
+    if isinstance(aggregate, str) and found.family == "time" and found.statistic == "value":
+        found = replace(found, statistic=statistic_of(words(aggregate)) or "value")
     if inside is not None and inside.family in ("energy", "power") and _is_among_devices(names, node):
         return inside
     if (
         found.kind == MEASURE
-        and not _fits(found, names, values)
+        and not _fits(found, names, values, inside is not None and inside.family == "time")
         and not _is_among_durations(found, values, node)
     ):
         return Meaning(UNKNOWN if found.family == "count" else MOMENT)
@@ -344,6 +367,12 @@ def _is_of_another(name: str, node: Mapping[str, Any]) -> bool:
 
 def _by_neighbours(names: tuple[str, ...], values: Sequence[Any], node: Mapping[str, Any]) -> Meaning | None:
     """Return what names mean that are of two kinds: a language model's temperature, a detector's precision."""
+    if set(names) <= _WARMING and all(is_finite(value) and value == int(value) for value in values):
+        return Meaning(SETTING)  # how long to warm up
+    if names == ("camera", "fps") and all(isinstance(value, float) for value in values):
+        return Meaning(
+            MEASURE, "camera_throughput", "value", "frames/s", "rate"
+        )  # a whole number is asked for
     if names == ("temperature",) and all(is_finite(value) and 0 <= value <= _HOTTEST for value in values):
         return Meaning(SETTING)
     if names[-1:] == ("precision",) and any("recall" in words(str(key)) for key in node):
@@ -469,7 +498,7 @@ def _is_among_durations(found: Meaning, values: Sequence[Any], node: Mapping[str
     return any(not is_epoch(v) and v <= largest * 10 and largest < v * _FAR for v in beside if v != largest)
 
 
-def _fits(found: Meaning, names: tuple[str, ...], values: Sequence[Any]) -> bool:
+def _fits(found: Meaning, names: tuple[str, ...], values: Sequence[Any], inside_time: bool) -> bool:
     """Tell whether values may be what the name says: a clock's stamp is no duration, 0.02 no count."""
     finite = [value for value in values if is_finite(value)]
     if found.family == "count":
@@ -477,5 +506,5 @@ def _fits(found: Meaning, names: tuple[str, ...], values: Sequence[Any]) -> bool
     if found.family != "time":
         return True
     started = found.metric in ("start_time", "begin_time", "end_time", "finish_time")
-    may_be_stamps = not found.unit and not set(names) & _NEVER_STAMPS
+    may_be_stamps = not found.unit and not inside_time and not set(names) & _NEVER_STAMPS
     return not started and not (may_be_stamps and any(value > 1e8 or is_epoch(value) for value in finite))

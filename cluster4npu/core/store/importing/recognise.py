@@ -91,12 +91,17 @@ def _leave_run_lengths(walker: Walker) -> None:
             long = "rate" in families and figure.settled[0] >= _LONG_MS
             if not (beside or nameless or long or figure.unit_rule == COUNTED):
                 continue
-            if figure.unit_rule in (NAME, BESIDE, COUNTED) and any(v != round(v, 1) for v in figure.values):
+            if figure.unit_rule in (NAME, BESIDE, COUNTED) and any(v != round(v) for v in _tenths(figure)):
                 figure.meaning = replace(figure.meaning, metric=RUN)  # a clock's, and nobody's wish
             else:
                 record.figures.remove(figure)
                 walker.skipped[LENGTH] += len(figure.values)
     walker.records[:] = [r for r in walker.records if r.figures or r.context.status != OK]
+
+
+def _tenths(figure: Figure) -> list[float]:
+    """Return a time's values in tenths of a second."""
+    return [value / 100 for value in figure.settled]
 
 
 def _rows(record: Record) -> list[Row]:

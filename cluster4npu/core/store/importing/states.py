@@ -19,6 +19,9 @@ _COMPUTED = re.compile(
 )
 _TELLS_KIND = {"implementation", "implementation_type", "type", "mode", "source", "handler", "init", "status", "kind",
                "provenance", "data_source", "method", "backend", "result_type", "data_type", "origin"}  # fmt: skip
+_OF_ALL = {"a", "all", "benchmark", "cuda", "data", "device", "execution", "figures", "hardware", "inference", "is",
+           "measurement", "metric", "metrics", "model", "performance", "platform", "result", "results", "run",
+           "test"}  # fmt: skip
 _STATES = {
     "completed": OK, "complete": OK, "success": OK, "ok": OK, "passed": OK, "pass": OK, "done": OK, "true": OK,
     "failed": FAILED, "fail": FAILED, "failure": FAILED, "error": FAILED, "timeout": FAILED, "crashed": FAILED,
@@ -39,7 +42,7 @@ def made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
             devices += [item.lower() for item in value if isinstance(item, str)]
         elif about and isinstance(value, bool | str) and str(value).strip().lower() not in _FALSE:
             changes["simulated"] = True
-        elif (isinstance(value, str) and len(value) < 100 and parts and set(parts) & _TELLS_KIND) or (
+        elif (isinstance(value, str) and len(value) < 100 and parts and _tells_kind(parts)) or (
             isinstance(value, str) and len(value) < 100 and "(MOCK)" in value
         ):
             if _MADE_UP.search(value) and not re.search(r"\b(no|not|non)\W", value, re.IGNORECASE):
@@ -53,6 +56,11 @@ def made_up(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     if len(devices) > len(outer.simulated_devices):
         changes["simulated_devices"] = tuple(dict.fromkeys(devices))
     return changes
+
+
+def _tells_kind(parts: tuple[str, ...]) -> bool:
+    """Tell whether a name says how figures came to be, and not what one thing is: `parity_source` is of the parity."""
+    return bool(set(parts) & _TELLS_KIND) and set(parts) - _TELLS_KIND <= _OF_ALL | DEVICES
 
 
 def state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total", "execut
 _CLOSE = 1.05
 _LONG = 100.0
 _LONGEST_REQUEST_S = 30.0  # what has percentiles happens often, and so takes less
+_LONGEST_WAIT_S = 300.0  # for one of many that are in flight
 _SPREADS = ("std", "variance", "iqr", "mad")
 _HOUR = 3600.0
 _COUNTED_NS = (
@@ -47,6 +48,8 @@ _COUNTED_NS = (
 _NEAR = 3.0  # a factor: candidates are a thousand apart
 _OF_MACHINE = {"cpu", "gpu", "cuda", "rss", "process"}
 _LEAST_PROCESS_MB = 4.0  # no process that runs a model has its peak there
+_OFTEN = {"itl", "latency", "tpot", "ttft"}  # happens often, so it takes less than an hour
+_WEB = ("webgpu", "webnn", "wasm", "webgl")
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
 
@@ -64,6 +67,13 @@ def settle(records: list[Record], *, browser: bool = False) -> None:
     for group in groups.values():
         _by_evidence([figure for record in group for figure in record.figures], group[0].context.batch)
     _by_relatives(records)
+    devices = {base_device(record.context.device) for record in records} - {""}
+    browser = browser and devices <= {
+        *_WEB,
+        "gpu",
+        "cpu",
+        "npu",
+    }  # a program that has other devices, too, is none
     for record in records:
         _assume_together([figure for figure in record.figures if not figure.unit_rule], browser)
 
@@ -157,7 +167,13 @@ def _by_rate(figure: Figure, rate: float, batch: int | None) -> str:
     if figure.meaning.statistic == "value" and not set(words(figure.name)) & LATENCY:
         return ""
     in_flight = {unit: typical * rate / (per_s * (batch or 1)) for unit, per_s in _CANDIDATES.items()}
-    return next((unit for unit, items in in_flight.items() if 1 / _NEAR < items < _MOST_IN_FLIGHT), "")
+    return next(
+        (
+            unit for unit, items in in_flight.items()
+            if 1 / _NEAR < items < _MOST_IN_FLIGHT and typical / _CANDIDATES[unit] < _LONGEST_WAIT_S
+        ),
+        "",
+    )  # fmt: skip
 
 
 def _by_the_same_clock(open_times: list[Figure]) -> None:
@@ -293,7 +309,7 @@ def _assume(figure: Figure) -> None:
     if (
         figure.meaning.family == "time"
         and typical >= _COUNTED_NS
-        and (figure.meaning.metric == "latency" or all(v == int(v) for v in figure.values))
+        and (figure.meaning.metric in _OFTEN or all(v == int(v) for v in figure.values))
     ):
         _set(figure, "ns", SIZE_RULE)
     elif figure.meaning.family == "size":

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster4npu.core.store.importing.values import is_epoch, is_finite, is_number
+from cluster4npu.core.store.importing.vocabulary import LATENCY, WORK
 from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning, of_unit, statistic_of, words
 
 OWN = "own"  # the family of such figures
 NO_UNIT = "unknown"
 _NOT_MEASURED = {  # settings, properties of a model or of its input, labels and answers
+    "fraction", "portion", "share",
     "above", "alpha", "anchor", "anchors", "arrival", "below", "beta", "bits", "budget", "burstiness", "channels",
     "clock", "commit", "conf", "confidence", "config", "decay", "dim", "dropout", "eps", "epsilon", "every",
     "fence", "flops", "format", "freq", "frequency", "gamma", "ghz", "gmacs", "height", "hidden", "hz", "iou",
@@ -58,7 +60,7 @@ def unnamed(
         return None
     around = path[-1] if path else ""
     told = set(words(around)) & _RESULTS and parts != ("score",)
-    if not (told or _measures(node) or _measures(above)):
+    if not (told or set(parts) & (WORK | LATENCY) or _measures(node) or _measures(above)):
         return None
     statistic = statistic_of(parts)
     own = [part for part in parts if not statistic_of((part,))] or list(words(around)) or list(parts)

@@ -78,11 +78,13 @@ PERCENT = {
     "%", "pct", "percent", "percentage",
 }  # fmt: skip
 UTILISATION = {
-    "load", "usage", "util", "utilisation", "utilization",
+    "load", "usage", "usages", "util", "utilisation", "utilization",
 }  # fmt: skip
 OTHERS = {
     "power": ("power", "W"), "watts": ("power", "W"), "energy": ("energy", "J"), "joules": ("energy", "J"),
-    "temperature": ("temperature", "°C"), "temp": ("temperature", "°C"), "celsius": ("temperature", "°C"),
+    "temperature": ("temperature", "°C"), "temps": ("temperature", "°C"),
+    "temperatures": ("temperature", "°C"),
+    "temp": ("temperature", "°C"), "celsius": ("temperature", "°C"),
     "accuracy": ("accuracy", "ratio"), "acc": ("accuracy", "ratio"), "top1": ("top1_accuracy", "ratio"),
     "top5": ("top5_accuracy", "ratio"), "acc1": ("top1_accuracy", "ratio"), "acc5": ("top5_accuracy", "ratio"),
     "auc": ("auc", "ratio"), "auroc": ("auroc", "ratio"), "dice": ("dice", "ratio"), "ap": ("ap", "ratio"),
@@ -118,7 +120,7 @@ NOISE = {
     "exec", "execution", "gb", "in", "infer", "inference", "inferences", "is", "item", "iteration", "kb", "list",
     "mb", "measured", "metrics", "of", "per", "per_second", "percentile", "percentiles", "raw", "real",
     "response", "result", "results", "run", "sample", "samples", "standard", "statistics", "stats", "taken",
-    "the", "to", "usage", "used", "value", "values", "wise",
+    "the", "to", "usage", "used", "value", "values", "window", "windows", "wise",
 }  # fmt: skip
 RUN_LENGTHS = {  # what a whole run took is told by such words alone
     "benchmark", "duration", "elapsed", "ran", "run", "runtime", "session", "suite", "test", "took", "wall", "walltime",

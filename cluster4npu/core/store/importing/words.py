@@ -70,7 +70,7 @@ COMPONENTS = {
     "idle",
     "board",
 }
-SETUP = "of setting up"
+SETUP, SIZE = "of setting up", "a size or a shape"
 SETTING, MOMENT, HOST, UNKNOWN = "a setting", "a point in time", "about the host", "not a known measurement"
 
 
@@ -209,6 +209,8 @@ def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning 
     if not statistic and len(parts) == 1:
         statistic = rank_of(parts[0]) if parts[0].rstrip("%") in RANKS or "." in parts[0] else ""
     unit = _unit(parts, outer.family)
+    if found & PERCENT and found & {"change", "regression", "relative"}:
+        return Meaning(UNKNOWN)
     if statistic and not found & (LATENCY | RATES | MEMORY | TIMES):
         return Meaning(MEASURE, outer.metric, statistic, unit or outer.unit, outer.family, outer.formula)
     filling = {part for part in parts if part not in STATISTICS and part not in TIME_UNITS}
@@ -291,7 +293,9 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
     if found & PEAKS and parts[-1] in SIZE_UNITS and parts[-1] != "b":
         metric = _rest(parts, PEAKS - {"peak"}, "memory")
         return Meaning(MEASURE, metric, statistic, parts[-1], "size", formula)
-    if ("size" in found or parts[-1:] == ("mb",)) and _unit(parts, "size"):
+    if found & {"size", "sizes"} and not found & {"used", "peak"}:
+        return Meaning(SIZE)
+    if parts[-1:] == ("mb",) and _unit(parts, "size"):
         return Meaning(
             MEASURE, _rest(parts, {"size"}, "size"), statistic, _unit(parts, "size"), "size", formula
         )
