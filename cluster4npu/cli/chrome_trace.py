@@ -12,16 +12,10 @@ import numpy as np
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
 
-# Spans of one frame in its worker: name, from stamp, to stamp; preprocessing has no stamp of its own.
+# Spans of one frame in a worker: name, from stamp, to stamp; preprocessing has no stamp of its own.
 _WORKER_SPANS = (
     ("preprocess + model", "started_ns", "inferred_ns"),
     ("postprocess", "inferred_ns", "finished_ns"),
-)
-# Spans in the manager: frames wait there side by side, so that each is an asynchronous span.
-_WAITS = (
-    ("source", "scheduled_ns", "captured_ns"),
-    ("queue", "captured_ns", "started_ns"),
-    ("reorder", "finished_ns", "delivered_ns"),
 )
 _MANAGER = 1
 _FIRST_WORKER = 2
@@ -30,9 +24,10 @@ _FIRST_WORKER = 2
 def trace_events(traces: np.ndarray, workers: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Yield the events of a FRAME_TRACE array.
 
-    One process for the manager, with the spans of source, queue and reordering, the deliveries and the number of frames
-    under way; one process for each worker, named for its device, with what it computed. `workers` are the names behind
-    the indices; times become microseconds since the first frame was due.
+    One process for the manager, with the spans of source, queue and reordering, the deliveries and the number of
+    frames under way; one process for each worker, named for its device, with what it computed. The spans of a frame
+    follow each other without a gap from when it was due until it is delivered; only stages side by side overlap.
+    `workers` are the names behind the indices; times become microseconds since the first frame was due.
     """
     yield _named("process_name", _MANAGER, "manager: source, queue, order")
     for number, name in enumerate(workers, _FIRST_WORKER):
@@ -41,8 +36,8 @@ def trace_events(traces: np.ndarray, workers: Sequence[str]) -> Iterator[dict[st
     if not traces.size:
         return
     start = int(traces["scheduled_ns"].min())
-    for frame in traces:
-        yield from _frame_events(frame, workers, start)
+    for number, rows in enumerate(_by_frame(traces)):
+        yield from _frame_events(number, rows, workers, start)
     yield from _under_way(traces, start)
 
 
@@ -59,31 +54,57 @@ def write_trace(path: Path, events: Iterable[dict[str, Any]]) -> None:
         raise RunFailed(problem) from error
 
 
-def _frame_events(frame: np.void, workers: Sequence[str], start: int) -> Iterator[dict[str, Any]]:
-    number, worker = int(frame["frame_id"]), int(frame["worker"])
-    status = int(frame["status"])
-    details: dict[str, Any] = {"frame": number}
-    if status == STATUS_DROPPED:
-        yield _moment("dropped", frame["delivered_ns"], start, details)
+def _by_frame(traces: np.ndarray) -> Iterator[list[np.void]]:
+    """Yield the rows of each frame: those of stages that it passed stand right before the one with its end."""
+    rows: list[np.void] = []
+    for row in traces:
+        rows.append(row)
+        if row["status"] != STATUS_PASSED:
+            yield rows
+            rows = []
+
+
+def _frame_events(
+    number: int, rows: Sequence[np.void], workers: Sequence[str], start: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what happened to one frame, the `number`-th of all sources to end."""
+    last = rows[-1]
+    details: dict[str, Any] = {"frame": int(last["frame_id"])}
+    if last["status"] == STATUS_DROPPED:
+        yield _moment("dropped", last["delivered_ns"], start, details)
         return
-    if not 0 <= worker < len(workers):
+    visits = [row for row in rows if 0 <= row["worker"] < len(workers)]
+    if not visits:
         return
-    details["device"] = workers[worker]
-    if status == STATUS_FAILED:
+    for row in visits:
+        yield from _worker_events(row, workers, start)
+    details["device"] = workers[last["worker"]]
+    if last["status"] == STATUS_FAILED:
         details["status"] = "failed"
-    for name, first, last in _WORKER_SPANS:
-        if frame[first] and frame[last]:
-            pid = worker + _FIRST_WORKER
-            span = {"name": name, "ph": "X", "pid": pid, "tid": pid, "ts": _micro(frame[first], start)}
-            yield {**span, "dur": (int(frame[last]) - int(frame[first])) / 1e3, "args": details}
-    if status == STATUS_PASSED:
-        return  # an earlier stage of a frame whose last one comes in a row of its own
-    for name, first, last in _WAITS:
-        if frame[first] and frame[last] and frame[last] > frame[first]:
-            common = {"name": name, "cat": name, "id": f"{name}-{number}", "pid": _MANAGER, "tid": _MANAGER}
-            yield {**common, "ph": "b", "ts": _micro(frame[first], start), "args": details}
-            yield {**common, "ph": "e", "ts": _micro(frame[last], start)}
-    yield _moment("failed" if "status" in details else "delivered", frame["delivered_ns"], start, details)
+    waits = [("source", int(last["scheduled_ns"]), int(last["captured_ns"]))]
+    since = int(last["captured_ns"])
+    for row in sorted(visits, key=lambda row: int(row["started_ns"])):
+        waits.append(("queue", since, int(row["started_ns"])))
+        since = max(since, int(row["finished_ns"]))
+    waits.append(("reorder", since, int(last["delivered_ns"])))
+    for index, (name, first, until) in enumerate(waits):
+        if until > first > 0:
+            span = {"name": name, "cat": name, "id": f"{number}-{index}", "pid": _MANAGER, "tid": _MANAGER}
+            yield {**span, "ph": "b", "ts": _micro(first, start), "args": details}
+            yield {**span, "ph": "e", "ts": _micro(until, start)}
+    yield _moment("failed" if "status" in details else "delivered", last["delivered_ns"], start, details)
+
+
+def _worker_events(row: np.void, workers: Sequence[str], start: int) -> Iterator[dict[str, Any]]:
+    details = {"frame": int(row["frame_id"]), "device": workers[row["worker"]]}
+    if row["status"] == STATUS_FAILED:
+        details["status"] = "failed"
+    spans = _WORKER_SPANS if row["inferred_ns"] else (("failed", "started_ns", "finished_ns"),)
+    pid = int(row["worker"]) + _FIRST_WORKER
+    for name, first, last in spans:
+        if row[first] and row[last]:
+            span = {"name": name, "ph": "X", "pid": pid, "tid": pid, "ts": _micro(row[first], start)}
+            yield {**span, "dur": (int(row[last]) - int(row[first])) / 1e3, "args": details}
 
 
 def _under_way(traces: np.ndarray, start: int) -> Iterator[dict[str, Any]]:

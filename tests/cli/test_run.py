@@ -66,6 +66,7 @@ def check_trace(trace: dict, frames: int) -> None:
         ended = {e["id"]: e["ts"] for e in events if e["ph"] == "e" and e["name"] == name}
         assert begun.keys() == ended.keys() and all(ended[key] >= begun[key] for key in begun)
         assert len(begun) > frames / 2
+    check_spans(events, frames)
     processes = {e["pid"]: e["args"]["name"] for e in events if e["name"] == "process_name"}
     assert list(processes.values())[1:] == ["worker sim:fast?ms=2", "worker sim:slow?ms=4"]
     assert {e["pid"] for e in events} == processes.keys()
@@ -73,6 +74,26 @@ def check_trace(trace: dict, frames: int) -> None:
     assert len(delivered) == frames and delivered == sorted(delivered)
     under_way = [e["args"]["frames"] for e in events if e["name"] == "frames under way"]
     assert max(under_way) > 1 and min(under_way) == under_way[-1] == 0
+
+
+def check_spans(events: list[dict], frames: int, *, side_by_side: bool = False) -> None:
+    """Hold that the spans of each frame go without a gap from when it was due to its delivery, and add up to that."""
+    begun = {e["id"]: e for e in events if e["ph"] == "b"}
+    spans = [
+        (begun[e["id"]]["args"]["frame"], begun[e["id"]]["ts"], e["ts"]) for e in events if e["ph"] == "e"
+    ]
+    spans += [(e["args"]["frame"], e["ts"], e["ts"] + e["dur"]) for e in events if e["ph"] == "X"]
+    delivered = {e["args"]["frame"]: e["ts"] for e in events if e["name"] == "delivered"}
+    assert delivered.keys() == set(range(frames))
+    for frame, end in delivered.items():
+        own = sorted((first, last) for number, first, last in spans if number == frame)
+        until = due = own[0][0]
+        for first, last in own:
+            assert first <= until + 0.01, f"a gap in frame {frame}"  # us
+            until = max(until, last)
+        assert until == pytest.approx(end, abs=0.01)
+        if not side_by_side:
+            assert sum(last - first for first, last in own) == pytest.approx(end - due, rel=1e-6)
 
 
 def test_the_text_for_people(cli, quick: Path) -> None:

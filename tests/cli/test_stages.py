@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.cli.test_run import check_spans
 from tests.core.engine.stages import branches, cameras, synthetic
 
 
@@ -24,6 +25,7 @@ def test_each_stage_has_its_figures_and_one_result(cli, tmp_path: Path) -> None:
     events = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["traceEvents"]
     assert sum(e["name"] == "preprocess + model" for e in events) == 80
     assert sum(e["name"] == "delivered" for e in events) == 40
+    check_spans(events, 40, side_by_side=True)
 
 
 def test_every_stage_is_calibrated(cli, tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ class Letterbox:
         self._size = size
         self._fit = fit
         self._tables = _tables(dtype, scale, mean, std)
+        # Where there is nothing to add, multiplying takes less than half the time of looking a table up.
+        plain = dtype == "float32" and not any(mean) and scale > 0
+        self._factors = [np.float32(scale / s) for s in std] if plain else []
         # Frames are BGR: which plane of the frame the model's channel c is.
         self._planes = (2, 1, 0) if color == "rgb" else (0, 1, 2)
         self._pad_value = pad_value
@@ -115,7 +118,11 @@ class Letterbox:
             part = cv2.resize(part, (placed.width, placed.height), dst=self._resized)
         cv2.split(part, self._split)
         for channel, plane in enumerate(self._planes):
-            cv2.LUT(self._split[plane], self._tables[channel], self._inner(channel, placed))
+            inner = self._inner(channel, placed)
+            if self._factors:
+                np.multiply(self._split[plane], self._factors[channel], out=inner)
+            else:
+                cv2.LUT(self._split[plane], self._tables[channel], inner)
         return self.output, placed.geometry
 
     def _prepare(self, height: int, width: int) -> Placement:

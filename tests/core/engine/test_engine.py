@@ -169,11 +169,27 @@ def most_at_once(summary) -> int:
     return int(max(n + 1 - np.searchsorted(delivered, time_ns) for n, time_ns in enumerate(taken)))
 
 
+def used_at_rest(processes: list[psutil.Process], seconds: float) -> list[tuple[float, int]]:
+    """Return the processor time that each process takes meanwhile, and how often it falls asleep again."""
+
+    def look() -> list[tuple[float, int]]:
+        return [(sum(p.cpu_times()[:2]), p.num_ctx_switches().voluntary) for p in processes]
+
+    before = look()
+    time.sleep(seconds)  # what is measured is a time in which nothing happens
+    return [(s - s0, n - n0) for (s, n), (s0, n0) in zip(look(), before, strict=True)]
+
+
 def test_held_engine_measures_segments_on_chosen_devices(make_pipeline):
     with Engine(make_pipeline(*TRIO), RunOptions(hold=True, traces=True)) as run:
         alone = run.measure(Segment(devices=(TRIO[1],), frames=30, results=True))
         both = run.measure(Segment(devices=TRIO[:2], frames=60))
         again = run.measure(Segment(devices=(TRIO[1],), frames=30, window=1))
+        processes = [psutil.Process(pid) for pid in run.started.processes]
+        used_s, woken = zip(*used_at_rest(processes, 1.0), strict=True)
+    assert (
+        sum(used_s) < 0.05 and max(woken) < 20
+    )  # nobody polls: 0 s, and hardly ever, unless the system looks in
     assert {d.id: d.frames for d in alone.summary.devices} == {TRIO[0]: 0, TRIO[1]: 30, TRIO[2]: 0}
     assert [r.frame_id for r in alone.results] == list(range(30))
     assert {d.id for d in both.summary.devices if d.frames} == set(TRIO[:2])
