@@ -29,7 +29,10 @@ def package_of(model: Path, precision: str) -> Path:
     Raises InputError for a program that cannot be converted, DeviceUnavailable where the tools are not installed.
     """
     try:
-        torch, ct = _torch(), tools()
+        ct, torch = (
+            tools(),
+            _torch(),
+        )  # in this order: PyTorch imports the progress bars that the tools turn off
     except ImportError as error:
         raise DeviceUnavailable(
             Problem(

@@ -27,6 +27,7 @@ from cluster4npu.core.devices.batches import described, fits, not_computed
 from cluster4npu.core.devices.detect import cpu_name, memory_bytes, share_of_cores, with_share_of_cores
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model import ModelCost, ModelInfo
+from cluster4npu.core.devices.model_file import read_model_file
 from cluster4npu.core.devices.null import NullSession
 from cluster4npu.core.devices.offered import require_offered
 from cluster4npu.core.devices.truth import UNKNOWN
@@ -82,6 +83,7 @@ class TorchBackend(Backend):
         _torch()
 
     def look(self, model: Path) -> tuple[ModelInfo, ModelCost] | None:
+        read_model_file(model)  # a missing file, or no ordinary one, is told as that
         refuse_pickle(model)  # no PyTorch is needed to see that
         return super().look(model)
 

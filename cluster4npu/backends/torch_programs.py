@@ -67,7 +67,9 @@ def load_program(path: Path, torch: Any, device: str) -> Program:
     except Cluster4NPUError:
         raise
     except Exception as error:  # PyTorch's readers and unpickler raise nearly anything for a damaged archive
-        first = str(error).partition("\n")[0]
+        first = next(
+            (line.strip() for line in str(error).splitlines() if line.strip()), "it does not say why"
+        )
         raise corrupt(path, f"{type(error).__name__}: {first}", _WHOLE) from error
     check_input(path, shapes)
     ((name, shape),) = shapes.items()

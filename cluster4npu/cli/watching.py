@@ -38,6 +38,9 @@ class Watched:
     summary: RunSummary | None = None
     error: Cluster4NPUError | None = None
     calibrated: dict[str, Calibrated] = field(default_factory=dict)  # by stage
+    lost: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # why, by stage and device that is left out
     stages: frozenset[str] = frozenset()
     model_sha256: str = ""
     started: bool = False  # its devices were loaded
@@ -99,6 +102,8 @@ def _take(event: Event, watched: Watched, console: Console, progress: Progress) 
         case ModeChanged(mode, at_s):
             _tell(console, progress, f"{at_s:8.2f} s  mode: {mode}")
         case WorkerFailed(device, reason, final, node):
+            if final:
+                watched.lost[node, device] = reason
             consequence = "It is left out from now on." if final else "It is started again."
             _tell(console, progress, f"warning: {node}: {device} failed: {reason.rstrip('.')}. {consequence}")
         case WorkerBack(device, down_s, _):

@@ -138,7 +138,7 @@ class Workspace(QMainWindow):
         self.visualizer.clear()
         self.assistant.clear()
         self.live_overlay.clear()
-        self.devices.begin_run()
+        self.devices.forget_run()
 
     def end_problems(self) -> None:
         """Forget what went wrong in the last run."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cluster4npu.core.devices.exclusive import hold
+
 FIELDS = {
     "id", "name", "kind", "backend", "available", "reason", "simulated", "memory_bytes", "precisions", "health",
 }  # fmt: skip
@@ -40,11 +42,17 @@ def test_calibrate_measures_the_rates(cli, quick: Path) -> None:
     assert devices[0]["fps_alone"] > 2 * devices[1]["fps_alone"]
 
 
-def test_what_a_failed_device_does_is_not_measured(cli, quick: Path) -> None:
+def test_what_a_failed_device_does_is_not_measured(
+    cli, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     devices = "sim:a?ms=5&unplug_at=2&count_measuring=1,sim:b?ms=20"
     found = cli("calibrate", quick, "--devices", devices, "--json").json["devices"]
     assert [device["fps_alone"] is None for device in found] == [True, False]
-    assert "not measured" in cli("calibrate", quick, "--devices", devices).out
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))
+    with hold("sim:taken"):  # as another run would have it
+        told = cli("calibrate", quick, "--devices", "sim:taken?ms=5&exclusive=1,sim:b?ms=20").out
+    (row,) = [line for line in told.splitlines() if "sim:taken" in line]
+    assert "not measured" in row
 
 
 def test_calibrate_for_people(cli, quick: Path) -> None:

@@ -33,7 +33,7 @@ class Calibrate(Command):
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         from cluster4npu.cli.watching import watch
-        from cluster4npu.core.engine.messages import RunOptions
+        from cluster4npu.core.engine.messages import DeviceCalibration, RunOptions
 
         config = runnable_pipeline(args, console)
         if runs_in_one_process(config):
@@ -44,6 +44,8 @@ class Calibrate(Command):
                 raise KeyboardInterrupt
             raise watched.error or RunFailed(Problem("the run ended before the devices were measured"))
         devices = [(stage, d) for stage, event in watched.calibrated.items() for d in event.devices]
+        told = {(stage, d.id) for stage, d in devices}
+        devices += [(s, DeviceCalibration(d, 0.0, 0.0, 0.0)) for s, d in watched.lost if (s, d) not in told]
         console.object({"devices": [_found(device, stage) for stage, device in devices]})
         rows = [
             (d.id, stage, _rate(d.fps_alone), _rate(d.fps_together), f"{d.weight:.1%}", str(d.batch))

@@ -71,12 +71,16 @@ class DeviceCard:
 
 @dataclass(frozen=True, slots=True)
 class ParityCard:
-    """What was compared; the reference is the first of `devices`, `left_out` are those that have no answers."""
+    """What was compared; the reference is the first of `devices`.
+
+    `left_out` are those that have no answers, `warnings` say in words whose driver does not answer.
+    """
 
     reference: str
     frames: int
     devices: tuple[DeviceCard, ...]
     left_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     model: ModelRecord | None = None
 
     @property
@@ -95,7 +99,8 @@ class ParityCard:
             said = f"NOTHING COMPARED, {why}"
         else:
             said = "Same answers on every device" if self.same else "OUTPUTS DIFFER"
-        return said + (f" (without {', '.join(self.left_out)}: SIMULATED)" if self.left_out else "")
+        said += f" (without {', '.join(self.left_out)}: SIMULATED)" if self.left_out else ""
+        return said + "".join(f" ({text.rstrip('.')})" for text in self.warnings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object that the command line prints."""
@@ -106,6 +111,7 @@ class ParityCard:
             "same": self.same,
             "devices": devices,
             "left_out": list(self.left_out),
+            "warnings": list(self.warnings),
         }
 
 
@@ -157,7 +163,8 @@ def compare_devices(
             told[device] = _measure(session, device, count)
     tracker.end("Done")
     model = model_record(pipeline, model_hash(pool))
-    return replace(_card(pool, told, confidence, truth), left_out=left_out, model=model)
+    card = _card(pool, told, confidence, truth)
+    return replace(card, left_out=left_out, warnings=pool.left_out, model=model)
 
 
 def keep_card(store: Store, card: ParityCard) -> None:

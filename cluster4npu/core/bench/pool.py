@@ -57,6 +57,11 @@ class BenchmarkPool:
         return next(iter([*plain, *self.real]), None)
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Return in words which devices were asked for and are not measured, since their drivers do not answer."""
+        return self.plan.stage.left_out
+
+    @property
     def simulated(self) -> bool:
         """Tell whether any worker is simulated."""
         return any(_simulated(settled) for settled in self.union)
@@ -69,8 +74,11 @@ def make_benchmark_pool(
     policy: str | None = None,
     against: str | None = None,
 ) -> BenchmarkPool:
-    """Settle the devices of a benchmark; raises what `make_plan` raises, InputError for a wrong `against`."""
-    plan = make_plan(pipeline, devices=devices, policy=policy)
+    """Settle the devices of a benchmark; one whose driver is silent is left out where there are others, and told.
+
+    Raises what `make_plan` raises, InputError for a wrong `against`.
+    """
+    plan = make_plan(pipeline, devices=devices, policy=policy, all_of_them=False)
     parallel = plan.stage.pool
     alone: dict[str, str] = {}
     seen: dict[DeviceId, str] = {}

@@ -177,7 +177,7 @@ def open_session(
         devices=pool.union, policy=options.policy, hold=True, traces=True, loop=True, seed=options.seed
     )
     with open_engine(without_receivers(pipeline), run_options) as run:
-        yield Session(run, pool, options, tracker, cancelled)
+        yield Session(run, pool, options, tracker, cancelled, told=dict.fromkeys(pool.left_out))
 
 
 def without_receivers(pipeline: PipelineConfig) -> PipelineConfig:

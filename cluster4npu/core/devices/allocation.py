@@ -16,7 +16,8 @@ class DeviceAllocation:
     """Devices by stage (the id of its inference node), the fastest first.
 
     `fps` is what they made together (of several stages, what the slowest made), `rates` what each of them did then
-    (frames/s), `left_out` why a device that was asked for is not used. All three are empty where nothing was measured.
+    (frames/s), `exact` whether no allocation of these rates is faster (of many devices and stages the search ends with
+    the best one found), `left_out` why a device that was asked for is not used. Without measurements there are none.
     """
 
     stages: Mapping[str, tuple[str, ...]]
@@ -25,6 +26,7 @@ class DeviceAllocation:
     left_out: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
     predicted: bool = False  # `fps` was not measured as a whole, but follows from the rates
+    exact: bool = True
 
 
 def check(models: Mapping[str, Path | None], stages: object) -> list[Problem]:

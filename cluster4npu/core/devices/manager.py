@@ -57,15 +57,17 @@ class AdvancedDeviceManager:
     def __init__(self, store: Path | None = None) -> None:
         self._store = store
 
-    def detect_all_devices(self, told: Callable[[str], None] | None = None) -> list[DeviceInfo]:
-        """Return every device, available or not, with its health; real ones come first.
+    def detect_all_devices(
+        self, told: Callable[[str], None] | None = None, *, age_s: float = 0.0
+    ) -> list[DeviceInfo]:
+        """Return every device, available or not, with its health of now; real ones come first.
 
         Backends are asked in another process, so that a driver that hangs or crashes is one unavailable device.
-        `told` gets a line when one takes long.
+        `told` gets a line when one takes long. A list of the last `age_s` seconds is taken again: asking costs a second
+        or two of a core.
         """
-        return [
-            replace(device, health=health_of(device)) for device in registry.detect(fresh=True, told=told)
-        ]
+        found = registry.detect(age_s=age_s, told=told)
+        return [replace(device, health=health_of(device)) for device in found]
 
     def get_device_health(self, device: str) -> DeviceHealth:
         """Return how a device is now; raises DeviceUnavailable for one that no backend lists."""
@@ -215,6 +217,7 @@ def _over_stages(pipeline: PipelineConfig, plan: ExecutionPlan) -> DeviceAllocat
         left_out={d: "no stage would be faster with it" for d in devices if d not in used},
         simulated=plan.simulated,
         predicted=True,
+        exact=best.exact,
     )
 
 

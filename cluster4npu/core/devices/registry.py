@@ -236,16 +236,16 @@ def _simulated(owner: Backend, device: DeviceId) -> DeviceInfo:
 
 
 def detect(
-    model: Path | None = None, *, fresh: bool = False, told: Callable[[str], None] | None = None
+    model: Path | None = None, *, age_s: float = KEPT_S, told: Callable[[str], None] | None = None
 ) -> list[DeviceInfo]:
     """Return every device that any backend sees, available or not, real ones first.
 
     With `model`, only those of backends that read such a file; the others are not even asked. Backends are asked in
     another process: a driver that hangs or crashes is one unavailable device, whose reason says so, as is a backend
-    that raises. Answers are kept for a minute; `fresh` asks anew. `told` gets a line when a backend takes long.
+    that raises. Answers of the last `age_s` are taken again. `told` gets a line when a backend takes long.
     """
     keys = [key for key in backends() if reads(key, model)]
-    answers = _ask(keys, told, 0.0 if fresh else KEPT_S)
+    answers = _ask(keys, told, age_s)
     found = [info for key in keys for info in answers[key]]
     found += [_broken_device(name, reason) for name, reason in broken().items()]
     return sorted(found, key=lambda d: (d.simulated, not d.available))

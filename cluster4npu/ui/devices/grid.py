@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QMimeData, QRect, Qt, Signal
+from PySide6.QtCore import QMimeData, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QDrag, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
@@ -15,7 +15,7 @@ from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import colors_of, workers_of
-from cluster4npu.ui.devices.squares import squares
+from cluster4npu.ui.devices.squares import SIDE, squares
 from cluster4npu.ui.devices.status import InRun, status_of
 from cluster4npu.ui.editor.dropping import DEVICE_MIME
 from cluster4npu.ui.text import told, tr
@@ -46,6 +46,7 @@ class DeviceListWidget(QTableWidget):
         self.setDragEnabled(True)
         self.setTabKeyNavigation(False)
         self.setWordWrap(True)
+        self.setIconSize(QSize(SIDE, SIDE))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
@@ -180,7 +181,7 @@ class DeviceListWidget(QTableWidget):
             texts = [self._cell(row, column).text() for row in range(len(self.devices))]
             if column == STATUS:
                 texts += [tr("busy {0:.0%}").format(1.0), tr("ON THE CPU")]  # so that a run moves nothing
-            icon = self.iconSize().width() if column == 0 else 0
+            icon = self.iconSize().width() + _PADDING // 2 if column == 0 else 0
             width = max((metrics.horizontalAdvance(text) for text in texts), default=0) + icon
             needed[column] = max(width + _PADDING, header.sectionSizeHint(column))
             header.resizeSection(column, needed[column])

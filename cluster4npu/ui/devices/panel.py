@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cluster4npu.core.devices import history
+from cluster4npu.core.devices import history, looks, registry
 from cluster4npu.core.devices.backend import DeviceInfo
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.looks import together
@@ -78,6 +79,7 @@ class DeviceManagementPanel(QWidget):
         self._stored: dict[str, Stored] = {}
         self._found: list[DeviceInfo] = []
         self._run: Mapping[str, InRun] = {}
+        self._in_run = False
         self.grid = DeviceListWidget()
         self.details = DeviceDetailsWidget()
         self.health = DeviceHealthWidget()
@@ -89,7 +91,7 @@ class DeviceManagementPanel(QWidget):
         self.assign_button = self._menu_button("&Give to stage", self.assign_menu, self._fill_assign)
         self.remove_button = self._menu_button("&Take from stage", self.remove_menu, self._fill_remove)
         self.refresh_button = QPushButton(tr("&Look again"))
-        self.refresh_button.clicked.connect(self.refresh)
+        self.refresh_button.clicked.connect(lambda _: self.refresh())
         self.compare_button = QPushButton(tr("&Compare answers"))
         self.compare_button.setToolTip(
             tr(
@@ -107,11 +109,16 @@ class DeviceManagementPanel(QWidget):
         self.grid.customContextMenuRequested.connect(self._context_menu)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(lambda: self.refresh(anew=False))
         document.config_changed.connect(self._show_devices)
 
-    def refresh(self) -> None:
-        """Look at all devices now, in the background; a look that still goes on is not doubled."""
+    def refresh(self, anew: bool = True) -> None:
+        """Look at all devices now, in the background; a look that still goes on is not doubled.
+
+        Without `anew` no driver is asked what there is: that takes a second or two of a core, which a run or a
+        benchmark would miss.
+        """
+        age_s = 0.0 if anew and not self._in_run else math.inf
         if self._look is not None and self._look.running:
             return
         chosen = self.grid.current()
@@ -122,10 +129,11 @@ class DeviceManagementPanel(QWidget):
 
         def work(_report: Report) -> object:
             manager = AdvancedDeviceManager(self._store)
-            if healthy:
-                manager.look_at(name)
+            found = manager.detect_all_devices(age_s=age_s)
+            if healthy and (info := registry.remembered(name)) is not None:
+                looks.look_at(info)
             stored = _stored_of(manager, name) if wants_runs else None
-            return Look(manager.detect_all_devices(), name, stored)
+            return Look(found, name, stored)
 
         self._look = Background(work, "look-at-devices")
         self._look.succeeded.connect(self._take_look)
@@ -159,7 +167,13 @@ class DeviceManagementPanel(QWidget):
         dialog.show()
 
     def begin_run(self) -> None:
+        """Forget what devices did in the last run, and ask no driver anything until the end of this one."""
+        self._in_run = True
+        self._show_run({})
+
+    def forget_run(self) -> None:
         """Forget what devices did in the last run."""
+        self._in_run = False
         self._show_run({})
 
     def show_snapshot(self, snapshot: MetricsSnapshot) -> None:
@@ -168,6 +182,7 @@ class DeviceManagementPanel(QWidget):
 
     def end_run(self, summary: RunSummary | None) -> None:
         """Show which devices failed in the run, or left the model to the processor, until the next one."""
+        self._in_run = False
         self._show_run(after_run(summary.devices) if summary is not None else {})
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -189,9 +204,9 @@ class DeviceManagementPanel(QWidget):
         simulated = sum(device.simulated for device in look.devices)
         gone = sum(not device.available for device in look.devices)
         self.state.setText(
-            tr(
-                "{0} here, {1} not here, {2} simulated. Drag a device onto an inference node, or press Enter on it."
-            ).format(here, gone, simulated)
+            tr("{0} here, {1} not here, {2} simulated. Drag one onto a stage, or press Enter.").format(
+                here, gone, simulated
+            )
         )
 
     def _show_devices(self) -> None:
@@ -220,7 +235,7 @@ class DeviceManagementPanel(QWidget):
         self.health.show_device(device, together(stored.looks, kept))
         self.runs.show_runs(stored.runs)
         if device is not None and device.available and device.id not in self._stored:
-            self.refresh()  # its runs are read in the background
+            self.refresh(anew=False)  # its runs are read in the background
         stages = stages_of(self._document.config)
         usable = device is not None and device.available
         self.assign_button.setEnabled(usable and bool(stages))

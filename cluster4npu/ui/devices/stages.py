@@ -12,7 +12,7 @@ from cluster4npu.ui.devices.allocation import give, stages_of, take
 from cluster4npu.ui.devices.badges import numbered, worker_color
 from cluster4npu.ui.devices.squares import squares
 from cluster4npu.ui.document import Document
-from cluster4npu.ui.editor.dropping import DEVICE_MIME
+from cluster4npu.ui.editor.dropping import DEVICE_MIME, dropped_text
 from cluster4npu.ui.text import tr
 
 _STAGE, _DEVICE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -81,7 +81,7 @@ class DeviceAllocationWidget(QTreeWidget):
             return
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
-        device = event.mimeData().data(DEVICE_MIME).toStdString()
+        device = dropped_text(event, DEVICE_MIME)
         problem: Problem | None = give(self._document, device, item.data(0, _STAGE))
         if problem is not None:
             self.refused.emit(problem)

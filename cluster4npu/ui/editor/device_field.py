@@ -33,7 +33,7 @@ class DeviceFinder(QObject):
     def search(self) -> None:
         """Start looking, unless that is going on; `found` tells that `devices` or `error` is new."""
         if self._work is None:
-            self._work = Background(lambda _report: detect(fresh=True), "look-for-devices")
+            self._work = Background(lambda _report: detect(age_s=0.0), "look-for-devices")
             self._work.succeeded.connect(self._keep)
             self._work.failed.connect(self._fail)
             self._work.start()

@@ -34,11 +34,11 @@ class Dropping(Camera):
         at = self.mapToScene(event.position().toPoint())
         place = (at.x(), at.y())
         if event.mimeData().hasFormat(NODE_MIME):
-            key = event.mimeData().data(NODE_MIME).toStdString()
+            key = dropped_text(event, NODE_MIME)
             if key in node_types():
                 self.node_dropped.emit(key, place)
         elif event.mimeData().hasFormat(DEVICE_MIME):
-            self.device_dropped.emit(event.mimeData().data(DEVICE_MIME).toStdString(), place)
+            self.device_dropped.emit(dropped_text(event, DEVICE_MIME), place)
         else:
             self.files_dropped.emit(_paths(event), place)
 
@@ -49,6 +49,11 @@ class Dropping(Camera):
             event.accept()
         else:
             event.ignore()
+
+
+def dropped_text(event: QDropEvent, mime: str) -> str:
+    """Return what a drag carries in one of our formats; bytes of another program's that are no text are no id."""
+    return bytes(event.mimeData().data(mime).data()).decode(errors="replace")
 
 
 def _paths(event: QDropEvent) -> list[Path | str]:

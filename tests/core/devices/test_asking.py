@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cluster4npu.core.bench.pool import make_benchmark_pool
 from cluster4npu.core.devices import asking, registry
 from cluster4npu.core.devices.backend import Absence, DeviceInfo
 from cluster4npu.core.devices.detect import cpu_name
 from cluster4npu.core.errors import DeviceUnavailable
 from cluster4npu.core.pipeline.plan import default_devices, make_pool
+from cluster4npu.templates import PipelineTemplates
 
 SOURCE = """
 import os, time
@@ -100,6 +102,9 @@ def test_a_driver_of_our_own_backends_that_hangs_or_crashes_costs_a_run_only_its
     assert "openvino:cpu was left out" in left_out[0] and told in left_out[0]
     with pytest.raises(DeviceUnavailable, match="does not answer"):
         make_pool(("openvino:cpu",), "inference", None, left_out)
+    example = PipelineTemplates.get("simulated", devices=["openvino:cpu", "sim:ane"])
+    pool = make_benchmark_pool(example)
+    assert pool.union == ("sim:ane?ms=20",) and told in pool.left_out[0]
 
 
 def test_a_device_that_is_not_here_is_told_with_the_remedy_and_with_what_runs_the_model(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, QRect, Qt
-from PySide6.QtGui import QDrag, QDropEvent, QImage, QPainter
+from PySide6.QtCore import QMimeData, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QDrag, QDropEvent, QIcon, QImage, QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QTableWidgetItem
 from pytestqt.qtbot import QtBot
@@ -73,7 +75,7 @@ def document() -> Document:
 
 @pytest.fixture
 def panel(qtbot: QtBot, document: Document, monkeypatch: pytest.MonkeyPatch) -> DeviceManagementPanel:
-    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", lambda _self: ALL)
+    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", lambda _self, **_: ALL)
     panel = DeviceManagementPanel(document)
     qtbot.addWidget(panel)
     panel.resize(900, 320)
@@ -228,6 +230,31 @@ def test_a_device_that_only_this_pipeline_names_has_a_row(
     assert devices(document) == ["sim:gpu", "onnx:warp"]
 
 
+def test_drivers_are_asked_when_the_user_wants_it_and_never_during_a_run(
+    panel: DeviceManagementPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages: list[float] = []
+
+    def detect(_self: object, age_s: float) -> list[DeviceInfo]:
+        ages.append(age_s)
+        return ALL
+
+    def looked(how: Callable[[], object]) -> float:
+        qtbot.waitUntil(lambda: panel._look is None or not panel._look.running)
+        ages.clear()
+        how()
+        qtbot.waitUntil(lambda: len(ages) == 1)
+        return ages[0]
+
+    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", detect)
+    assert looked(panel._timer.timeout.emit) == math.inf  # what was listed, with its health of now
+    assert looked(panel.refresh_button.click) == 0.0
+    panel.begin_run()
+    assert looked(panel.refresh_button.click) == math.inf
+    panel.end_run(None)
+    assert looked(panel.refresh_button.click) == 0.0
+
+
 def test_a_look_keeps_the_chosen_row(panel: DeviceManagementPanel) -> None:
     choose(panel, row_of(panel, HOT.id))
     panel._take_look(Look(list(reversed(ALL))))
@@ -320,10 +347,11 @@ def test_a_drop_on_a_row_of_the_stages_gives_it_the_device(
     data = panel.grid.mime_of(SIM)  # an event only borrows it
     tree.dropEvent(dropped(data, place))
     assert devices(document) == ["sim:ane", "sim:gpu"]
-    garbage = QMimeData()
-    garbage.setData(DEVICE_MIME, b"garbage")
-    with qtbot.waitSignal(panel.refused):
-        tree.dropEvent(dropped(garbage, place))
+    for wrong in (b"garbage", b"\xff\xfe"):
+        garbage = QMimeData()
+        garbage.setData(DEVICE_MIME, wrong)
+        with qtbot.waitSignal(panel.refused):
+            tree.dropEvent(dropped(garbage, place))
     assert devices(document) == ["sim:ane", "sim:gpu"]
 
 
@@ -417,12 +445,14 @@ def test_canvas_and_panel_have_one_colour_for_each_worker(
     square = cell(panel, "onnx:cpu", 0).icon().pixmap(12, 12).toImage()
     shown = {square.pixelColor(x, y).name() for x in range(square.width()) for y in range(square.height())}
     assert shown == {colors[1], colors[3]} == set(colors_of("onnx:cpu", document.config))
+    selected = cell(panel, "onnx:cpu", 0).icon().pixmap(QSize(12, 12), QIcon.Mode.Selected).toImage()
+    assert selected.pixelColor(3, 3) == square.pixelColor(3, 3)  # not tinted by the selection
 
 
 def test_the_chart_of_stored_runs_fills_itself(
     qtbot: QtBot, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", lambda _self: ALL)
+    monkeypatch.setattr(AdvancedDeviceManager, "detect_all_devices", lambda _self, **_: ALL)
     store = tmp_path / "runs.duckdb"
     with Store(store) as opened:
         for number in range(3):
