@@ -48,16 +48,16 @@ def median(values: Sequence[float]) -> float:
 
 
 def null_pipeline(
-    *devices: str, height: int = 480, width: int = 640, pattern: str = "moving"
+    *devices: str, model: str = "none", name: str = "null", **source: JsonValue
 ) -> PipelineConfig:
-    """Return synthetic frames through a model that does nothing, counted at the end."""
-    source: dict[str, JsonValue] = {"width": width, "height": height, "pattern": pattern}
+    """Return synthetic frames, VGA if `source` says nothing else, through a model that does nothing to the preview."""
+    inference: dict[str, JsonValue] = {"model": model, "devices": list(devices)}
     return PipelineConfig(
-        name="null",
+        name=name,
         nodes=(
-            NodeConfig(id="source", type="synthetic", params=source),
+            NodeConfig(id="source", type="synthetic", params={"width": 640, "height": 480, **source}),
             NodeConfig(id="preprocess", type="preprocess"),
-            NodeConfig(id="inference", type="inference", params={"devices": list(devices)}),
+            NodeConfig(id="inference", type="inference", params=inference),
             NodeConfig(id="preview", type="preview"),
         ),
         edges=(

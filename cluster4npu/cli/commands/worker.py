@@ -14,7 +14,8 @@ class Worker(Command):
 
     Set CLUSTER4NPU_WORKER_SECRET to the same 16 characters or more on both machines, and there
     CLUSTER4NPU_WORKERS to this one's HOST:PORT: then it is the device remote:HOST:PORT. Frames and
-    models are not encrypted on their way: use a network that you trust, or a tunnel.
+    models are not encrypted on their way: use a network that you trust, or a tunnel
+    (ssh -N -L 9700:127.0.0.1:9700 ME@HOST, with a worker that listens for its own machine only).
     """
 
     name = "worker"
@@ -48,6 +49,10 @@ class Worker(Command):
                 )
                 raise InputError(problem) from error
             console.note(f"Lending {device} at {service.address} until Ctrl-C")
+            if address[0] not in ("127.0.0.1", "localhost"):
+                console.note(
+                    "What is sent is not encrypted: for networks that you trust, or through a tunnel."
+                )
             while not stop.wait(3600.0):
                 pass
         raise KeyboardInterrupt

@@ -6,17 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
 
+from benchmarks.common import null_pipeline
 from cluster4npu import Engine, PipelineConfig, RunOptions
 from cluster4npu.core.devices import registry, remote
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine.messages import ResultsReady, WorkerFailed
 from cluster4npu.core.errors import DeviceUnavailable, InputError, RunFailed
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
 from tests.backends import models
 
 KNOWN = "a secret of two machines"
@@ -54,22 +56,7 @@ def lend(monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterator[Lend]:
 @pytest.fixture
 def config(tmp_path) -> PipelineConfig:
     """Return a pipeline whose results depend on the pixels of their frame."""
-    model = models.conv(tmp_path / "model.onnx")
-    return PipelineConfig(
-        name="test",
-        nodes=(
-            NodeConfig(id="source", type="synthetic", params={"width": 24, "height": 16}),
-            NodeConfig(id="preprocess", type="preprocess"),
-            NodeConfig(id="inference", type="inference", params={"model": str(model)}),
-            NodeConfig(id="preview", type="preview"),
-        ),
-        edges=(
-            EdgeConfig(source="source.frame", target="preprocess.frame"),
-            EdgeConfig(source="preprocess.tensor", target="inference.tensor"),
-            EdgeConfig(source="source.frame", target="preview.frame"),
-            EdgeConfig(source="inference.outputs", target="preview.result"),
-        ),
-    )
+    return null_pipeline(model=str(models.conv(tmp_path / "model.onnx")), width=24, height=16)
 
 
 def run(config: PipelineConfig, *devices: str, frames: int = 60, on_result=None, **options):
@@ -123,6 +110,31 @@ def test_who_has_another_secret_is_not_let_in(lend: Lend, monkeypatch) -> None:
     monkeypatch.setenv(remote.SECRET, "short")
     with pytest.raises(InputError, match="need a secret"):
         remote.Link.to(address)
+
+
+def test_the_secret_is_never_sent_and_who_does_not_know_it_is_not_believed(monkeypatch) -> None:
+    """A stranger in the worker's place asks for the proof, is content with any, and has to give his own."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv(remote.SECRET, KNOWN)
+
+        def pose() -> None:
+            server.accept()[0].close()  # who only looks whether somebody is there
+            with Connection(server.accept()[0].detach()) as stranger:
+                stranger.send_bytes(b"#CHALLENGE#" + os.urandom(20))
+                heard.append(stranger.recv_bytes())
+                stranger.send_bytes(b"#WELCOME#")
+                heard.append(stranger.recv_bytes())
+                stranger.send_bytes(heard[0])
+                heard.append(stranger.recv_bytes())
+
+        posing = threading.Thread(target=pose)
+        posing.start()
+        with pytest.raises(DeviceUnavailable, match="another secret"):
+            remote.Link.to("{}:{}".format(*server.getsockname()))
+        posing.join()
+    assert len(heard) == 3 and heard[-1] == b"#FAILURE#"
+    assert not any(KNOWN.encode() in message for message in heard)
 
 
 def test_noise_does_not_keep_others_out(lend: Lend) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from pydantic import JsonValue
 
-from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineConfig
+from benchmarks.common import null_pipeline
+from cluster4npu.core.pipeline.config import EdgeConfig, PipelineConfig
 from tests import shared_memory
 
 SIZE = 32  # of the frames whose means are taken
@@ -37,25 +39,9 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def make_pipeline() -> MakePipeline:
     """Return a maker of small pipelines: synthetic frames through a model that does nothing."""
 
-    def make(*devices: str, model: str = "none", **source: object) -> PipelineConfig:
-        params = {"width": 64, "height": 48, **source}
-        return PipelineConfig(
-            name="test",
-            nodes=(
-                NodeConfig(id="source", type="synthetic", params=params),
-                NodeConfig(id="preprocess", type="preprocess"),
-                NodeConfig(
-                    id="inference", type="inference", params={"model": model, "devices": list(devices)}
-                ),
-                NodeConfig(id="preview", type="preview"),
-            ),
-            edges=(
-                EdgeConfig(source="source.frame", target="preprocess.frame"),
-                EdgeConfig(source="preprocess.tensor", target="inference.tensor"),
-                EdgeConfig(source="source.frame", target="preview.frame"),
-                EdgeConfig(source="inference.outputs", target="preview.result"),
-            ),
-        )
+    def make(*devices: str, **source: JsonValue) -> PipelineConfig:
+        small: dict[str, JsonValue] = {"width": 64, "height": 48}
+        return null_pipeline(*devices, **{**small, "name": "test", **source})
 
     return make
 
