@@ -243,6 +243,7 @@ class Rating:
 
     def _fill_samples(self, source: tuple[SourceNode, Source], count: int) -> None:
         """Put the source's first frames into as many slots; a short clip's frames are used again."""
+        source[1].rewind()  # an earlier segment of a held engine may have left it at its end
         feeder = make_feeder(*source, self._ring, FeedPlan(frames=count), self._hub.wake)
         feeder.offer(range(count))
         filled: list[int] = []

@@ -109,7 +109,7 @@ class DeviceManagementPanel(QWidget):
         self.grid.customContextMenuRequested.connect(self._context_menu)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
-        self._timer.timeout.connect(lambda: self.refresh(anew=False))
+        self._timer.timeout.connect(self._look_by_the_clock)
         document.config_changed.connect(self._show_devices)
 
     def refresh(self, anew: bool = True) -> None:
@@ -141,6 +141,12 @@ class DeviceManagementPanel(QWidget):
             lambda error: self.state.setText(tr("Devices cannot be looked at: {0}").format(error))
         )
         self._look.start()
+
+    def _look_by_the_clock(self) -> None:
+        if (
+            not self.visibleRegion().isEmpty()
+        ):  # behind another tab nobody sees it, though Qt calls it visible
+            self.refresh(anew=False)
 
     def forget_runs(self) -> None:
         """Read the stored runs again when they are next shown: there are new ones."""

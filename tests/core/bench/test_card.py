@@ -17,6 +17,7 @@ from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.core.store import Store
 from cluster4npu.core.store.rows import CompatibilityRow
+from tests.core.nodes.media import write_video
 
 INT8 = "onnx:cpu?precision=int8"
 
@@ -78,6 +79,15 @@ def test_a_clip_without_truth(example: PipelineConfig, tmp_path: Path) -> None:
     for text in ("no json", "[1]", '{"frames": [[[1, 2, 3]]], "classes": []}', '{"frames": 3}'):
         clip.with_suffix(".json").write_text(text, encoding="utf-8")
         assert truth_of(without) is None
+
+
+def test_each_device_begins_with_the_first_frame_of_a_clip_that_ends(
+    example: PipelineConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLUSTER4NPU_DATA", str(tmp_path / "data"))  # so that each device is measured first
+    clip = example.with_params("source", path=str(write_video(tmp_path / "clip.mp4", 8)))
+    card = compare_devices(clip, devices=("onnx:cpu", "onnx:cpu?threads=1"), frames=8)
+    assert len(card.devices) == 2 and card.frames == 8
 
 
 def test_average_precision_by_hand() -> None:
