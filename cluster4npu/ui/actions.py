@@ -55,9 +55,9 @@ _SPECS: dict[str, tuple[str, str, str, str]] = {
     "about": ("&About Cluster4NPU", "", "", "Version and licence"),
 }
 CANVAS_EDITS = (
-    "cut", "copy", "paste", "duplicate", "delete", "select_all", "", "add", "connect", "disconnect", "bypass", "group",
-    "comment", "", "arrange", "align_left", "align_right", "align_top", "align_bottom", "align_center", "align_middle",
-    "spread_columns", "spread_rows", "",
+    "cut", "copy", "paste", "duplicate", "delete", "select_all", "find", "", "add", "insert", "connect", "disconnect",
+    "bypass", "group", "comment", "", "arrange", "align_left", "align_right", "align_top", "align_bottom",
+    "align_center", "align_middle", "spread_columns", "spread_rows", "",
 )  # fmt: skip
 PAGES = ("start_page", "designer", "history")
 _MENU_PAGES = (*PAGES, "database")

@@ -111,6 +111,8 @@ _GESTURES = tuple(
     Command(title, "Canvas", keys, lambda: None)
     for title, keys in (
         ("Add a node by search", "Tab, or a double click"),
+        ("Add a node that fits", "drag a wire into the empty"),
+        ("Insert a node into a wire", "double click on the wire, or drop a node on it"),
         ("Leave the canvas", "Shift+Tab"),
         ("Give up a wire, or deselect", "Escape"),
         ("Cut through wires", "Alt+Shift and drag"),

@@ -23,7 +23,7 @@ from cluster4npu.core.pipeline.config import (
 )
 from cluster4npu.core.pipeline.graph import find_problems, wire_problem
 from cluster4npu.ui.dialogs.background import Background
-from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, paste_into
+from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, paste_into, spliced
 
 Position = tuple[float, float]
 _CHECK_AFTER_MS = 100
@@ -141,6 +141,25 @@ class Document(QObject):
                 self.apply(config.replace(edges=(*config.edges, edge)), f"Add {cls.title}")
                 return node_id
         return problem or Problem("no port of this node fits", node=node_id, found=port)
+
+    def insert_node(self, type: str, position: Position, edge: EdgeConfig) -> str | Problem:
+        """Add a node in the middle of a wire, in one step; return the new id. Raises KeyError for an unknown type."""
+        node_id = free_id(type, {n.id for n in self._config.nodes})
+        node = NodeConfig(id=node_id, type=type, position=_tidy(position))
+        found = spliced(self._config.with_node(node), node_id, edge)
+        if isinstance(found, Problem):
+            return found
+        self.apply(found, f"Insert {node_type(type).title}")
+        return node_id
+
+    def move_into(self, node: str, position: Position, edge: EdgeConfig) -> Problem | None:
+        """Put a node that is there already into a wire, and to this place, in one step."""
+        moved = NodeConfig(**{**dict(self._config.node(node)), "position": _tidy(position)})
+        found = spliced(self._config.with_node(moved), node, edge)
+        if isinstance(found, Problem):
+            return found
+        self.apply(found, "Insert node")
+        return None
 
     def remove_nodes(
         self, ids: Iterable[str], edges: Iterable[EdgeConfig] = (), boxes: Iterable[str] = ()

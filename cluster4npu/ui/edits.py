@@ -20,12 +20,14 @@ from cluster4npu.core.pipeline.config import (
     PipelineConfig,
     validation_problems,
 )
+from cluster4npu.core.pipeline.graph import wire_problem
 from cluster4npu.core.settings import BUNDLED_PREFIX, resolve_path
 from cluster4npu.ui.text import told, tr
 
 _MERGEABLE = 1
 _NOT_MERGEABLE = -1
 _PASTE_OFFSET = 40.0
+_STEP_PX = 230.0  # from one node to the next: its width and a gap
 
 
 class Replace(QUndoCommand):
@@ -115,6 +117,50 @@ def checked_param(entry: NodeConfig, name: str, value: JsonValue) -> dict[str, J
     if name in entry.params:
         return {k: value if k == name else v for k, v in entry.params.items()}
     return {**others, name: value}
+
+
+def spliced(config: PipelineConfig, node_id: str, edge: EdgeConfig) -> PipelineConfig | Problem:
+    """Return the pipeline with a node of it put into a wire, by the first ports that fit; what does not fit is told.
+
+    Nodes behind the wire make room where the node would cover its neighbours.
+    """
+    cls = node_types().get(config.node(node_id).type)
+    cut = config.replace(edges=tuple(e for e in config.edges if e != edge))
+    problem: Problem | None = None
+    for into in cls.inputs if cls else ():
+        first = EdgeConfig(source=edge.source, target=f"{node_id}.{into.name}")
+        if (wrong := wire_problem(cut, first)) is not None:
+            problem = problem or wrong
+            continue
+        half = cut.replace(edges=(*cut.edges, first))
+        for out in cls.outputs if cls else ():
+            second = EdgeConfig(source=f"{node_id}.{out.name}", target=edge.target)
+            if (wrong := wire_problem(half, second)) is None:
+                return _with_room(half.replace(edges=(*half.edges, second)), node_id, edge)
+            problem = problem or wrong
+    hint = "Choose one with an input and an output of the wire's kind."
+    return problem or Problem("this node cannot stand in a wire", node=node_id, hint=hint)
+
+
+def _with_room(config: PipelineConfig, node_id: str, edge: EdgeConfig) -> PipelineConfig:
+    """Return the pipeline with the node between the ends of this wire, which are moved apart if they are too close."""
+    node = config.node(node_id)
+    left, right = config.node(edge.source_node).position[0], config.node(edge.target_node).position[0]
+    if right <= left or right - left >= 2 * _STEP_PX:
+        return config
+    further = 2 * _STEP_PX - (right - left)
+
+    def placed(entry: NodeConfig) -> NodeConfig:
+        x, y = entry.position
+        if entry.id == node_id:
+            place = (left + _STEP_PX, node.position[1])
+        elif x >= right:
+            place = (min(x + further, FARTHEST), y)
+        else:
+            return entry
+        return NodeConfig(**{**dict(entry), "position": place})
+
+    return config.replace(nodes=tuple(placed(entry) for entry in config.nodes))
 
 
 def moved_to(config: PipelineConfig, folder: Path | None) -> PipelineConfig:

@@ -10,15 +10,17 @@ from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place as NodePlace
+from cluster4npu.core.nodes.base import Port
+from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.ui.devices.allocation import give
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.drops import Dropped, is_pipeline, node_for
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot
 from cluster4npu.ui.editor.model_look import ModelLook
-from cluster4npu.ui.editor.quick_add import fitting_types, type_entries
+from cluster4npu.ui.editor.quick_add import fitting_types, type_entries, types_between
 from cluster4npu.ui.search_popup import SearchPopup
-from cluster4npu.ui.text import told_problem
+from cluster4npu.ui.text import told_problem, tr
 
 Place = tuple[float, float]
 TITLE = (85.0, 22.0)  # where in a new node the pointer comes to lie
@@ -43,11 +45,15 @@ class Adding(QObject):
         self.models.refused.connect(self.refused)
         self._at: Place = (0.0, 0.0)
         self._wire: tuple[str, str] | None = None
+        self._into: EdgeConfig | None = None  # the wire that the node comes into
         self.quick_add.chosen.connect(self._add_chosen)
         canvas.add_wanted.connect(self.search_at)
         canvas.wire_dropped.connect(self._search_for_wire)
         canvas.files_dropped.connect(self._add_files)
-        canvas.node_dropped.connect(self.add)
+        canvas.fits_into = self._fits_into
+        canvas.node_dropped.connect(self._drop)
+        canvas.insert_wanted.connect(self.search_between)
+        canvas.node_put_on_wire.connect(self._move_into)
         canvas.device_dropped.connect(self._give_device)
 
     def add(self, type: str, place: Place) -> None:
@@ -59,8 +65,23 @@ class Adding(QObject):
         view = self._canvas.viewport()
         where = where if view.rect().contains(where) else view.rect().center()
         scene = self._canvas.mapToScene(where)
-        self._at, self._wire = (scene.x(), scene.y()), None
+        self._at, self._wire, self._into = (scene.x(), scene.y()), None, None
         self.quick_add.open_at(view.mapToGlobal(where), type_entries(node_types()))
+
+    def search_between(self, edge: EdgeConfig) -> None:
+        """Open the search over the types that can be put into a wire; the node comes to its middle."""
+        wire = self._canvas.wires.get(edge)
+        if wire is None:
+            return
+        types = types_between(self._port(edge.source, OUTPUT), self._port(edge.target, INPUT))
+        told = f"{edge.source} → {edge.target}"
+        if not types:
+            self.refused.emit(tr("No node type fits between {0}.").format(told))
+            return
+        at = wire.path().pointAtPercent(0.5)
+        self._at, self._wire, self._into = (at.x(), at.y()), None, edge
+        where = self._canvas.viewport().mapToGlobal(self._canvas.mapFromScene(at))
+        self.quick_add.open_at(where, type_entries(types), tr("Comes between {0}.").format(told))
 
     def _search_for_wire(self, address: str, side: str, at: QPointF) -> None:
         dot = self._dot(address, side)
@@ -68,7 +89,7 @@ class Adding(QObject):
         if not types:
             self.refused.emit(f"No node type fits {address}.")
             return
-        self._at, self._wire = (at.x(), at.y()), (address, side)
+        self._at, self._wire, self._into = (at.x(), at.y()), (address, side), None
         view = self._canvas.viewport()
         where = view.mapToGlobal(self._canvas.mapFromScene(at))
         verb = "take" if side == OUTPUT else "give"
@@ -76,6 +97,9 @@ class Adding(QObject):
 
     def _add_chosen(self, key: str) -> None:
         x, y = self._at
+        if self._into is not None:
+            self._insert(key, (x, y), self._into)
+            return
         if self._wire is None:
             self.add(key, self._at)
             return
@@ -87,6 +111,29 @@ class Adding(QObject):
             self.refused.emit(found.text())
         else:
             self._select(found)
+
+    def _drop(self, type: str, place: Place) -> None:
+        """Add a node of the palette: into the wire that it was dropped on, where it fits there."""
+        edge = self._canvas.wire_at(QPointF(*place))
+        if edge is not None and self._fits_into(type, edge):
+            self._insert(type, place, edge)
+        else:
+            self.add(type, place)
+
+    def _fits_into(self, type: str, edge: EdgeConfig) -> bool:
+        return type in types_between(self._port(edge.source, OUTPUT), self._port(edge.target, INPUT))
+
+    def _insert(self, type: str, place: Place, edge: EdgeConfig) -> None:
+        found = self._document.insert_node(type, (place[0] - TITLE[0], place[1] - TITLE[1]), edge)
+        if isinstance(found, Problem):
+            self.refused.emit(told_problem(found))
+        else:
+            self._select(found)
+
+    def _move_into(self, node: str, place: Place, edge: EdgeConfig) -> None:
+        """Put a node that was let go on a wire into it, where it fits; else it stands there only."""
+        if self._document.move_into(node, place, edge) is not None:
+            self._document.move_nodes({node: place})
 
     def _add_files(self, paths: Sequence[Path | str], place: Place) -> None:
         if len(paths) == 1 and is_pipeline(paths[0]):
@@ -134,6 +181,10 @@ class Adding(QObject):
     def _select(self, node_id: str) -> None:
         self._canvas.select([node_id])
         self._canvas.setFocus()
+
+    def _port(self, address: str, side: str) -> Port | None:
+        dot = self._dot(address, side)
+        return dot.port if dot is not None else None
 
     def _dot(self, address: str, side: str) -> PortDot | None:
         node_id, _, name = address.partition(".")

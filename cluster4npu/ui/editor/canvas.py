@@ -6,11 +6,19 @@ and scripted menus, is left out: the document is the only state, and every gestu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QCursor, QKeyEvent, QMouseEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QCursor,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QMouseEvent,
+)
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsSceneMouseEvent, QGraphicsView, QWidget
 
 from cluster4npu.core.errors import Problem
@@ -19,6 +27,7 @@ from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig, PipelineCon
 from cluster4npu.ui import theme
 from cluster4npu.ui.devices.badges import numbered
 from cluster4npu.ui.editor.boxes import BoxLayer
+from cluster4npu.ui.editor.dropping import NODE_MIME
 from cluster4npu.ui.editor.far_layer import FarLayer
 from cluster4npu.ui.editor.items import INPUT, OUTPUT, PortDot, Wire
 from cluster4npu.ui.editor.minimap import Minimap
@@ -27,6 +36,7 @@ from cluster4npu.ui.editor.overlay import Hint, Notice
 from cluster4npu.ui.editor.wiring import Wiring, edge_between
 from cluster4npu.ui.text import tr
 
+_EDGE_PART = 0.25  # of a node at each side: a wire behind that is only near
 EMPTY_HINT = (
     "Press Tab or double-click to add a node, drop a video, a folder of images or a model here,\n"
     "press Ctrl+N for a template, or open the wizard."
@@ -42,6 +52,10 @@ class Canvas(Wiring):
     add_wanted = Signal(object)  # a node, to be searched for; QPoint in the viewport
     selection_changed = Signal(object)  # list of node ids
     menu_wanted = Signal(object)  # global QPoint
+    insert_wanted = Signal(object)  # EdgeConfig of the wire that a node shall come into
+    node_put_on_wire = Signal(
+        str, object, object
+    )  # a node without wires, (x, y), and the EdgeConfig under it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +75,8 @@ class Canvas(Wiring):
         self._extent = QRectF()
         self._problems: dict[str, list[Problem]] = {}
         self._figures: dict[str, str] = {}
+        self.fits_into: Callable[[str, EdgeConfig], bool] = lambda _type, _edge: False
+        self._lit: Wire | None = None  # the wire that a node would come into if it were let go now
         self._advice = ("", "")  # a node, and what would help it
         self.far = FarLayer(self.items_by_id, self.wires)
         self.scene().addItem(self.far)
@@ -259,6 +275,11 @@ class Canvas(Wiring):
         found = self.scene().items(place)
         return next((item for item in found if isinstance(item, NodeItem)), None)
 
+    def wire_at(self, place: QPointF) -> EdgeConfig | None:
+        """Return the wire at this place of the scene."""
+        found = self.scene().items(place)
+        return next((item.edge for item in found if isinstance(item, Wire)), None)
+
     def _whole(self) -> QRectF:
         """Return the area of all nodes and boxes."""
         area = QRectF()
@@ -282,6 +303,46 @@ class Canvas(Wiring):
         super().sceneMouseMoveEvent(event)
         if self.LMB_state and self.far.on:
             self.far.forget()  # nodes may be on their way
+        moved = self.scene().mouseGrabberItem()
+        if self.LMB_state and isinstance(moved, NodeItem) and len(self.selected_ids()) == 1:
+            self._light(moved.signature[0], self._wire_under(moved))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._light("", None)
+        super().mouseReleaseEvent(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        super().dragMoveEvent(event)
+        if event.mimeData().hasFormat(NODE_MIME):
+            key = event.mimeData().data(NODE_MIME).toStdString()
+            self._light(key, self.wire_at(self.mapToScene(event.position().toPoint())))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._light("", None)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._light("", None)
+        super().dropEvent(event)
+
+    def _light(self, type: str, edge: EdgeConfig | None) -> None:
+        """Light up the wire that a node of this type would come into if it were let go."""
+        wire = self.wires.get(edge) if edge is not None and self.fits_into(type, edge) else None
+        if wire is not self._lit:
+            if self._lit is not None and self._lit.scene() is not None:
+                self._lit.reset()
+            if wire is not None:
+                wire.highlight()
+            self._lit = wire
+
+    def _wire_under(self, item: NodeItem) -> EdgeConfig | None:
+        """Return the wire behind the middle of a node that has no wires and fits into it."""
+        if any(dot.connected_pipes for dot in item.dots.values()):
+            return None
+        box = item.sceneBoundingRect()
+        aside, above = box.width() * _EDGE_PART, box.height() * _EDGE_PART
+        under = self.scene().items(box.adjusted(aside, above, -aside, -above))
+        wires = (found.edge for found in under if isinstance(found, Wire))
+        return next((edge for edge in wires if self.fits_into(item.signature[0], edge)), None)
 
     def show_again(self) -> None:
         self._edges = None
@@ -299,8 +360,12 @@ class Canvas(Wiring):
         return bool(super().event(event))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.itemAt(event.position().toPoint()) is None:
+        under = self.itemAt(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and under is None:
             self.add_wanted.emit(event.position().toPoint())
+            return
+        if event.button() == Qt.MouseButton.LeftButton and isinstance(under, Wire):
+            self.insert_wanted.emit(under.edge)
             return
         super().mouseDoubleClickEvent(event)
 
@@ -326,6 +391,12 @@ class Canvas(Wiring):
         event.accept()
 
     def _on_moved(self, moved: Mapping[NodeItem, Sequence[float]]) -> None:
+        if len(moved) == 1:
+            (item,) = moved
+            edge = self._wire_under(item)
+            if edge is not None:
+                self.node_put_on_wire.emit(item.id, tuple(item.xy_pos), edge)
+                return
         self.nodes_moved.emit({item.id: tuple(item.xy_pos) for item in moved})
 
     def _on_sliced(self, pairs: Sequence[Sequence[PortDot]]) -> None:

@@ -18,6 +18,7 @@ from cluster4npu.ui.editor.adding import TITLE, Adding
 from cluster4npu.ui.editor.align import aligned
 from cluster4npu.ui.editor.canvas import Canvas
 from cluster4npu.ui.editor.editor_actions import ALIGN, CANVAS_MENU, MENU, make_actions
+from cluster4npu.ui.editor.finding import Finding
 from cluster4npu.ui.editor.keyboard import Keyboard
 from cluster4npu.ui.editor.layout import arranged
 from cluster4npu.ui.text import told_problem, tr
@@ -43,6 +44,7 @@ class EnhancedPipelineEditor(QWidget):
         self.setFocusProxy(self.canvas)
         self.adding = Adding(document, self.canvas)
         self.keyboard = Keyboard(document, self.canvas)
+        self.finding = Finding(document, self.canvas)
         self._selected = ""
         self._path = document.path
         self._fit_wanted = True
@@ -58,6 +60,7 @@ class EnhancedPipelineEditor(QWidget):
         self.adding.refused.connect(self._refuse)
         self.adding.models.told.connect(lambda text: self.canvas.tell(text, "accent"))
         self.keyboard.refused.connect(self._refuse)
+        self.keyboard.insert_wanted.connect(self.adding.search_between)
         self.adding.pipeline_dropped.connect(self.pipeline_dropped)
         self.canvas.judge = self._judge
         self.canvas.nodes_moved.connect(self.document.move_nodes)

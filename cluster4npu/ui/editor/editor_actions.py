@@ -17,8 +17,19 @@ _STEP = 12.0  # pixels that an arrow key moves a node
 Key = QKeySequence | QKeySequence.StandardKey | str
 Spec = tuple[str, str, Sequence[Key], Callable[[], object]]
 
-MENU = ("copy", "duplicate", "bypass", "group", "delete")  # of a selection
-CANVAS_MENU = ("paste", "comment", "select_all", "fit", "arrange")
+MENU = (
+    "edit",
+    "cut",
+    "copy",
+    "duplicate",
+    "bypass",
+    "group",
+    "connect",
+    "disconnect",
+    "insert",
+    "delete",
+)  # of a selection
+CANVAS_MENU = ("paste", "comment", "find", "select_all", "fit", "arrange")
 ALIGN = (
     ("align_left", "Align left edges", "Ctrl+Shift+Left", "left"),
     ("align_right", "Align right edges", "Ctrl+Shift+Right", "right"),
@@ -63,6 +74,8 @@ def _specs(editor: EnhancedPipelineEditor) -> list[Spec]:
         ("properties", "Properties of the node", ["Return"], editor.edit_selection),
         ("connect", "Connect…", ["W"], editor.keyboard.connect_selected),
         ("disconnect", "Disconnect…", ["Shift+W"], editor.keyboard.disconnect_selected),
+        ("insert", "Insert into a wire…", ["I"], editor.keyboard.insert_at_selected),
+        ("find", "Find on the canvas…", [keys.Find], editor.finding.open),
         ("go_left", "Go to the node on the left", ["Ctrl+Left"], lambda: editor.keyboard.go(-1, 0)),
         ("go_right", "Go to the node on the right", ["Ctrl+Right"], lambda: editor.keyboard.go(1, 0)),
         ("go_up", "Go to the node above", ["Ctrl+Up"], lambda: editor.keyboard.go(0, -1)),

@@ -16,6 +16,8 @@ from cluster4npu.ui.search_popup import Entry, SearchPopup
 from cluster4npu.ui.text import told_problem
 
 Pair = tuple[float, float]
+_MAKE, _REMOVE = "Enter makes the wire.", "Enter removes the wire."
+_INSERT = "Enter chooses the wire that the node comes into."
 _ASIDE = 2.0  # a step aside counts as two steps ahead
 
 
@@ -23,12 +25,13 @@ class Keyboard(QObject):
     """Moves the selection and makes wires by keys; `refused` carries why something cannot be done."""
 
     refused = Signal(str)
+    insert_wanted = Signal(object)  # EdgeConfig of the wire that a node shall come into
 
     def __init__(self, document: Document, canvas: Canvas) -> None:
         super().__init__(canvas)
         self._document, self._canvas = document, canvas
         self.wires = SearchPopup("Type a node or port", (420, 300), canvas)
-        self._removing = False
+        self._what = _MAKE
         self.wires.chosen.connect(self._wire)
 
     def go(self, dx: int, dy: int) -> None:
@@ -47,30 +50,40 @@ class Keyboard(QObject):
         """Offer every wire that the selected node can still get."""
         if node := self._one():
             wires = possible_wires(self._document.config, node)
-            self._open(wires, removing=False, nothing=f"No free port fits those of {node}.")
+            self._open(wires, _MAKE, f"No free port fits those of {node}.")
 
     def disconnect_selected(self) -> None:
         """Offer the wires of the selected node for removal."""
         if node := self._one():
             edges = self._document.config.edges
             wires = [e for e in edges if node in (e.source_node, e.target_node)]
-            self._open(wires, removing=True, nothing=f"{node} has no wires.")
+            self._open(wires, _REMOVE, f"{node} has no wires.")
 
-    def _open(self, wires: list[EdgeConfig], *, removing: bool, nothing: str) -> None:
+    def insert_at_selected(self) -> None:
+        """Offer the selected wire, or those of the selected node, for a node to come into."""
+        chosen = self._canvas.selected_edges()
+        if len(chosen) == 1:
+            self.insert_wanted.emit(chosen[0])
+        elif node := self._one():
+            wires = [e for e in self._document.config.edges if node in (e.source_node, e.target_node)]
+            self._open(wires, _INSERT, f"{node} has no wires.")
+
+    def _open(self, wires: list[EdgeConfig], what: str, nothing: str) -> None:
         if not wires:
             self.refused.emit(nothing)
             return
-        self._removing = removing
+        self._what = what
         entries = [Entry(f"{e.source} → {e.target}", f"{e.source} {e.target}") for e in wires]
         view = self._canvas.viewport()
         middle = view.mapToGlobal(view.rect().center()) - QPoint(self.wires.width() // 2, 100)
-        note = "Enter removes the wire." if removing else "Enter makes the wire."
-        self.wires.open_at(middle, entries, note)
+        self.wires.open_at(middle, entries, what)
 
     def _wire(self, value: str) -> None:
         source, _, target = value.partition(" ")
         problem: Problem | None = None
-        if self._removing:
+        if self._what == _INSERT:
+            self.insert_wanted.emit(EdgeConfig(source=source, target=target))
+        elif self._what == _REMOVE:
             self._document.disconnect_edge(EdgeConfig(source=source, target=target))
         else:
             problem = self._document.connect_ports(source, target)

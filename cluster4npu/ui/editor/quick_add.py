@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Node, Port
 from cluster4npu.ui import theme
-from cluster4npu.ui.editor.items import OUTPUT
+from cluster4npu.ui.editor.items import INPUT, OUTPUT
 from cluster4npu.ui.search_popup import Entry
 from cluster4npu.ui.text import told, tr
 
@@ -31,6 +31,12 @@ def type_entries(keys: Iterable[str]) -> list[Entry]:
 def fitting_types(port: Port | None, side: str) -> list[str]:
     """Return the node types that a wire from this port (of this side) can be led to."""
     return [key for key, cls in node_types().items() if port is not None and _fits(cls, port, side)]
+
+
+def types_between(source: Port | None, target: Port | None) -> list[str]:
+    """Return the node types that can be put into a wire between these two ports."""
+    after, before = set(fitting_types(source, OUTPUT)), set(fitting_types(target, INPUT))
+    return [key for key in node_types() if key in after and key in before]
 
 
 def _fits(cls: type[Node], port: Port, side: str) -> bool:

@@ -211,24 +211,20 @@ def test_a_dropped_file_that_is_no_model_says_so_with_its_node(
     assert refused.args[0] == editor.canvas._notice.text()
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
+def test_what_no_node_works_with_is_refused(editor: EnhancedPipelineEditor, tmp_path: Path) -> None:
+    for name, told in (
         ("cat.jpg", "Drop the folder"),
         ("letter.docx", "no node works with such a file"),
         ("missing.mp4", "no file or folder of this machine"),
         ("https://example.com/clip.mp4", "no file or folder of this machine"),
-    ],
-)
-def test_what_no_node_works_with_is_refused(
-    editor: EnhancedPipelineEditor, tmp_path: Path, name: str, told: str
-) -> None:
-    path = tmp_path / name
-    if "://" not in name and not name.startswith("missing"):
-        path.write_bytes(b"x")
-    drop_paths(editor, QPoint(20, 20), name if "://" in name else path)
-    assert told in editor.canvas._notice.text()
-    assert editor.document.config == chain()
+    ):
+        path = tmp_path / name
+        if "://" not in name and not name.startswith("missing"):
+            path.write_bytes(b"x")
+        editor.canvas._notice.setText("")
+        drop_paths(editor, QPoint(20, 20), name if "://" in name else path)
+        assert told in editor.canvas._notice.text(), name
+        assert editor.document.config == chain()
 
 
 def test_a_dropped_pipeline_is_opened_or_refused_and_nothing_is_lost(
