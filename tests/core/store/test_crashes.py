@@ -22,7 +22,11 @@ from cluster4npu.core.store.keeper import Keeper
 from tests.core.store.records import child, record
 from tests.distribution import Rounds, note, short, show, soak
 
-KILLS_OF_ONE_STORE = 10  # every one is looked through after each kill
+KILLS_OF_ONE_STORE = 10
+KILLS_OF_ONE_CHECK = (
+    5  # after each one the store is opened and its runs are counted, after so many every row is read
+)
+KILLED_WITHIN_S = 0.25  # of the writer's beginning, or (every other time) of its first run's acknowledgement
 FRAMES = 300  # of each of a run's two segments
 # Everything is imported once, where the system can go on from there for each writer: that takes longer than the rest.
 READY = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
@@ -39,14 +43,15 @@ with duckdb.connect(sys.argv[1]) as opened:
 
 
 def write_runs(path: Path, told: Connection) -> None:
-    """Save one run after the other, and tell each that is saved."""
+    """Save one run after the other, and tell each that is saved; "" first, when that begins."""
     store = Store(path)
+    told.send("")
     while True:
         told.send(store.save(record(FRAMES)))
 
 
-def kill_a_writer(path: Path, after_s: float) -> list[str]:
-    """Let a process save runs and kill it in the middle of one; return what it has acknowledged."""
+def kill_a_writer(path: Path, after_s: float, *, runs: int) -> list[str]:
+    """Let a process save runs and kill it in the middle of one, the first after `runs`; return what it acknowledged."""
     context = multiprocessing.get_context(READY)
     if READY == "forkserver":
         context.set_forkserver_preload(["cluster4npu.core.store", "tests.core.store.test_crashes"])
@@ -54,8 +59,9 @@ def kill_a_writer(path: Path, after_s: float) -> list[str]:
     writer = context.Process(target=write_runs, args=(path, tells), daemon=True)
     writer.start()
     tells.close()
-    told = [heard.recv()]
-    time.sleep(after_s)  # to be anywhere in the next one
+    heard.recv()
+    told = [heard.recv() for _ in range(runs)]
+    time.sleep(after_s)  # to be anywhere in a run
     writer.kill()
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -67,12 +73,13 @@ def kill_a_writer(path: Path, after_s: float) -> list[str]:
 
 @dataclass
 class Killing:
-    """Kills writers of stores of its own, and looks through each store after each kill."""
+    """Kills writers of stores of its own, and looks at each store after each kill."""
 
     folder: Path
     seed: int
     opened_s: list[float] = field(default_factory=list)
     killed: int = 0
+    acknowledged: int = 0
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
@@ -84,17 +91,24 @@ class Killing:
         number, again = divmod(self.killed, KILLS_OF_ONE_STORE)
         path = self.folder / f"{number}.duckdb"
         self._told = self._told if again else []
-        self._told += kill_a_writer(path, self._draw.uniform(0, 0.15))
+        acknowledged = kill_a_writer(path, self._draw.uniform(0, KILLED_WITHIN_S), runs=self.killed % 2)
+        self._told += acknowledged
+        self.acknowledged += len(acknowledged)
         begin = time.monotonic()
         with Store(path) as store:
             found = {row.id for row in store.runs(limit=100_000)}
         self.opened_s.append(time.monotonic() - begin)
         assert store.notices == []
         assert set(self._told) <= found
-        checked = Keeper(store).check()
-        assert (checked["runs"], checked["wrong"]) == (len(found), [])
-        assert checked["samples"] == 2 * FRAMES * len(found)
         self.killed += 1
+        if self.killed % KILLS_OF_ONE_CHECK == 0:
+            self.check(store, len(found))
+
+    def check(self, store: Store, runs: int) -> None:
+        """Every row of every run is as it was saved."""
+        checked = Keeper(store).check()
+        assert (checked["runs"], checked["wrong"]) == (runs, [])
+        assert checked["samples"] == 2 * FRAMES * runs
 
 
 @pytest.mark.parametrize("kills", [short(3), soak(2000)])
@@ -112,8 +126,13 @@ def test_killed_while_writing(tmp_path: Path, kills: Rounds) -> None:
     with ThreadPoolExecutor(len(lanes)) as threads:
         for done in [threads.submit(work, lane) for lane in lanes]:
             done.result()
+    for lane in lanes:
+        for path in lane.folder.glob("*[0-9].duckdb"):
+            with Store(path) as store:
+                lane.check(store, len(store.runs(limit=100_000)))
     show("a store opens after its writer was killed", [s for lane in lanes for s in lane.opened_s])
-    note("killed while writing: no acknowledged run lost, none half there", kills)
+    acknowledged = sum(lane.acknowledged for lane in lanes)
+    note(f"killed while writing: none of {acknowledged} acknowledged runs lost, none half there", kills)
 
 
 @pytest.fixture(scope="module")
