@@ -14,6 +14,7 @@ from cluster4npu.core.settings import default_store_path
 if TYPE_CHECKING:
     from cluster4npu.core.bench.result import BenchmarkResult
     from cluster4npu.core.compare import Comparison, Gate, Trend
+    from cluster4npu.core.pipeline.config import PipelineConfig
 
 BASELINE = "baseline"
 
@@ -52,6 +53,17 @@ class Past:
             Store(past.store).run(wanted)
         return past
 
+    def require(self, pipeline: PipelineConfig, scenario: str) -> None:
+        """Raise InputError where no earlier run can be the baseline: before minutes are spent on measuring."""
+        from cluster4npu.core.compare import may_have_baseline
+        from cluster4npu.core.store.records import BENCHMARK
+        from cluster4npu.core.store.store import Store
+
+        if self.wanted == BASELINE and not may_have_baseline(
+            Store(self.store), BENCHMARK, scenario, pipeline.text()
+        ):
+            raise _nothing_to_compare("Nothing was measured. Benchmark once without --against baseline.")
+
     def judge(self, result: BenchmarkResult) -> Gate:
         """Compare a stored benchmark with the earlier run; raises InputError where none fits."""
         from cluster4npu.core.compare import Gate, baseline_for, compare, measured
@@ -61,16 +73,22 @@ class Past:
         now = measured(store, result.run_id)
         base = self.wanted if self.wanted != BASELINE else baseline_for(store, now.record)
         if base is None:
-            raise InputError(
-                Problem(
-                    "there is no earlier run to compare with",
-                    field="--against",
-                    found=BASELINE,
-                    allowed="a valid run of the same pipeline, model, scenario, devices and machine",
-                    hint=f"This run is stored: `cluster4npu db baseline {result.run_id}` marks it for the next one.",
-                )
+            raise _nothing_to_compare(
+                f"This run is stored: `cluster4npu db baseline {result.run_id}` marks it for the next one."
             )
         return Gate(compare(measured(store, base), now), self.fail_below)
+
+
+def _nothing_to_compare(hint: str) -> InputError:
+    return InputError(
+        Problem(
+            "there is no earlier run to compare with",
+            field="--against",
+            found=BASELINE,
+            allowed="a valid run of the same pipeline, model, scenario, devices and machine",
+            hint=hint,
+        )
+    )
 
 
 def gate_report(gate: Gate) -> list[str]:

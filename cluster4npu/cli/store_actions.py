@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cluster4npu.core.store.keeper import Keeper
 
 
+_ROWS, _TIMEOUT_S = 10_000, 60
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One word after `db`."""
@@ -48,10 +51,21 @@ def _info(args: argparse.Namespace, console: Console) -> int:
 def _query_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sql", metavar="SQL", help="one SELECT over the database's own tables")
     parser.add_argument("--csv", action="store_true", help="print the rows as CSV")
+    parser.add_argument(
+        "--rows",
+        type=number(int, unit="rows"),
+        default=_ROWS,
+        metavar="N",
+        help=f"at most so many (default {_ROWS})",
+    )
+    parser.add_argument(
+        "--timeout", type=number(float, unit="s"), default=_TIMEOUT_S, metavar="S",
+        help=f"give up after so long (default {_TIMEOUT_S})",
+    )  # fmt: skip
 
 
 def _query(args: argparse.Namespace, console: Console) -> int:
-    answer = _keeper(args).store.query(args.sql)
+    answer = _keeper(args).store.query(args.sql, int(args.rows), args.timeout)
     console.object({"columns": answer.columns, "rows": answer.as_dicts(), "truncated": answer.truncated})
     if args.csv:
         text = io.StringIO()
@@ -62,7 +76,7 @@ def _query(args: argparse.Namespace, console: Console) -> int:
         for line in table(answer.columns, rows, left=len(answer.columns)):
             console.out(line)
     if answer.truncated:
-        console.note(f"Only the first {len(answer.rows)} rows are shown; add LIMIT or a condition.")
+        console.note(f"Only the first {len(answer.rows)} rows are shown; add a condition, or --rows N.")
     return SUCCESS
 
 

@@ -147,3 +147,8 @@ def test_a_closed_pipe_is_no_traceback(cli_env, tmp_path) -> None:
 def test_a_bound_that_no_run_could_fall_below_is_refused(cli) -> None:
     done = cli("benchmark", "example", "--against", "baseline", "--fail-below", "5")
     assert done.code == 2 and "at most 1" in done.err
+
+
+def test_a_baseline_that_cannot_be_is_refused_before_anything_is_measured(cli, tmp_path) -> None:
+    done = cli("benchmark", "simulated", "--against", "baseline", "--store", tmp_path / "new.duckdb")
+    assert done.code == 2 and "Nothing was measured" in done.err

@@ -23,6 +23,8 @@ def test_import_query_and_keep(cli_here: Cli, tmp_path: Path) -> None:
     assert "already imported" in text and "unreadable" in text
     answer = cli_here("db", "query", "SELECT value, unit FROM imported_measurements", "--json")
     assert answer.json["rows"] == [{"value": 5.25, "unit": "ms"}]
+    cut = cli_here("db", "query", "SELECT * FROM range(9)", "--rows", "2", "--timeout", "5", "--json").json
+    assert (len(cut["rows"]), cut["truncated"]) == (2, True)
     assert cli_here("db", "check", "--json").json["ok"] is True
     assert cli_here("db", "snapshot", "s.duckdb").code == 0
     assert cli_here("db", "export", "exported").code == 0
@@ -41,6 +43,7 @@ def test_nothing_is_deleted_without_yes(cli_here: Cli, tmp_path: Path) -> None:
     assert "Nothing was" in cli_here("db", "prune", "--import", "a.json").out
     assert cli_here("db", "info", "--json").json["rows"]["imports"] == 1
     assert cli_here("db", "prune").code == 2
+    assert cli_here("db", "prune", "--run", "nope", "--yes").code == 2
     assert cli_here("db", "snapshot", "s.duckdb").code == 0
     assert cli_here("db", "restore", "s.duckdb").code == 2
     assert cli_here("db", "prune", "--import", "a.json", "--yes").code == 0

@@ -92,6 +92,8 @@ class Benchmark(Command):
 
         config = runnable_pipeline(args, console)
         past = Past.of(args)
+        if past:
+            past.require(config, args.scenario)
         options = BenchmarkOptions(
             scenario=args.scenario,
             profile=args.profile,

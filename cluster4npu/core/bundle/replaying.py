@@ -31,10 +31,13 @@ from cluster4npu.core.bundle.manifest import (
     digest_of,
     entry_of,
 )
+from cluster4npu.core.bundle.writing import question_of
 from cluster4npu.core.compare import Comparison, compare_runs
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig, validation_problems
 from cluster4npu.core.settings import resolve_path
+from cluster4npu.core.store.keeper import Keeper
+from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
 
 _MOST_BYTES = 64 * 2**30
@@ -183,8 +186,20 @@ def _run(manifest: Manifest, folder: Path, path: Path) -> Store:
         raise _changed(path, "the run's pipeline", manifest.pipeline_digest)
     if (record.model.sha256 if record.model else "") != manifest.model_sha256:
         raise _changed(path, "the run's model", manifest.model_sha256)
-    store.samples(record.id)  # raises where they are not as they were saved
+    if manifest.question != question_of(record):
+        raise _no_bundle(
+            path, f"{MANIFEST} asks another question than the run did: {_difference(manifest, record)}"
+        )
+    if wrong := Keeper(store).check()["wrong"]:
+        raise _no_bundle(path, f"the run is not as it was saved: {wrong[0]}")
     return store
+
+
+def _difference(manifest: Manifest, record: RunRecord) -> str:
+    asked, ran = manifest.question.model_dump(), question_of(record).model_dump()
+    return ", ".join(
+        f"{name} {asked[name]!r} in place of {ran[name]!r}" for name in asked if asked[name] != ran[name]
+    )
 
 
 def _changed(path: Path, what: str, sha256: str) -> InputError:

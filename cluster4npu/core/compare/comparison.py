@@ -12,6 +12,7 @@ import numpy as np
 from cluster4npu.core.bench.statistics import student_t
 from cluster4npu.core.compare.identity import differences, refusals
 from cluster4npu.core.compare.rates import Measured, measured
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
 
@@ -96,6 +97,16 @@ class Comparison:
 
 def compare_runs(store: Store, base: str, others: Sequence[str]) -> list[Comparison]:
     """Compare each of the other stored runs with the first; raises InputError for an id that is not there."""
+    if base in others:
+        raise InputError(
+            Problem(
+                "a run is no other measurement than itself",
+                field="run_id",
+                found=base,
+                allowed="another run of the same pipeline",
+                hint="Measure again, and compare the two.",
+            )
+        )
     first = measured(store, base)
     return [compare(first, measured(store, other)) for other in others]
 

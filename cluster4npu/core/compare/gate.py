@@ -7,6 +7,7 @@ from typing import Any
 
 from cluster4npu.core.compare.comparison import Comparison
 from cluster4npu.core.compare.identity import Identity
+from cluster4npu.core.pipeline.work import work_digest
 from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
 
@@ -51,6 +52,19 @@ class Gate:
             "passed": self.passed,
             "reason": self.reason,
         }
+
+
+def may_have_baseline(store: Store, kind: str, scenario: str, pipeline_text: str) -> bool:
+    """Tell whether a run is stored that may be the past of one that is not measured yet: valid, of the same question.
+
+    What is known only afterwards (the devices that took part) is not looked at.
+    """
+    work = work_digest(pipeline_text)
+    for run_id in (*store.baselines(), *(row.id for row in store.runs(_SEARCHED, kind) if row.valid)):
+        other = Identity.of(store.run(run_id))
+        if (other.kind, other.scenario, other.work) == (kind, scenario, work):
+            return True
+    return False
 
 
 def baseline_for(store: Store, record: RunRecord) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import threading
@@ -29,6 +30,7 @@ _DAMAGE = (
     "corrupt", "not a valid duckdb database", "could not read enough bytes", "checksum",
     "failed to replay wal", "failure while replaying wal", "serialization error",
 )  # fmt: skip
+_FULL = ("no space left", "not enough space", "disk is full", "file too large", "quota exceeded")
 _LOCKED = (
     "could not set lock", "being used by another process", "file is already open", "different configuration",
 )  # fmt: skip
@@ -128,7 +130,7 @@ def translate(error: duckdb.Error, path: Path) -> Exception:
         )
     if any(sign in lowered for sign in _DAMAGE):
         return DamagedError(text)
-    if "no space left" in lowered or "not enough space" in lowered or "disk is full" in lowered:
+    if any(sign in lowered for sign in _FULL):
         return _cannot(
             path,
             "no space is left on the disk",
@@ -136,9 +138,7 @@ def translate(error: duckdb.Error, path: Path) -> Exception:
         )
     if "permission denied" in lowered or "read-only file system" in lowered or "access is denied" in lowered:
         return _cannot(path, "no right to write there", "Choose a writable folder with --store FILE.duckdb.")
-    return _cannot(
-        path, text[:300], "Name another file with --store FILE.duckdb, or run without storing (--no-store)."
-    )
+    return _cannot(path, text[:300], "Name another file with --store FILE.duckdb.")
 
 
 def _cannot(path: Path, found: str, hint: str, kind: type[StoreError] = StoreError) -> StoreError:
@@ -152,8 +152,24 @@ def check_room(path: Path) -> None:
             probe.write(b"\0" * _LEAST_ROOM)
             probe.flush()
     except OSError as error:
-        hint = "Give yourself the right to write there, free the disk, or name another file."
-        raise _cannot(path, error.strerror or str(error), hint) from error
+        raise unusable(path, error) from error
+
+
+def unusable(path: Path, error: OSError) -> StoreError:
+    """Return what is said where a store's file cannot be made."""
+    hint = "Give yourself the right to write there, free the disk, or name another file."
+    return _cannot(path, error.strerror or str(error), hint)
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Give a finished file its name, unless another process has made one in the meantime; raises OSError."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not path.exists():
+            part.replace(path)
 
 
 def check_place(path: Path) -> None:

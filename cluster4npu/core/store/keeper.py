@@ -57,9 +57,13 @@ class Keeper:
         return self.store.reading(lambda opened: maintenance.check(opened, self.path))
 
     def prune(self, rule: Prune, *, really: bool) -> dict[str, Any]:
-        """Tell which runs and imports a rule takes, and delete them only when `really`."""
+        """Tell which runs and imports a rule takes, and delete them only when `really`.
+
+        Raises InputError for a run or an import that is named and not there.
+        """
 
         def find(opened: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+            maintenance.require_named(opened, rule)
             runs, imports = maintenance.fitting_runs(opened, rule), maintenance.fitting_imports(opened, rule)
             rows = maintenance.delete(opened, [r[0] for r in runs], [i[0] for i in imports]) if really else 0
             return {"runs": runs, "imports": imports, "deleted_rows": rows, "deleted": really}

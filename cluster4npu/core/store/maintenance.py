@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cluster4npu.core.errors import StoreError
+from cluster4npu.core.errors import InputError, Problem, StoreError
 from cluster4npu.core.store import reading, sums
 from cluster4npu.core.store.engines import literal
 from cluster4npu.core.store.importing.tables import damaged_imports
@@ -102,6 +102,29 @@ def of_runs(opened: duckdb.DuckDBPyConnection) -> list[str]:
         " AND database_name = current_database() ORDER BY table_name"
     ).fetchall()
     return [row[0] for row in found]
+
+
+def require_named(opened: duckdb.DuckDBPyConnection, rule: Prune) -> None:
+    """Raise InputError for a run or an import that the rule names and that is not there."""
+    for what, names, sql in (
+        ("run", rule.run_ids, "SELECT count(*) FROM runs WHERE id = ?"),
+        (
+            "import",
+            rule.imports,
+            "SELECT count(*) FROM imports WHERE file_name = $1 OR starts_with(sha256, $1)",
+        ),
+    ):
+        for name in names:
+            row = opened.execute(sql, [name]).fetchone()
+            if not row or not row[0]:
+                raise InputError(
+                    Problem(
+                        f"there is no {what} of this name",
+                        field=f"--{what}",
+                        found=name,
+                        hint="`cluster4npu db query` lists them. Nothing was deleted.",
+                    )
+                )
 
 
 def fitting_runs(opened: duckdb.DuckDBPyConnection, rule: Prune) -> list[tuple[str, str]]:

@@ -365,6 +365,7 @@ class ImportRow(Row):
     unknown_fields: str
     notes: str
     checksum: str
+    content_sha256: str | None = None
 
 
 class MeasurementRow(Row):

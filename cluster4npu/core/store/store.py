@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +26,9 @@ from cluster4npu.core.store.database import (
     check_room,
     connection,
     guard,
+    put_in_place,
     set_aside,
+    unusable,
 )
 from cluster4npu.core.store.device_looks import device_looks
 from cluster4npu.core.store.device_runs import DeviceRun, device_runs
@@ -282,12 +285,28 @@ class Store:
             with connection(self.path, read_only=True, wait_s=wait_s) as opened:
                 if schema.version_of(opened, self.path) == schema.current_version():
                     return
+        else:
+            self._make()
+            return
         with connection(self.path, read_only=False) as opened:
             backup = schema.migrate(opened, self.path)
         if backup is not None:
             self._notice(
                 f"The result store was brought to a new version; the old one was kept as {backup.name}."
             )
+
+    def _make(self) -> None:
+        """Make a new store under another name first: what a full disk leaves of it is no store, nor in its place."""
+        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with connection(part, read_only=False) as opened:
+                schema.migrate(opened, part)
+            put_in_place(part, self.path)
+        except OSError as error:
+            raise unusable(self.path, error) from error
+        finally:
+            for left in (part, part.with_name(f"{part.name}.wal")):
+                left.unlink(missing_ok=True)
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:

@@ -157,13 +157,18 @@ def test_what_is_no_bundle_is_refused(made: tuple[Store, str, Path, Path], tmp_p
         ("version", 99, "made by a newer version"),
         ("run_id", 7, "run_id"),
         ("question", {}, "question.scenario"),
+        ("question.devices", ["onnx:cpu"], "another question"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_told_in_own_words(
     made: tuple[Store, str, Path, Path], tmp_path: Path, field: str, value: object, says: str
 ) -> None:
     def change(data: bytes) -> bytes:
-        return json.dumps({**json.loads(data), field: value}).encode()
+        whole = json.loads(data)
+        *outer, last = field.split(".")
+        inner = whole[outer[0]] if outer else whole
+        inner[last] = value
+        return json.dumps(whole).encode()
 
     bad = changed(made[3], tmp_path / "bad.c4n", MANIFEST, change)
     with pytest.raises(InputError, match=says) as caught, Bundle.open(bad):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cluster4npu.core.compare import Gate, baseline_for, compare_runs
+from cluster4npu.core.compare import Gate, baseline_for, compare_runs, may_have_baseline
 from cluster4npu.core.compare.comparison import NO_CHANGE, NO_INTERVAL, REFUSED, SLOWER, welch
 from cluster4npu.core.errors import InputError
 from cluster4npu.core.store import PipelineRecord, Store
@@ -31,6 +31,8 @@ def test_a_slower_run_and_an_equal_one(store: Store) -> None:
     assert equal.verdict == NO_CHANGE
     assert "no measurable change (SIMULATED)" in equal.headline()
     assert json.loads(json.dumps(slower.as_dict(), allow_nan=False))["verdict"] == SLOWER
+    with pytest.raises(InputError, match="than itself"):
+        compare_runs(store, base, [slow, base])
     rate = next(figure for figure in slower.figures if figure.name == "all together: frames/s")
     assert (rate.base, rate.other, rate.ratio) == (100.0, 95.0, 0.95)
 
@@ -116,4 +118,9 @@ def test_the_baseline_is_the_marked_run_or_else_the_newest(store: Store) -> None
 
 
 def test_without_an_earlier_run_there_is_no_baseline(store: Store) -> None:
-    assert baseline_for(store, store.run(store.save(benchmark(100.0)))) is None
+    assert not may_have_baseline(store, "benchmark", "offline", PIPELINE)
+    record = store.run(store.save(benchmark(100.0)))
+    assert baseline_for(store, record) is None
+    asked = (record.kind, str(record.detail.get("scenario") or ""))
+    assert may_have_baseline(store, *asked, record.pipeline.text)
+    assert not may_have_baseline(store, *asked, PIPELINE.replace("3", "4"))

@@ -380,6 +380,11 @@ from cluster4npu.core.store import Store
 from tests.core.store.records import record
 store = Store(sys.argv[1])
 kept = store.save(record(100))
+resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, -1))
+try:
+    Store(sys.argv[1] + ".new").runs()
+except StoreError as error:
+    print(error.problems[0].hint, flush=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (Path(sys.argv[1]).stat().st_size + 100_000,) * 2)
 try:
     store.save(record(60_000))
@@ -389,8 +394,10 @@ except StoreError as error:
     path = tmp_path / "results.duckdb"
     writer = child(program, path)
     out, _ = writer.communicate(timeout=60)
-    kept, hint = out.strip().split(" ", 1)
-    assert "--store" in hint
+    of_new, of_old = out.strip().splitlines()
+    kept, hint = of_old.split(" ", 1)
+    assert "--store" in hint and "--no-store" not in of_new
+    assert not [item for item in tmp_path.iterdir() if ".new" in item.name]
     copy = tmp_path / "copy.duckdb"
     shutil.copy(path, copy)
     with Store(path) as store:

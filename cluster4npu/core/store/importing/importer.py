@@ -18,7 +18,7 @@ from cluster4npu.core.store.importing.model import UNKNOWN_NAME, Recognised
 from cluster4npu.core.store.importing.proof import unproven
 from cluster4npu.core.store.importing.reading import Source, Unreadable, files_of, read
 from cluster4npu.core.store.importing.recognise import digest_of, recognise
-from cluster4npu.core.store.importing.walking import IMPOSSIBLE, NOT_FINITE
+from cluster4npu.core.store.importing.taking import IMPOSSIBLE, NOT_FINITE
 
 IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing recognised", "unreadable"
 ELSEWHERE = "imported before from another file"
@@ -86,6 +86,7 @@ def import_file(path: Path, write: Writing) -> FileReport:
             path, UNREADABLE, f"this program failed on it ({type(error).__name__}); please report it"
         )
     _note_repeated(source, found)
+    _note_unread(source, found)
     report = _report(path, source, found)
     return report if report.outcome == EMPTY else write(lambda opened: _store(opened, source, found, report))
 
@@ -93,7 +94,7 @@ def import_file(path: Path, write: Writing) -> FileReport:
 def _store(
     opened: duckdb.DuckDBPyConnection, source: Source, found: Recognised, report: FileReport
 ) -> FileReport:
-    if tables.is_known(opened, source.sha256):
+    if tables.is_known(opened, source.sha256, source.content_sha256):
         return FileReport(report.path, KNOWN, "a file of the same content is in the store", source.sha256)
     copies = tables.known_digests(opened, _certain(found))
     if copies:
@@ -106,7 +107,7 @@ def _store(
         found.records = [record for record in found.records if digest_of(record) not in copies]
         names = ", ".join(sorted(set(copies.values()))[:5])
         found.notes.append(f"{len(copies)} records stand in files imported before: {names}")
-    tables.write_file(opened, source.sha256, masked(report.path.name), source.size, found)
+    tables.write_file(opened, source, masked(report.path.name), found)
     return _report(report.path, source, found, IMPORTED)
 
 
@@ -121,6 +122,13 @@ def _note_repeated(source: Source, found: Recognised) -> None:
     if lost:
         found.skipped[REPLACED] = lost
         found.numbers += lost
+
+
+def _note_unread(source: Source, found: Recognised) -> None:
+    """Tell of lines that could not be read, such as the last one of a writer that was killed."""
+    if source.unread:
+        numbers = ", ".join(map(str, source.unread[:5])) + (", ..." if len(source.unread) > 5 else "")
+        found.notes.insert(0, f"{len(source.unread)} lines cannot be read and were left out: line {numbers}")
 
 
 def _certain(found: Recognised) -> set[str]:
@@ -171,7 +179,9 @@ def verify(opened: duckdb.DuckDBPyConnection, path: Path) -> str:
     except (Unreadable, RecursionError) as error:
         return f"it cannot be read again: {error}"
     if not tables.is_known(opened, source.sha256):
-        return "it is not in the store"
+        return "it is not in the store, or only as a file that was laid out otherwise"
+    if source.unread:
+        return f"its line {source.unread[0]} could not be read"
     if source.repeated:
         return f"it holds names that stand twice in one object: {', '.join(sorted(source.repeated)[:5])}"
     if found.unknown_fields:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster4npu.core.store.importing.context import lends
+from cluster4npu.core.store.importing.metrics import COUNT, HOST, MEASURE, SETTING, meaning
 from cluster4npu.core.store.importing.model import FAILED, Record
 from cluster4npu.core.store.importing.values import are_numbers, is_number
 from cluster4npu.core.store.importing.vocabulary import INPUTS, LATENCY, MEMORY, RATES, TIMES
-from cluster4npu.core.store.importing.words import COUNT, HOST, MEASURE, SETTING, meaning, statistic_of, words
+from cluster4npu.core.store.importing.words import statistic_of, words
 
 HOST_KEYS = {
     "system_info", "hardware_info", "hardware_details", "system", "environment", "env", "machine_info",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster4npu.core.store.importing.labels import dimensions
+from cluster4npu.core.store.importing.metrics import MEASURE, meaning
 from cluster4npu.core.store.importing.model import Context
 from cluster4npu.core.store.importing.names import (
     DEVICES,
@@ -16,7 +17,7 @@ from cluster4npu.core.store.importing.names import (
     family_of,
     is_chip,
 )
-from cluster4npu.core.store.importing.words import MEASURE, meaning, words
+from cluster4npu.core.store.importing.words import words
 
 LENDERS = {
     "metadata", "meta", "config", "configuration", "parameters", "params", "settings", "info",

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import Any
 
+from cluster4npu.core.store.importing.beside import bare, is_among_durations, is_of_another, of_parent
+from cluster4npu.core.store.importing.forms import SIDES, VALUES
 from cluster4npu.core.store.importing.keys import by_key
-from cluster4npu.core.store.importing.labels import labelled
-from cluster4npu.core.store.importing.model import Context, Path
-from cluster4npu.core.store.importing.names import DEVICES
-from cluster4npu.core.store.importing.values import are_numbers, is_epoch, is_finite, is_number
-from cluster4npu.core.store.importing.vocabulary import BEFORE, PERCENT, TIMES, WORK
-from cluster4npu.core.store.importing.words import (
+from cluster4npu.core.store.importing.metrics import (
     COMPONENTS,
     COUNT,
     MEASURE,
@@ -22,20 +17,15 @@ from cluster4npu.core.store.importing.words import (
     SETTING,
     UNKNOWN,
     Meaning,
-    by_unit,
-    is_run_length,
     meaning,
-    of_unit,
-    plain_unit,
-    rank_of,
-    statistic_of,
-    words,
 )
+from cluster4npu.core.store.importing.model import Context, Path
+from cluster4npu.core.store.importing.names import DEVICES
+from cluster4npu.core.store.importing.unit_words import by_unit, of_unit, plain_unit
+from cluster4npu.core.store.importing.values import is_epoch, is_finite, is_number
+from cluster4npu.core.store.importing.vocabulary import BEFORE, PERCENT
+from cluster4npu.core.store.importing.words import statistic_of, words
 
-_VALUES = {"score", "value", "values", "val", "result", "estimate", "point_estimate", "measured", "measurement",
-           "reading", "data", "raw", "raw_data", "samples", "times", "all", "numeric_value", "benchmark_values",
-           "measured_value", "measurements", "metric_value", "observed", "score_error", "magnitude",
-           "amount"}  # fmt: skip
 _ORDINALS = {"step", "epoch", "index", "rank", "trial", "fold", "order", "position", "iteration", "round", "run",
              "line", "rme", "moe", "sum", "le"}  # beside figures, and none of them  # fmt: skip
 _NO_VALUES = {
@@ -47,63 +37,10 @@ _NO_VALUES = {
     "outliers",
     "skewness",
 }  # of a sample, and no times
-_SIDES = {
-    "after",
-    "baseline",
-    "before",
-    "candidate",
-    "contender",
-    "current",
-    "new",
-    "old",
-    "previous",
-    "reference",
-}
 _CHANGES = {"change", "delta", "diff", "difference", "ratio"}  # of two figures, and none of their kind
-_FAR = 1e4  # times the least: no tail is longer
 _HOTTEST = 2.0  # that a language model is asked with; no machine is so cold
-_NAMING = (
-    "metric",
-    "metric_name",
-    "measure",
-    "measurement",
-    "name",
-    "key",
-    "variable",
-    "quantity",
-    "kpi",
-    "title",
-    "id",
-    "display_name",
-    "displayName",
-    "identifier",
-    "label",
-)
-_STATISTIC_FIELDS = (
-    "aggregate_name",
-    "stat",
-    "statistic",
-    "aggregation",
-    "aggregate",
-    "agg",
-    "percentile",
-    "quantile",
-)
-_KINDS = {
-    "time": "time",
-    "latency": "latency",
-    "duration": "time",
-    "throughput": "throughput",
-    "memory": "memory",
-}
-_TELLS_KIND = ("contains", "quantity", "dimension", "measure", "metric_type", "kind")
 _NEVER_STAMPS = {"duration", "durations", "latency", "latencies", "elapsed", "runtime", "lat"}
-_ACTIVITY = re.compile(r"[a-z]{3,}ing|blocked")
-_ESTIMATE = {"point_estimate", "standard_error", "confidence_interval"}
 _WARMING = {"warm", "warmup", "up", "time", "duration", "s", "sec", "secs", "seconds", "ms"}
-_RANK = re.compile(r"p\d.*")
-_CLOCK_WORDS = {"time", "ts", "t", "wall", "clock", "ms", "s", "us", "ns", "sec"}
-_RANK_FIELDS = ("p", "percentile", "quantile", "q", "rank", "pct")
 
 
 def meaning_at(
@@ -134,7 +71,7 @@ def meaning_at(
     if (
         found.kind == MEASURE
         and not _fits(found, names, values, inside is not None and inside.family == "time")
-        and not _is_among_durations(found, values, node)
+        and not is_among_durations(found, values, node)
     ):
         return Meaning(UNKNOWN if found.family == "count" else MOMENT)
     if found.kind != MEASURE and named_device(name) and inside is not None and len(names) <= 2:
@@ -143,10 +80,10 @@ def meaning_at(
         return found if inside is not None else _without_place(found, place)
     if found.kind != UNKNOWN:
         return found
-    if found.statistic != "value" or "_".join(names) in _VALUES:
-        if _is_of_another(name, node):
+    if found.statistic != "value" or "_".join(names) in VALUES:
+        if is_of_another(name, node):
             return found
-        told = inside or _bare(node, _of_parent(found, place), plain_unit(unit) if unit else units, place)
+        told = inside or bare(node, of_parent(found, place), plain_unit(unit) if unit else units, place)
         return _score(names, values) if told.kind != MEASURE and names[-1:] == ("score",) else told
     if names[-1:] == ("score",) and inside is None and not units:
         return _score(names, values)
@@ -160,10 +97,10 @@ def meaning_at(
         and any(is_finite(value) and value != int(value) for value in values)
     ):
         return of_unit(plain_unit(unit or units))
-    if inside is not None and "_".join(names) in _SIDES:
+    if inside is not None and "_".join(names) in SIDES:
         return inside
     if names in (("total",), ("sum",)) and inside is None:
-        of_mean = _bare(node, replace(found, statistic="mean"), units, place)
+        of_mean = bare(node, replace(found, statistic="mean"), units, place)
         return replace(of_mean, metric="total_time", statistic="value") if of_mean.family == "time" else found
     plain = by_key(Context(), name, "", None) == Context(label=(name.lower().strip(),))
     if inside is None or set(names) & (PERCENT | _CHANGES):
@@ -178,7 +115,7 @@ def meaning_of_text(name: str, unit: str, units: str, inside: Meaning | None) ->
     told = by_unit(name, unit, inside)
     if told.kind == UNKNOWN and told.statistic != "value" and unit:
         return of_unit(plain_unit(unit), told.statistic)
-    if told.kind == UNKNOWN and (tells_where(name) or "_".join(words(name)) in _VALUES):
+    if told.kind == UNKNOWN and (tells_where(name) or "_".join(words(name)) in VALUES):
         told = inside or of_unit(plain_unit(unit or units))
     if told.kind == UNKNOWN and unit and (said := of_unit(plain_unit(unit))).kind == MEASURE:
         return of_name(name, said)
@@ -190,19 +127,6 @@ def of_name(name: str, said: Meaning) -> Meaning:
     ending = {"time": "time", "size": "memory", "rate": "throughput"}.get(said.family, said.family)
     found = meaning(f"{name}_{ending}")
     return replace(found, unit=said.unit if said.family == "rate" else "") if found.kind == MEASURE else said
-
-
-def said_unit(value: Any) -> Meaning | None:
-    """Return what a value is beside which a unit is said, `{"value": 2.5, "unit": "s"}`; None where none is."""
-    if not isinstance(value, dict) or not any(
-        "_".join(words(str(k))) in _VALUES and is_number(v) for k, v in value.items()
-    ):
-        return None
-    unit = next(
-        (v for k, v in value.items() if str(k).lower() in ("unit", "units") and isinstance(v, str)), ""
-    )
-    said = of_unit(plain_unit(unit)) if unit else None
-    return said if said is not None and said.kind == MEASURE else None
 
 
 def named_device(name: str) -> str:
@@ -234,135 +158,10 @@ def tells_where(name: str) -> bool:
     return not told.label and bool(told.device or told.precision or told.batch is not None)
 
 
-def are_rounds(name: str, units: str, inside: Meaning | None) -> bool:
-    """Tell whether a list of lists of numbers is samples of several rounds."""
-    found = meaning(name, inside)
-    return found.family in ("time", "rate") or (
-        "_".join(words(name)) in _VALUES and (inside is not None or of_unit(units).kind == MEASURE)
-    )
-
-
-def named_metric(node: Mapping[str, Any], path: Path) -> Meaning | None:
-    """Return what the values of an object mean that says so itself, None where it does not.
-
-    `{"metric": "latency_ms", "value": 12.5}`, `{"contains": "time", "values": {"avg": 12.5}}`, or an estimate with its
-    interval, as criterion writes it (always ns).
-    """
-    if set(node) >= _ESTIMATE and path:
-        return Meaning(MEASURE, "latency", statistic_of(words(path[-1])) or path[-1], "ns", "time")
-    if any("_".join(words(str(name))) in _VALUES | _SIDES for name in node):
-        for name in _NAMING:
-            told = node.get(name)
-            told = labelled(told)[1] if isinstance(told, str) else told
-            if isinstance(told, str) and len(told) < 100 and meaning(told).kind == MEASURE:
-                said = [
-                    statistic_of(words(s)) for n in _STATISTIC_FIELDS if isinstance(s := node.get(n), str)
-                ]
-                return replace(meaning(told), statistic=next(filter(None, said), meaning(told).statistic))
-    kinds = [_KINDS.get(str(node.get(name)).lower(), "") for name in _TELLS_KIND]
-    return meaning(f"{path[-1]}_{kind}") if path and (kind := next(filter(None, kinds), "")) else None
-
-
-def bare_statistics(node: Mapping[str, Any], path: Path, units: str) -> Meaning | None:
-    """Return what the numbers of an object called `Statistics` are that holds its samples beside their mean: times.
-
-    Nothing around it may say another metric.
-    """
-    if not path or not set(words(path[-1])) & {"statistics", "stats"} or len(node) < 4:
-        return None
-    if any(meaning(step).kind == MEASURE for step in path):
-        return None
-    plain = {"_".join(words(str(key))): value for key, value in node.items()}
-    mean = plain.get("mean", plain.get("average", plain.get("avg")))
-    told = {statistic_of(words(key)) for key, value in node.items() if is_number(value)} - {""}
-    samples = [v for v in node.values() if are_numbers(v) and len(v) > 1 and all(map(is_finite, v))]
-    if mean is None or not is_finite(mean) or len(told) < 3:
-        return None
-    if not any(abs(fmean(each) - float(mean)) <= 0.01 * abs(float(mean)) for each in samples):
-        return None
-    said = of_unit(units)
-    return said if said.kind == MEASURE else Meaning(MEASURE, "latency", "value", "", "time")
-
-
-def interval_of(value: Any) -> list[tuple[str, str, Any]]:
-    """Return (key, statistic, end) of a confidence interval's object: `{"Lower": 17.1, "Upper": 19.3}`."""
-    ends = {"lower": "ci_low", "low": "ci_low", "upper": "ci_high", "high": "ci_high"}
-    items = value.items() if isinstance(value, dict) else ()
-    return [(str(k), ends[str(k).lower()], v) for k, v in items if str(k).lower() in ends and is_number(v)]
-
-
-def is_over_batches(values: Sequence[Any], node: Mapping[str, Any], here: Context) -> bool:
-    """Tell whether a list has a figure for each batch size that is listed around it, as the lists beside it do."""
-    if here.batch is not None or len(values) < 2 or len(values) != len(here.batches):
-        return False
-    beside = [
-        str(key) for key, value in node.items() if isinstance(value, list) and len(value) == len(values)
-    ]
-    families = {meaning(key).family for key in beside}
-    return {"time", "rate"} <= families or any(_RANK.fullmatch(statistic_of(words(key))) for key in beside)
-
-
-def is_interval(name: str, value: Any) -> bool:
-    """Tell whether two numbers are the ends of a confidence interval: `scoreConfidence`, `ci95_ms`."""
-    told = any(re.fullmatch(r"ci\d*|confidence|interval", part) for part in words(name))
-    return told and are_numbers(value) and len(value) == 2 and value[0] <= value[1]
-
-
-def is_a_log_lines_clock(name: str, node: Mapping[str, Any]) -> bool:
-    """Tell whether a bare time stands beside a named value, as `{"key": ..., "value": ..., "time_ms": 12.3}` has it."""
-    parts = set(words(name))
-    return (
-        bool({"value", "values"} & set(node)) and any(isinstance(node.get(told), str) for told in _NAMING)
-        and parts <= _CLOCK_WORDS and bool(parts & {"time", "ts", "t", "clock"})
-    )  # fmt: skip
-
-
-def activity(name: str, value: Mapping[str, Any]) -> Meaning | None:
-    """Return the time that statistics below an activity's name are: `{"connecting": {"avg": ..., "p(95)": ...}}`."""
-    numbers = [words(str(key)) for key, item in value.items() if is_number(item)]
-    if words(name) == ("speed",) and sum(bool(set(key) & WORK) for key in numbers) > 1:
-        return meaning("latency")  # of the parts of the work
-    told, parts = [statistic_of(key) for key in numbers], words(name)
-    if (
-        set(parts) <= BEFORE
-        and sum(bool(rank) for rank in told) > 1
-        and any(set(key) & TIMES for key in numbers)
-    ):
-        return meaning(f"{name}_time")
-    if len(set(told) - {""}) < 3 or not any(re.fullmatch(r"p\d.*", rank) for rank in told):
-        return None
-    return meaning(f"{name}_time") if parts and _ACTIVITY.fullmatch(parts[-1]) else None
-
-
-def ranked_items(value: Any) -> list[tuple[str, str, Any]]:
-    """Return (place, rank, value) of `{"50.0": 8.4, "99": 8.9}` or `[{"p": 50, "value": 8.4}, ...]`; [] for neither."""
-    if isinstance(value, dict):
-        found = [(str(key), rank_of(str(key)), item) for key, item in value.items()]
-        return found if all(rank and (v is None or is_number(v)) for _, rank, v in found) else []
-    if not isinstance(value, list):
-        return []
-    found = []
-    for at, item in enumerate(value):
-        ranks = [key for key in _RANK_FIELDS if isinstance(item, dict) and is_number(item.get(key))]
-        rest = [key for key in item if key not in ranks and is_number(item[key])] if ranks else []
-        if len(ranks) != 1 or len(rest) != 1 or not (rank := rank_of(str(item[ranks[0]]))):
-            return []
-        found.append((f"[{at}]/{rest[0]}", rank, item[rest[0]]))
-    return found
-
-
 def without_device(found: Meaning, device: str) -> Meaning:
     """Return the meaning without the device's name in the metric: `cuda_load_time` is cuda's `load_time`."""
     metric = found.metric.removeprefix(f"{device}_")
     return replace(found, metric="latency" if metric == "time" else metric)
-
-
-def _is_of_another(name: str, node: Mapping[str, Any]) -> bool:
-    """Tell whether the unit beside belongs to another field: `score` beside `numericValue` and `numericUnit`."""
-    fields = {"_".join(words(str(key))) for key in node}
-    own = "_".join(words(name))
-    pairs = {f"{field[:-5]}_value" for field in fields if field.endswith("_unit")} & fields
-    return bool(pairs) and own not in pairs
 
 
 def _by_neighbours(names: tuple[str, ...], values: Sequence[Any], node: Mapping[str, Any]) -> Meaning | None:
@@ -378,18 +177,6 @@ def _by_neighbours(names: tuple[str, ...], values: Sequence[Any], node: Mapping[
     if names[-1:] == ("precision",) and any("recall" in words(str(key)) for key in node):
         return Meaning(MEASURE, "precision", "value", "ratio")
     return None
-
-
-def is_histogram(value: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
-    """Tell whether an object counts how often each value came, as many as are counted beside it."""
-    keys, counts = list(map(str, value)), list(value.values())
-    if len(keys) < 2 or not all(key.isdecimal() for key in keys) or not all(map(is_number, counts)):
-        return False
-    total = sum(counts)
-    return all(count == int(count) for count in counts) and any(
-        is_number(told) and told == total and meaning(str(name)).family == "count"
-        for name, told in node.items()
-    )
 
 
 def _score(names: tuple[str, ...], values: Sequence[Any]) -> Meaning:
@@ -425,61 +212,6 @@ def _has_fraction(value: Any) -> bool:
     return is_finite(value) and value != int(value)
 
 
-def _of_parent(found: Meaning, place: Path) -> Meaning:
-    """Return the meaning with the statistic that the enclosing key tells: `{"mean": {"point_estimate": ...}}`."""
-    if found.statistic != "value" or len(place) < 2:
-        return found
-    return replace(found, statistic=statistic_of(words(place[-2])) or "value")
-
-
-def _bare(node: Mapping[str, Any], found: Meaning, units: str, place: Path) -> Meaning:
-    """Take a lone `mean` for a time where its unit, a rate (mean x rate = 1) or samples beside it say so."""
-    if (said := of_unit(units, found.statistic)).kind == MEASURE:
-        return said
-    if (beside := _of_the_time_beside(node, found, place)) is not None:
-        return beside
-    mean = node.get("mean", node.get("avg"))
-    told = {statistic_of(words(str(key))) for key, value in node.items() if is_number(value)} - {""}
-    if len(told) > 2 and any(
-        meaning(str(k)).metric == "throughput" and is_finite(v) for k, v in node.items()
-    ):
-        return Meaning(MEASURE, "latency", found.statistic, "", "time")
-    for name, rate in node.items():
-        known = meaning(str(name))
-        if known.family == "rate" and is_finite(rate) and is_finite(mean) and abs(mean * rate - 1) < 0.5:
-            return Meaning(MEASURE, "latency", found.statistic, "s", "time")
-        if (
-            known.family == "time"
-            and are_numbers(rate)
-            and all(map(is_finite, [mean, *rate]))
-            and abs(fmean(rate) - mean) <= 0.01 * abs(mean)
-        ):
-            return replace(known, statistic=found.statistic)
-    return found
-
-
-def _of_the_time_beside(node: Mapping[str, Any], found: Meaning, place: Path) -> Meaning | None:
-    """Return what `p99` or `max` alone means: of the one time beside it, of what is counted a second, or of itself."""
-    if found.statistic == "value":
-        return None
-    numbers = [str(key) for key, value in node.items() if is_number(value)]
-    known = [meaning(key) for key in numbers if not is_run_length(key)]
-    times = {m.metric: m for m in known if m.family == "time" and m.statistic in ("value", "mean", "p50")}
-    ranks = [rank for key in numbers if _RANK.fullmatch(rank := statistic_of(words(key)))]
-    if len(times) == 1 and ranks:
-        return replace(next(iter(times.values())), statistic=found.statistic)
-    if not ranks or not (any(m.family == "rate" for m in known) or len(ranks) > 1):
-        return None
-    around = place[-2] if len(place) > 1 else ""
-    work = meaning(f"{around}_time") if set(words(around)) & WORK else None
-    if work is not None and work.kind == MEASURE:
-        return replace(work, statistic=found.statistic)
-    plain = not around or around.startswith("[") or not by_key(Context(), around, "", {}).label
-    if plain or any(m.family == "rate" for m in known):
-        return Meaning(MEASURE, "latency", found.statistic, "", "time")
-    return None
-
-
 def _without_place(found: Meaning, place: Path) -> Meaning:
     """Return the meaning without words that the enclosing key says: `pipeline_avg_time` below `pipeline_cuda`."""
     metric, around = found.metric, set(words(place[-2])) if len(place) > 1 else set()
@@ -487,15 +219,6 @@ def _without_place(found: Meaning, place: Path) -> Meaning:
         return found
     rest = "_".join(part for part in metric.split("_") if part not in around)
     return replace(found, metric="latency" if rest in ("", "time") else rest)
-
-
-def _is_among_durations(found: Meaning, values: Sequence[Any], node: Mapping[str, Any]) -> bool:
-    """Tell whether a large number is a time's statistic, in ns: some statistic beside it is no stamp, and not afar."""
-    if found.family != "time" or found.statistic == "value" or not all(map(is_finite, values)):
-        return False
-    beside = [v for k, v in node.items() if is_finite(v) and v > 0 and statistic_of(words(str(k)))]
-    largest = max(values)
-    return any(not is_epoch(v) and v <= largest * 10 and largest < v * _FAR for v in beside if v != largest)
 
 
 def _fits(found: Meaning, names: tuple[str, ...], values: Sequence[Any], inside_time: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from cluster4npu.core.store.importing.words import Meaning
+from cluster4npu.core.store.importing.metrics import Meaning
 
 UNKNOWN_NAME = "unknown"
 IMPORTED, SIMULATED, FORMULA = "imported", "simulated", "formula"

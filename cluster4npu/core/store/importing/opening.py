@@ -9,9 +9,11 @@ from typing import Any
 
 from cluster4npu.core.store.importing.judging import HOST_KEYS
 from cluster4npu.core.store.importing.labels import dimensions
+from cluster4npu.core.store.importing.metrics import MEASURE, meaning
 from cluster4npu.core.store.importing.model import Path
+from cluster4npu.core.store.importing.unit_words import of_unit, plain_unit
 from cluster4npu.core.store.importing.values import are_numbers, is_number
-from cluster4npu.core.store.importing.words import MEASURE, meaning, of_unit, plain_unit, rank_of, words
+from cluster4npu.core.store.importing.words import rank_of, words
 
 _JOINTS = re.compile(r"::|\.(?=[A-Za-z_])|/(?=[A-Za-z0-9_])|__|>\s*")
 _NO_JOINTS = re.compile(

@@ -21,6 +21,8 @@ class Unreadable(Exception):
 class Source:
     """A file's content: its JSON, the SHA-256 of its bytes, and their number.
 
+    `content_sha256` is that of the JSON however it is laid out. `unread` are the lines of JSON lines that could not be
+    read, as the last one of a writer that was killed.
     `repeated` are names that stand twice in one object (JSON keeps the last value), each with the number of numbers
     that were lost with the earlier ones.
     """
@@ -29,6 +31,13 @@ class Source:
     sha256: str
     size: int
     repeated: dict[str, int] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the SHA-256 (hex) of the JSON, without spaces and with sorted names."""
+        plain = json.dumps(self.data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -56,13 +65,15 @@ def read(path: Path) -> Source:
     except OSError as error:
         raise Unreadable(error.strerror or "it cannot be read") from error
     repeated: dict[str, int] = {}
-    return Source(parse(content, repeated), hashlib.sha256(content).hexdigest(), len(content), repeated)
+    unread: list[int] = []
+    data = parse(content, repeated, unread)
+    return Source(data, hashlib.sha256(content).hexdigest(), len(content), repeated, unread)
 
 
-def parse(content: bytes, repeated: dict[str, int]) -> Any:
+def parse(content: bytes, repeated: dict[str, int], unread: list[int]) -> Any:
     """Return the JSON of a file's bytes; several objects, one a line, become a list. Raises Unreadable.
 
-    Names that stand twice in one object are noted in `repeated`, as in `Source`.
+    Names that stand twice in one object are noted in `repeated`, lines that cannot be read in `unread`, as in `Source`.
     """
 
     def together(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,10 +93,9 @@ def parse(content: bytes, repeated: dict[str, int]) -> Any:
     try:
         return json.loads(text, object_pairs_hook=together)
     except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) > 1 and error.msg == "Extra data":
+        if error.msg == "Extra data" and len(text.strip().splitlines()) > 1:
             repeated.clear()
-            return _lines(lines, together)
+            return _lines(text.splitlines(), together, unread)
         raise Unreadable(f"it is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise Unreadable("it is nested too deeply") from error
@@ -102,11 +112,18 @@ def _numbers(value: Any) -> int:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _lines(lines: list[str], together: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> list[Any]:
+def _lines(
+    lines: list[str], together: Callable[[list[tuple[str, Any]]], dict[str, Any]], unread: list[int]
+) -> list[Any]:
+    """Return what the lines hold; those that cannot be read must be fewer than the others."""
     found = []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             found.append(json.loads(line, object_pairs_hook=together))
-        except (ValueError, RecursionError) as error:
-            raise Unreadable(f"it is not JSON, nor JSON lines: line {number} cannot be read") from error
+        except (ValueError, RecursionError):
+            unread.append(number)
+    if len(unread) >= len(found):
+        raise Unreadable(f"it is not JSON, nor JSON lines: line {unread[0]} cannot be read")
     return found

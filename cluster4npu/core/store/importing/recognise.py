@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from cluster4npu.core.store.importing.batches import prove
+from cluster4npu.core.store.importing.metrics import COUNT, is_run_length
 from cluster4npu.core.store.importing.model import (
     FAILED,
     OK,
@@ -24,7 +25,6 @@ from cluster4npu.core.store.importing.provenance import mark
 from cluster4npu.core.store.importing.repeats import drop_repeats
 from cluster4npu.core.store.importing.units import BESIDE, COUNTED, NAME, settle
 from cluster4npu.core.store.importing.walking import Walker
-from cluster4npu.core.store.importing.words import COUNT, is_run_length
 
 ZERO = "a failure's zero"
 LENGTH, RUN = "how long the whole run was to take", "run_duration"

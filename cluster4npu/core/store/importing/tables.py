@@ -12,8 +12,9 @@ import duckdb
 
 from cluster4npu.core.store.importing.kinds import rows_of_kinds
 from cluster4npu.core.store.importing.model import Recognised
+from cluster4npu.core.store.importing.reading import Source
 
-IMPORTER_VERSION = 4
+IMPORTER_VERSION = 5
 COLUMNS = (
     "path", "model", "device", "batch_size", "sequence_length", "precision", "variant", "recorded_at", "metric",
     "statistic", "sample", "value", "unit", "source_value", "source_unit", "unit_rule", "provenance", "status", "error",
@@ -23,9 +24,11 @@ _NAMES = ", ".join(COLUMNS)
 _TYPES = {"batch_size": int, "sequence_length": int, "sample": int, "value": float, "source_value": float}
 
 
-def is_known(opened: duckdb.DuckDBPyConnection, sha256: str) -> bool:
-    """Tell whether a file of this content was imported."""
-    row = opened.execute("SELECT count(*) FROM imports WHERE sha256 = ?", [sha256]).fetchone()
+def is_known(opened: duckdb.DuckDBPyConnection, sha256: str, content_sha256: str = "") -> bool:
+    """Tell whether a file of these bytes, or of this JSON however it was laid out, was imported."""
+    row = opened.execute(
+        "SELECT count(*) FROM imports WHERE sha256 = ? OR content_sha256 = ?", [sha256, content_sha256]
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -39,20 +42,20 @@ def known_digests(opened: duckdb.DuckDBPyConnection, digests: set[str]) -> dict[
     return dict(found)
 
 
-def write_file(
-    opened: duckdb.DuckDBPyConnection, sha256: str, file_name: str, size: int, found: Recognised
-) -> None:
+def write_file(opened: duckdb.DuckDBPyConnection, source: Source, file_name: str, found: Recognised) -> None:
     """Write one file's import in one transaction."""
+    sha256 = source.sha256
     rows = [astuple(row) for row in found.rows]
     failures = sum(row.metric == "failure" for row in found.rows)
     now = datetime.now(UTC).replace(tzinfo=None)
     opened.execute("BEGIN")
     opened.execute(
-        "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            sha256, file_name, size, now, IMPORTER_VERSION, found.shape,
+            sha256, file_name, source.size, now, IMPORTER_VERSION, found.shape,
             found.numbers, len(rows) - failures, failures, json.dumps(found.skipped),
             json.dumps(found.unknown_fields), json.dumps(found.notes), checksum(rows),
+            source.content_sha256,
         ],
     )  # fmt: skip
     for start in range(0, len(rows), 50_000):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from cluster4npu.core.store.importing.words import MEASURE, meaning, words
+from cluster4npu.core.store.importing.metrics import MEASURE, meaning
+from cluster4npu.core.store.importing.words import words
 
 _LABELS = (
     {"model", "models", "net", "network", "networks"},

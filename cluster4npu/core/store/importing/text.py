@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from cluster4npu.core.store.importing.masking import masked
+from cluster4npu.core.store.importing.metrics import MEASURE, Meaning, meaning
 from cluster4npu.core.store.importing.model import Context, Figure, Path, Record
 from cluster4npu.core.store.importing.names import DEVICES, base_device, family_of
 from cluster4npu.core.store.importing.vocabulary import TIME_UNITS
-from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning, words
+from cluster4npu.core.store.importing.words import words
 
 _LONGEST = 2_000_000  # characters of one text
 _LONGEST_LINE = 2_000

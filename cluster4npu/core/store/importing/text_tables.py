@@ -7,7 +7,8 @@ import json
 import re
 from typing import Any
 
-from cluster4npu.core.store.importing.words import MEASURE, meaning, statistic_of, words
+from cluster4npu.core.store.importing.metrics import MEASURE, meaning
+from cluster4npu.core.store.importing.words import statistic_of, words
 
 _LONGEST = 2_000_000  # characters
 _MOST_LINES = 20_000

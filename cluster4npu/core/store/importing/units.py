@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from cluster4npu.core.store.importing.assuming import SIZE_RULE, assume_together, settle_in
 from cluster4npu.core.store.importing.model import Figure, Path, Record
 from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.importing.unnamed import OWN
@@ -20,37 +20,24 @@ from cluster4npu.core.store.importing.vocabulary import (
     POWER_UNITS,
     SIZE_UNITS,
     TIME_UNITS,
-    WORK,
 )
-from cluster4npu.core.store.importing.words import scale, words
+from cluster4npu.core.store.importing.words import words
 
-NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES, CLOCK, BROWSER, SIZE_RULE = (
+NAME, BESIDE, RATE, COUNTED, SAMPLES, TOTAL, RELATIVES = (
     "name", "unit beside it", "throughput x latency", "count / throughput", "mean of its samples", "total / iterations",
-    "same field elsewhere in the file", "assumed: a clock's difference is in seconds",
-    "assumed: a browser's clock is in ms", "assumed: by its size",
+    "same field elsewhere in the file",
 )  # fmt: skip
 UNNAMED = "name not known: as it stands"
 _UNITS = {"time": TIME_UNITS, "size": SIZE_UNITS, "energy": ENERGY_UNITS, "power": POWER_UNITS}
 _DEFAULT = {"energy": "j", "power": "w"}
 _MOST_IN_FLIGHT = 100  # items at once: latency times throughput is no more, and no less than a third of one
 _CANDIDATES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-_WHOLES = {"e2e", "end", "overall", "total"}  # of whose parts there are times, too
 _WHOLE = {"duration", "elapsed", "runtime", "walltime", "wall", "total", "execution"}
 _CLOSE = 1.05
-_LONG = 100.0
-_LONGEST_REQUEST_S = 30.0  # what has percentiles happens often, and so takes less
 _LONGEST_WAIT_S = 300.0  # for one of many that are in flight
 _SPREADS = ("std", "variance", "iqr", "mad")
-_HOUR = 3600.0
-_COUNTED_NS = (
-    1e6  # whole numbers from which a clock's ticks are meant: as ms it would be a quarter of an hour
-)
 _NEAR = 3.0  # a factor: candidates are a thousand apart
-_OF_MACHINE = {"cpu", "gpu", "cuda", "rss", "process"}
-_LEAST_PROCESS_MB = 4.0  # no process that runs a model has its peak there
-_OFTEN = {"itl", "latency", "tpot", "ttft"}  # happens often, so it takes less than an hour
 _WEB = ("webgpu", "webnn", "wasm", "webgl")
-_PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
 
 def settle(records: list[Record], *, browser: bool = False) -> None:
@@ -75,7 +62,7 @@ def settle(records: list[Record], *, browser: bool = False) -> None:
         "npu",
     }  # a program that has other devices, too, is none
     for record in records:
-        _assume_together([figure for figure in record.figures if not figure.unit_rule], browser)
+        assume_together([figure for figure in record.figures if not figure.unit_rule], browser)
 
 
 def _plain(record: Record, figure: Figure) -> None:
@@ -84,23 +71,23 @@ def _plain(record: Record, figure: Figure) -> None:
     table = _UNITS.get(known.family)
     beside = (figure.beside or record.context.units).lower()
     if known.family == "rate" and known.unit == "items/s" and beside.rpartition("/")[2] in ("s", "min"):
-        _set(figure, f"items{beside}" if beside.startswith("/") else beside, BESIDE)
+        settle_in(figure, f"items{beside}" if beside.startswith("/") else beside, BESIDE)
         return
     shares = all(0 <= value <= 1 for value in figure.values) and any(0 < value < 1 for value in figure.values)
     if known.unit == "%" and not figure.unit and shares and not set(words(figure.name)) & PERCENT:
-        _set(figure, "ratio", SIZE_RULE)
+        settle_in(figure, "ratio", SIZE_RULE)
         return
     if known.family == OWN:
-        _set(figure, known.unit, UNNAMED)
+        settle_in(figure, known.unit, UNNAMED)
         return
     if figure.unit:
-        _set(figure, figure.unit, NAME)
+        settle_in(figure, figure.unit, NAME)
     elif known.unit or table is None:
-        _set(figure, known.unit, NAME)
+        settle_in(figure, known.unit, NAME)
     elif beside in table:
-        _set(figure, beside, BESIDE)
+        settle_in(figure, beside, BESIDE)
     elif known.family in _DEFAULT:
-        _set(figure, _DEFAULT[known.family], NAME)
+        settle_in(figure, _DEFAULT[known.family], NAME)
 
 
 def _by_evidence(figures: list[Figure], batch: int | None) -> None:
@@ -125,7 +112,7 @@ def _by_evidence(figures: list[Figure], batch: int | None) -> None:
         ):
             unit = _by_rate(figure, rate, batch)
             if unit:
-                _set(figure, unit, RATE)
+                settle_in(figure, unit, RATE)
     _by_the_same_clock(open_times)
     _by_each_other(figures, [f for f in open_times if not f.unit_rule])
     _by_the_same_clock(open_times)
@@ -147,7 +134,7 @@ def _by_counts(figures: list[Figure], pending: list[Figure]) -> None:
                 for count in counts
                 if count > 1
             ):
-                _set(figure, unit, COUNTED)
+                settle_in(figure, unit, COUNTED)
                 figure.meaning = replace(figure.meaning, metric="total_time")
 
 
@@ -184,7 +171,7 @@ def _by_the_same_clock(open_times: list[Figure]) -> None:
             and (f.unit_rule == COUNTED or (f.unit == "s" and f.unit_rule == RELATIVES))
         ]  # fmt: skip
         if clocks and not figure.unit_rule and not figure.samples:
-            _set(figure, clocks[0].unit, RELATIVES)
+            settle_in(figure, clocks[0].unit, RELATIVES)
 
 
 def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
@@ -196,14 +183,14 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
         ]
         mine = statistics.fmean(figure.values)
         if known and figure.meaning.statistic in _SPREADS:
-            _set(figure, known[0].unit, RELATIVES)
+            settle_in(figure, known[0].unit, RELATIVES)
             continue
         if twins := [
             f
             for f in known
             if f.path[:-1] == figure.path[:-1] and not f.meaning.unit and f.unit_rule != BESIDE
         ]:
-            _set(figure, twins[0].unit, RELATIVES)
+            settle_in(figure, twins[0].unit, RELATIVES)
             continue
         for other in known:
             theirs = statistics.fmean(other.settled)
@@ -213,7 +200,7 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
                     and theirs > 0
                     and abs(math.log(mine * TIME_UNITS[unit] / theirs)) < math.log(_NEAR)
                 ):
-                    _set(figure, unit, SAMPLES if figure.samples or other.samples else RELATIVES)
+                    settle_in(figure, unit, SAMPLES if figure.samples or other.samples else RELATIVES)
         if figure.unit_rule or metric != "latency" or figure.samples:
             continue
         runs = next(
@@ -229,7 +216,7 @@ def _by_each_other(figures: list[Figure], pending: list[Figure]) -> None:
             if total and runs > 0 and mine > 0 and abs(
                 math.log(mine * TIME_UNITS[unit] * runs / max(total.settled[0], 1e-12))
             ) < math.log(1.5):  # fmt: skip
-                _set(figure, unit, TOTAL)
+                settle_in(figure, unit, TOTAL)
 
 
 def _by_relatives(records: list[Record]) -> None:
@@ -249,89 +236,8 @@ def _by_relatives(records: list[Record]) -> None:
         for depth in range(len(path) - 1, -1, -1):
             units = known.get((path[:depth], figure.meaning.metric))
             if units:
-                _set(figure, max(units, key=lambda unit: units[unit]), RELATIVES)
+                settle_in(figure, max(units, key=lambda unit: units[unit]), RELATIVES)
                 break
-
-
-def _assume_together(figures: list[Figure], browser: bool) -> None:
-    """Give what is open in one record one unit for each metric: its statistics and samples are of the same clock."""
-    times = [f for f in figures if f.meaning.family == "time"]
-    for figure in (f for f in figures if f.meaning.family != "time"):
-        _assume(figure)
-    for figure in times:
-        if figure.unit_rule:
-            continue
-        same = [f for f in times if f.meaning.metric == figure.meaning.metric]
-        if figure.meaning.metric != "latency" and set(words(figure.name)) & WORK:
-            same = [f for f in times if f.meaning.metric != "latency" and set(words(f.name)) & WORK]
-        leader = max(same, key=_tells)
-        ranked = any(re.fullmatch(r"p\d.*", f.meaning.statistic) for f in same)
-        if browser:
-            _set(leader, "ms", BROWSER)
-        elif ranked and _LONGEST_REQUEST_S <= _typical(same) < _COUNTED_NS:
-            _set(leader, "ms", SIZE_RULE)
-        else:
-            _assume(leader)
-        for other in same:
-            _set(other, leader.unit, leader.unit_rule)
-    _lengthen_wholes([f for f in times if f.unit_rule == SIZE_RULE])
-
-
-def _lengthen_wholes(assumed: list[Figure]) -> None:
-    """Give a whole that would be shorter than its part the part's unit: one object has one clock."""
-    for whole in assumed:
-        if whole.unit != "ms" or not set(words(whole.name)) & _WHOLES:
-            continue
-        same = [f for f in assumed if f.meaning.metric == whole.meaning.metric]
-        if any(
-            f.unit == "s"
-            and f.meaning.statistic == whole.meaning.statistic
-            and f.settled[0] > whole.settled[0]
-            for f in assumed
-            if f not in same
-        ):
-            for figure in same:
-                _set(figure, "s", SIZE_RULE)
-
-
-def _typical(figures: list[Figure]) -> float:
-    return statistics.median(abs(value) for figure in figures for value in figure.values)
-
-
-def _tells(figure: Figure) -> tuple[bool, bool, float]:
-    """Return how much a figure tells of its unit: one called a time most, then what is typical, the largest."""
-    typical = figure.meaning.statistic in ("value", "mean", "p50")
-    return "time" in figure.name.lower(), typical, statistics.median(abs(value) for value in figure.values)
-
-
-def _assume(figure: Figure) -> None:
-    typical = statistics.median(abs(value) for value in figure.values)
-    if (
-        figure.meaning.family == "time"
-        and typical >= _COUNTED_NS
-        and (figure.meaning.metric in _OFTEN or all(v == int(v) for v in figure.values))
-    ):
-        _set(figure, "ns", SIZE_RULE)
-    elif figure.meaning.family == "size":
-        whole_process = (
-            set(words(figure.name)) & {"peak", "max", "rss"} and set(words(figure.name)) & _OF_MACHINE
-        )
-        in_gb = whole_process and typical < _LEAST_PROCESS_MB and any(v != int(v) for v in figure.values)
-        _set(figure, "bytes" if typical >= 2**20 else "gb" if in_gb else "mb", SIZE_RULE)
-    elif figure.meaning.metric.startswith(_PER_ITEM) or "time" not in figure.meaning.metric:
-        clock = "time" in figure.name.lower() and typical < 30
-        _set(figure, "s" if clock or typical < 1 else "ms", CLOCK if clock else SIZE_RULE)
-    elif typical >= _LONG and set(words(figure.name)) & WORK:
-        _set(figure, "ms", SIZE_RULE)  # loading, compiling ... for minutes is rarer than a browser's clock
-    else:
-        _set(figure, "s" if typical < _HOUR else "ms", CLOCK if typical < _HOUR else SIZE_RULE)
-
-
-def _set(figure: Figure, unit: str, rule: str) -> None:
-    figure.unit, figure.unit_rule = unit, rule
-    figure.factor, figure.target = scale(unit)
-    if figure.meaning.statistic == "variance" and figure.meaning.family == "time":
-        figure.factor, figure.target = figure.factor**2, f"{figure.target}\u00b2"
 
 
 def _each(records: list[Record]) -> Iterable[tuple[Figure, Path]]:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cluster4npu.core.store.importing.metrics import MEASURE, Meaning, meaning
+from cluster4npu.core.store.importing.unit_words import of_unit
 from cluster4npu.core.store.importing.values import is_epoch, is_finite, is_number
 from cluster4npu.core.store.importing.vocabulary import LATENCY, WORK
-from cluster4npu.core.store.importing.words import MEASURE, Meaning, meaning, of_unit, statistic_of, words
+from cluster4npu.core.store.importing.words import statistic_of, words
 
 OWN = "own"  # the family of such figures
 NO_UNIT = "unknown"

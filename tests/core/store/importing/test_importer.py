@@ -58,7 +58,7 @@ def test_bad_files_stop_nothing(keeper: Keeper, tmp_path: Path) -> None:
     write(folder / "good.json", RESULT)
     write(folder / "nothing.json", {"hello": "world"})
     (folder / "lines.jsonl").write_text(
-        '{"model": "a", "latency_ms": 5.5}\n{"model": "b", "latency_ms": 6.5}\n'
+        '{"model": "a", "latency_ms": 5.5}\n{"model": "b", "latency_ms": 6.5}\n{"model": "c", "laten'
     )
     for name, content in {
         "half.json": b'{"latency_ms": 5', "empty.json": b"", "latin.json": b'{"model": "\xe9"}',
@@ -72,6 +72,7 @@ def test_bad_files_stop_nothing(keeper: Keeper, tmp_path: Path) -> None:
     assert outcomes.pop("good.json") == outcomes.pop("lines.jsonl") == "imported"
     assert outcomes.pop("nothing.json") == "nothing recognised"
     assert set(outcomes.values()) == {"unreadable"}
+    assert "line 3" in reports["lines.jsonl"].notes[0]
     assert all(report.reason for name, report in reports.items() if name in outcomes)
     assert (reports["good.json"].measurements, reports["good.json"].failures) == (6, 1)
     assert rows(keeper) == 9
@@ -84,6 +85,9 @@ def test_a_second_import_adds_nothing(keeper: Keeper, tmp_path: Path) -> None:
     assert again.outcome == "already imported"
     renamed = write(tmp_path / "b.json", RESULT)
     assert keeper.import_paths([renamed])[0].outcome == "already imported"
+    anew = tmp_path / "c.json"
+    anew.write_text(json.dumps(RESULT, indent=4, sort_keys=True), encoding="utf-8")
+    assert keeper.import_paths([anew])[0].outcome == "already imported"
     assert rows(keeper) == 7
 
 
