@@ -1,10 +1,11 @@
 """A detector end to end on OpenVINO's CPU device, against OpenVINO's own THROUGHPUT mode on inference alone, in turn.
 
-    python -m benchmarks.openvino_cpu [--turns 5] [--seconds 8] [--workers N] [--precision fp32]
+    python -m benchmarks.openvino_cpu [--turns 5] [--seconds 8] [--workers N] [--precision fp32] [--parts]
 
 Ours decodes a 1080p clip, letterboxes, infers, decodes the boxes and suppresses overlaps; the peer only infers, on one
 picture again and again. Beside the frames/s it prints the processor time that a frame costs each of them. Both compute
-in what OpenVINO chooses by itself here, or in `--precision`. The detector has random weights and the cost of a small
+in what OpenVINO chooses by itself here, or in `--precision`. With `--parts` it prints only what each step beside the
+inference costs by itself, on one thread. The detector has random weights and the cost of a small
 YOLO (`benchmarks/detector.py`).
 """
 
@@ -12,10 +13,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,16 @@ from benchmarks.common import machine, median, tell
 from cluster4npu import Engine, PipelineConfig, RunOptions
 from cluster4npu.core.engine.messages import MetricsUpdated
 from cluster4npu.core.pipeline.config import EdgeConfig, NodeConfig
+from cluster4npu.core.vision.capture import Capture
+from cluster4npu.core.vision.letterbox import Letterbox
+from cluster4npu.core.vision.nms import per_class_nms
+from cluster4npu.core.vision.yolo import decode, find_layout
 
 REACH = 0.93
 HINTS = {"fp32": "f32", "bf16": "bf16"}
 HEIGHT, WIDTH, FRAMES = 1080, 1920, 120
+STEPS = 100  # of the frames, when a step is measured by itself
+CONFIDENCE = 0.25
 
 
 def clip(path: Path) -> None:
@@ -119,6 +127,38 @@ def throughput(model: Path, precision: str, seconds: float) -> tuple[float, floa
     return done / (time.perf_counter() - begin), 1e3 * (time.process_time() - used) / done
 
 
+def parts(model: Path, video: Path) -> dict[str, float]:
+    """Return the ms of processor time that each step beside the inference takes for a frame, by itself."""
+    cv2.setNumThreads(1)
+    slot = np.empty(HEIGHT * WIDTH * 3, np.uint8)
+    capture = Capture(str(video), ffmpeg=True, threads=1)
+    fitter = Letterbox((detector.SIZE, detector.SIZE))
+    frame = slot.reshape(HEIGHT, WIDTH, 3)
+    outputs = [np.asarray(found) for found in compiled_for_throughput(model, None)(fitter(frame)[0]).values()]
+    layout = find_layout([found.shape for found in outputs], 0, "auto")
+
+    def boxes() -> None:
+        found = decode(outputs[layout.index], layout, CONFIDENCE)
+        per_class_nms(found.boxes, found.scores, found.classes, threshold=0.45, limit=300)
+
+    steps: dict[str, Callable[[], object]] = {
+        "decode": capture.grab,
+        "convert to BGR": lambda: capture.retrieve_into(slot),
+        "letterbox": lambda: fitter(frame),
+        "boxes": boxes,
+    }
+    return {name: _alone_ms(step) for name, step in steps.items()}
+
+
+def _alone_ms(step: Callable[[], object]) -> float:
+    for _ in range(5):
+        step()
+    begin = time.process_time()
+    for _ in range(STEPS):
+        step()
+    return round(1e3 * (time.process_time() - begin) / STEPS, 2)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -127,6 +167,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--precision", choices=HINTS)
+    parser.add_argument("--parts", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         model, video = Path(folder, "detector.onnx"), Path(folder, "clip.mp4")
@@ -134,6 +175,9 @@ def main() -> int:
             f"# {machine()}; detector of {detector.build(model)} parameters at {detector.SIZE} x {detector.SIZE}"
         )
         clip(video)
+        if given.parts:
+            print(json.dumps({"ms_of_a_frame": parts(model, video)}))
+            return 0
         precision = given.precision or chosen_precision(model)
         devices = [f"openvino:cpu?precision={precision}#{n}" for n in range(1, given.workers + 1)]
         what = pipeline(model, video, devices)
