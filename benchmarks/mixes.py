@@ -1,9 +1,13 @@
 """Random mixes of two to six simulated devices: all together against the fastest alone and against their sum.
 
-    python -m benchmarks.mixes [--count 100] [--first 0] [--seconds 2] [--save FILE.jsonl]
+    python -m benchmarks.mixes [--count 100] [--first 0] [--seconds 2] [--save FILE.jsonl] [--real]
 
 Mix number n is the same on every machine. SIMULATED devices of 5 to 200 ms, the policy `adaptive`, calibrated anew.
 With `--save` the mixes of several calls are added up in one file and judged together.
+
+`--real`: two or three workers of ONNX Runtime and OpenVINO on the processor, with one thread or two, and at times a
+simulated device beside them, run the bundled digits detector. They share the cores, so that there is no sum to reach;
+but all together must not be slower than the fastest alone, and who would make them slower is left out and told.
 """
 
 from __future__ import annotations
@@ -16,7 +20,15 @@ from typing import Any
 
 from benchmarks.common import machine, null_pipeline, tell
 from cluster4npu import Engine, RunOptions, Segment
+from cluster4npu.core.settings import assets_dir
 
+REAL = (
+    "onnx:cpu?threads=1",
+    "onnx:cpu?threads=2",
+    "openvino:cpu?threads=1",
+    "openvino:cpu?threads=2",
+    "sim:npu?ms=12",
+)
 SINGLE_REACH, SUM_REACH, SUM_SHARE = 0.98, 0.97, 0.95
 
 
@@ -35,6 +47,38 @@ def measure(times_ms: list[float], seconds: float) -> dict[str, float]:
         alone = run.measure(Segment((fastest,), seconds=seconds / 2)).summary.fps
         together = run.measure(Segment(tuple(devices), seconds=seconds)).summary.fps
     return {"alone": alone, "together": together, "sum": sum(1000 / ms for ms in times_ms)}
+
+
+def real_mix(number: int) -> list[str]:
+    """Return the devices of one mix of real ones."""
+    chance = random.Random(f"real mix {number}")
+    kinds = chance.choices(REAL, k=chance.randint(2, 3))
+    return [f"{kind}#{n}" for n, kind in enumerate(kinds, 1)]
+
+
+def measure_real(devices: list[str], seconds: float) -> dict[str, Any]:
+    """Return the rates of the fastest alone and of all together, each measured before and after the other."""
+    options = RunOptions(hold=True, calibration="always", policy="adaptive")
+    pipeline = null_pipeline(*devices, model=str(assets_dir() / "digits_detector.onnx"))
+    with Engine(pipeline, options) as run:
+        singles = {d: run.measure(Segment((d,), seconds=seconds / 2)).summary.fps for d in devices}
+        fastest = max(devices, key=lambda device: singles[device])
+        rates: dict[str, list[float]] = {"alone": [], "together": []}
+        for part in ("together", "alone", "alone", "together"):
+            chosen = (fastest,) if part == "alone" else tuple(devices)
+            summary = run.measure(Segment(chosen, seconds=seconds)).summary
+            rates[part].append(summary.fps)
+            if part == "together":
+                left_out = [text for text in summary.warnings if "left out" in text]
+    return {**{part: sum(both) / 2 for part, both in rates.items()}, "left_out": left_out}
+
+
+def judge_real(mixes: list[dict[str, Any]]) -> bool:
+    """Print the least share of all mixes, and in how many a device was left out; return whether it is reached."""
+    shares = [m["together"] / m["alone"] for m in mixes]
+    left_out = sum(bool(m["left_out"]) for m in mixes)
+    what = "least of all real ones together over the fastest alone"
+    return tell(what, min(shares), SINGLE_REACH, mixes=len(mixes), left_out_in=left_out)
 
 
 def judge(mixes: list[dict[str, float]]) -> bool:
@@ -58,7 +102,15 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--real", action="store_true")
     given = parser.parse_args()
+    if given.real:
+        print(f"# {machine()}")
+        found: list[dict[str, Any]] = []
+        for number in range(given.first, given.first + given.count):
+            found.append(measure_real(real_mix(number), given.seconds))
+            print(json.dumps({"devices": real_mix(number), **found[-1]}), flush=True)
+        return 0 if judge_real(found) else 1
     print(f"# {machine()}; SIMULATED devices")
     kept: dict[int, dict[str, float]] = {}
     if given.save and given.save.exists():

@@ -32,6 +32,7 @@ TIMEOUT_S = 0.5
 # Both workers get as much, whoever is quicker: the one that has come back shows soon that it works.
 STEADY = RunOptions(calibration="never", policy="smooth", results=True, target_fps=400)
 PERIOD = 1024  # frames after which the source's pattern repeats
+MOST_BACK_S = 5.0  # on a loaded machine, and where a process has to be started
 MOST_UNDER_WAY = 128  # results of a worker that may still come after it was hit
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX")
@@ -94,7 +95,9 @@ class Disturbed:
         self.hits = hits
         assert self.summary.restarts == len(self.told) <= hits
         show("a worker is back after the fault", self.back_s, rounds)
-        assert max(self.back_s, default=0.0) < 30  # 0.4 s is wanted: what was reached stands in the figures
+        assert (
+            max(self.back_s, default=0.0) < MOST_BACK_S
+        )  # 0.4 s is wanted: what was reached is in the figures
 
     def _note(self, event: object) -> None:
         if isinstance(event, Started):
@@ -229,6 +232,7 @@ def test_a_stopped_worker_is_replaced_and_never_heard_again(computing, stops: Ro
     show(f"told after the stop, with a timeout of {TIMEOUT_S:g} s", disturbed.told_s, stops)
     assert len(disturbed.told) == disturbed.hits
     assert all("no progress" in event.reason for event in disturbed.told)
+    assert max(disturbed.told_s) < TIMEOUT_S + 1  # 250 ms after it, and room for a loaded machine
     disturbed.check()
 
 
