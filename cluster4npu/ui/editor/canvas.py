@@ -19,7 +19,13 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
 )
-from PySide6.QtWidgets import QGraphicsScene, QGraphicsSceneMouseEvent, QGraphicsView, QWidget
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsScene,
+    QGraphicsSceneMouseEvent,
+    QGraphicsView,
+    QWidget,
+)
 
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes import node_types
@@ -41,6 +47,7 @@ EMPTY_HINT = (
     "Press Tab or double-click to add a node, drop a video, a folder of images or a model here,\n"
     "press Ctrl+N for a template, or open the wizard."
 )
+_MOST_KEPT = 60  # pictures of nodes: what Qt has room for
 
 
 class Canvas(Wiring):
@@ -176,6 +183,13 @@ class Canvas(Wiring):
         before, self._advice = self._advice[0], (node_id, text)
         for name in {before, node_id} & self.items_by_id.keys():
             self.items_by_id[name].show_hint(text if name == node_id else "")
+
+    def keep_pictures(self, keep: bool) -> None:
+        """Keep the picture of each node, as long as nodes are few: during a run it is what lies under moving things."""
+        few = keep and len(self.items_by_id) <= _MOST_KEPT
+        mode = QGraphicsItem.CacheMode.DeviceCoordinateCache if few else QGraphicsItem.CacheMode.NoCache
+        for item in self.items_by_id.values():
+            item.setCacheMode(mode)
 
     def tell(self, text: str, role: str = "fail") -> None:
         """Show a notice over the canvas that fades after some seconds; `role` is its colour's name."""

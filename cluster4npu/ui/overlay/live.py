@@ -47,6 +47,7 @@ class LiveOverlay(QObject):
         self._replay_ns = None
         self._overlay.clear()
         self._running = True
+        self._overlay.keep_canvas(True)
         self.set_pace(self._tokens_ms)
 
     def set_pace(self, tokens_ms: int) -> None:
@@ -100,6 +101,7 @@ class LiveOverlay(QObject):
     def _stop(self) -> None:
         self._running = False
         self._timer.stop()
+        self._overlay.keep_canvas(False)
 
     def _show_moment(self, time_ns: int | None) -> None:
         self._replay_ns = time_ns

@@ -75,6 +75,10 @@ class PerformanceOverlayWidget(QWidget):
         self._place_tokens()
         self.update(before.united(self._region()))
 
+    def keep_canvas(self, keep: bool) -> None:
+        """Let the canvas keep pictures of what lies under this, which moves."""
+        self._canvas.keep_pictures(keep)
+
     def clear(self) -> None:
         """Show nothing."""
         self.show_figures(OverlayFigures())

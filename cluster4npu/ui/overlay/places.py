@@ -26,6 +26,7 @@ _OVER = 9.0  # of a node's edge on the canvas, where it has no words, a rate may
 _CLEAR_PX = 4.0  # of a node: its frame when it is the bottleneck
 _BADGE_ZOOM = 0.45  # below, the devices are dots without their names
 _BADGE_SIDES_PX = 22.0  # dot and rim of a badge
+_SPARE = 2  # letters of room that may stay empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Placing:
         self._canvas = canvas
         self._room = _Room({}, {}, {})
         self._shape: object = None  # of what the room was made for
+        self._lengths: list[int] = []  # of its texts
 
     def marks(
         self, figures: OverlayFigures, places: Mapping[str, QRectF], view: QRectF, metrics: QFontMetricsF
@@ -56,26 +58,30 @@ class Placing:
         """Return everything that is drawn, by what it tells of; `places` are the nodes on the screen."""
         texts = {node: forms(figures.nodes[node], place.width()) for node, place in places.items()}
         rates = {edge: f"{figure(rate)}/s" for edge, rate in figures.wires.items()}
+        nodes = {node: figures.nodes[node] for node in places}
         shape = (
             places,
             view,
-            {node: [len(text) for text in told] for node, told in texts.items()},
-            {edge: len(text) for edge, text in rates.items()},
-            {node: [(d.device, len(_share(d))) for d in figures.nodes[node].devices] for node in places},
-            {node for node in places if figures.nodes[node].alarm},
+            {node: len(told) for node, told in texts.items()},
+            [*rates],
+            [(node, device.device) for node, told in nodes.items() for device in told.devices],
+            {node for node, told in nodes.items() if told.alarm},
         )
-        if shape != self._shape:
-            self._shape = shape
+        lengths = [len(text) for told in texts.values() for text in told]
+        lengths += [len(text) for text in rates.values()]
+        lengths += [len(_share(device)) for told in nodes.values() for device in told.devices]
+        if shape != self._shape or not _fit(lengths, self._lengths):
+            self._shape, self._lengths = shape, lengths
             self._room = self._make_room(figures, places, texts, rates, view, metrics)
         room = self._room
         found: dict[object, Mark] = {}
         for node, place in places.items():
-            if figures.nodes[node].alarm:  # first: a rate beside the node is read over its frame
+            if nodes[node].alarm:  # first: a rate beside the node is read over its frame
                 found[node, "frame"] = Frame(place.adjusted(-3, -3, 3, 3))
         for edge, place in room.rates.items():
             found[edge] = Rate(place, rates[edge], self._canvas.wires[edge].kind)
         for node in places:
-            told = figures.nodes[node]
+            told = nodes[node]
             if node in room.words:
                 form, stands = room.words[node]
                 found[node, "words"] = Words(stands, texts[node][form], bool(told.alarm), told.fill)
@@ -159,6 +165,11 @@ class Placing:
             else:
                 x += width + 2
         return found
+
+
+def _fit(lengths: Sequence[int], room: Sequence[int]) -> bool:
+    """Tell whether texts of these lengths fit into the room of others, and leave little of it empty."""
+    return all(0 <= given - needed <= _SPARE for needed, given in zip(lengths, room, strict=True))
 
 
 def _share(device: Allocation) -> str:
