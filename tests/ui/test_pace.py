@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.pipeline.config import Targets
 from cluster4npu.ui.main_window import MainWindow
 from cluster4npu.ui.pace import LIVELY, SPARING, Pace
 from tests.ui.dashboard.test_dashboard import SNAPSHOT
@@ -36,11 +37,15 @@ def test_every_snapshot_is_kept_in_the_charts_however_seldom_they_are_drawn(
 ) -> None:
     window.show_designer()
     space = window.workspace
+    space.dashboard.begin(Targets())
     space.set_pace(SPARING)
     chart = space.dashboard.fps_chart
+    qtbot.waitUntil(lambda: chart.isVisible() and not chart._redraw.isActive())
     for number in range(1, 9):
         space.show_snapshot(replace(SNAPSHOT, state="running", elapsed_s=number / 4, host_cpu=1.0))
     assert chart.points() == 8
     assert chart._redraw.interval() >= SPARING.chart_ms
     space.set_pace(LIVELY)
+    chart._redraw.stop()
+    space.show_snapshot(replace(SNAPSHOT, state="running", elapsed_s=9.0, host_cpu=0.1))
     assert chart._redraw.interval() == LIVELY.chart_ms

@@ -20,6 +20,7 @@ from cluster4npu.ui.text import tr
 WINDOW_S = 60.0
 LEAST_S = 0.5  # the shortest stretch that one can zoom to
 REDRAW_MS = 50
+_APART = 16  # of a chart's period, by which it comes behind the one before
 _STEP_S = 5.0  # by which the time's axis moves on: it is drawn anew each time
 _TICK_GAP_PX = 6
 _HEAD_GAPS_PX = 18  # between title, numbers and button
@@ -91,9 +92,9 @@ class LiveChart(QWidget):
         self._band = _band(self.plot, self._curves) if band else None
         self._lay_out()
         self._make_menu()
+        self._turn, self._period_ms = 0, REDRAW_MS
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
-        self._redraw.setInterval(REDRAW_MS)
         self._redraw.timeout.connect(self._draw)
         self.plot.getViewBox().sigRangeChangedManually.connect(self._moved_by_hand)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -143,9 +144,12 @@ class LiveChart(QWidget):
         for time_s, *values in zip(self.store.times, *self.store.values, strict=True):
             yield [round(float(time_s), 6), *(None if np.isnan(v) else float(v) for v in values)]
 
-    def set_pace(self, redraw_ms: int) -> None:
-        """Draw what comes after this time, together with all that comes meanwhile."""
-        self._redraw.setInterval(redraw_ms)
+    def set_pace(self, redraw_ms: int, turn: int = 0) -> None:
+        """Draw what comes after this time, with all that comes meanwhile; charts of one tab have turns, 0 the first, so
+        that they are not drawn all at once.
+        """
+        self._turn = turn
+        self._period_ms = redraw_ms + redraw_ms // _APART * turn
 
     # --- what part of the time is seen ---
 
@@ -259,11 +263,11 @@ class LiveChart(QWidget):
 
     def _draw_soon(self) -> None:
         if not self._redraw.isActive() and self.isVisible():
-            self._redraw.start()
+            self._redraw.start(self._period_ms)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._draw_soon()  # nothing was drawn while it was behind another tab
+        self._redraw.start(REDRAW_MS * (1 + self._turn))  # nothing was drawn while it was behind another tab
 
     def _draw(self) -> None:
         if not self.paused:

@@ -37,7 +37,6 @@ from cluster4npu.ui.text import told, tr
 IDLE = "Press Run to see frames per second, latency and each device's work here."
 _SMOOTHED_S = 1.0
 _DEVICES_SMOOTHED_S = 2.0  # a slow device ends few frames in a period
-_APART = 16  # of a chart's period, by which it comes behind the one before
 _WORDS = {
     "starting": "Loading the model on every device …",
     "calibrating": "Calibrating: measuring each device alone, then all together …",
@@ -141,7 +140,7 @@ class PerformanceDashboard(QWidget):
     def set_pace(self, chart_ms: int) -> None:
         """Draw each chart at most so often; not all of them in the same moment, which would hold the window up."""
         for number, chart in enumerate(self.live_charts):
-            chart.set_pace(chart_ms + chart_ms // _APART * number)
+            chart.set_pace(chart_ms, number)
 
     def clear(self) -> None:
         """Go back to the state before the first run."""

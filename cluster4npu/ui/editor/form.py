@@ -34,10 +34,8 @@ class FormRow(QWidget):
         self._shown: object = _UNSET
         self._wrong = False  # the editor holds what the document refused
         self._warns = False
-        self.error = _text("", "")
-        dress(self.error, self._error_sheet)
-        self.error.hide()
-        column = QVBoxLayout(self)
+        self._error: QLabel | None = None
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(3)
         if not isinstance(editor, FlagField):
@@ -45,7 +43,6 @@ class FormRow(QWidget):
             label.setBuddy(editor)
             column.addWidget(label)
         column.addWidget(editor)
-        column.addWidget(self.error)
         if help_text:
             column.addWidget(_text(help_text, "muted"))
         editor.setToolTip(f"<p>{html.escape(help_text)}</p>")
@@ -54,13 +51,23 @@ class FormRow(QWidget):
             proxy.setAccessibleName(title)
             proxy.setAccessibleDescription(help_text)
 
+    @property
+    def error(self) -> QLabel:
+        """Return the line for what is wrong, made at the first call: most rows never need it."""
+        if self._error is None:
+            self._error = _text("", "")
+            self._error.hide()
+            dress(self._error, self._error_sheet)
+            self._column.insertWidget(self._column.indexOf(self.editor) + 1, self._error)
+        return self._error
+
     def show_value(self, value: Any) -> None:
         """Show the document's value; what the user typed stays when the document has not changed."""
         if value != self._shown or not self._wrong:
             self._shown = value
             self._wrong = False
             self.editor.show_value(value)
-            self.error.hide()
+            self._tell(None, "")
 
     def show_problem(self, problem: Problem | None) -> None:
         """Tell why the document refused what was entered (None: it did not)."""
@@ -74,7 +81,8 @@ class FormRow(QWidget):
 
     def _tell(self, problem: Problem | None, word: str) -> None:
         if problem is None:
-            self.error.hide()
+            if self._error is not None:
+                self._error.hide()
             return
         rules = allowed_text(self.info) if self.info is not None and self._wrong else ""
         parts = [f"{tr(word)}: {told(problem.message)}"]
@@ -83,8 +91,8 @@ class FormRow(QWidget):
             [tr("Allowed: {0}").format(told(rules or problem.allowed))] if rules or problem.allowed else []
         )
         parts += [told(problem.hint).rstrip(".")] if problem.hint else []
-        self.error.setText(". ".join(parts) + ".")
         self._warns = problem.severity == "warning"
+        self.error.setText(". ".join(parts) + ".")
         self.error.setStyleSheet(self._error_sheet(theme.colors()))
         self.error.show()
 
