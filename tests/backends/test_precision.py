@@ -17,6 +17,7 @@ from cluster4npu.core.devices.flops import onnx_flops
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.inspection import inspect_model
 from cluster4npu.core.errors import DeviceUnavailable, InputError
+from cluster4npu.core.pipeline.plan import make_pool
 from cluster4npu.templates import PipelineTemplates
 from tests.backends import models
 
@@ -160,6 +161,16 @@ def test_what_cannot_be_int8_says_why(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(DeviceUnavailable, match="quantize"):
         onnx_precision.prepare(model, "int8", frames_of("image", seed=2))
+
+
+def test_no_file_is_shown_in_another_precision_than_its_own(tmp_path: Path) -> None:
+    model = models.network(tmp_path / "net.onnx")
+    made = {p: onnx_precision.prepare(model, p, frames_of("image")) for p in ("int8", "fp16")}
+    for own, wanted in (("int8", "fp32"), ("fp16", "fp32"), ("fp16", "int8")):
+        with pytest.raises(InputError, match=f"in {own} already, and would not be computed in {wanted}"):
+            make_pool((f"onnx:cpu?precision={wanted}",), "inference", made[own])
+    for text, path in (("onnx:cpu", made["int8"]), ("onnx:cpu?precision=fp32", model)):
+        assert make_pool((text,), "inference", path)[0].id == text
 
 
 def test_a_run_calibrates_with_its_own_source(tmp_path: Path) -> None:

@@ -86,7 +86,9 @@ def _tell_history(manager: AdvancedDeviceManager, device: str, console: Console)
         for p in metrics.profile
     ]
     looks = len(metrics.history)
-    console.out(f"{metrics.id}: {len(metrics.runs)} measurements in stored runs, {looks} looks at its health")
+    runs = len(metrics.runs)
+    told = f"{runs} measurement{'s' * (runs != 1)} in stored runs, {looks} look{'s' * (looks != 1)} at its health"
+    console.out(f"{metrics.id}: {told}")
     for line in table(PROFILE, rows, left=3) if rows else ["", "No stored run has used it."]:
         console.out(line)
     return SUCCESS

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster4npu.core.devices import exclusive, registry
+from cluster4npu.core.devices import exclusive, precision, registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import InputError, Problem, nearest
 
@@ -87,6 +87,7 @@ def _require_fit(device: DeviceId, model: Path | None) -> None:
     registry.device_options(settled)
     registry.require_available(device, model)
     registry.require_reader(device, model)
+    precision.require_model(device, model)
 
 
 def _problem(message: str, stage: str, found: str, allowed: str, hint: str) -> Problem:

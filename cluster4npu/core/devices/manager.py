@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cluster4npu.core.devices import looks, registry
 from cluster4npu.core.devices.allocation import DeviceAllocation, check
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
+from cluster4npu.core.devices.configured import configured
 from cluster4npu.core.devices.health import health_of
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.ids import DeviceId
@@ -58,15 +59,22 @@ class AdvancedDeviceManager:
         self._store = store
 
     def detect_all_devices(
-        self, told: Callable[[str], None] | None = None, *, age_s: float = 0.0
+        self,
+        told: Callable[[str], None] | None = None,
+        *,
+        age_s: float = 0.0,
+        pipeline: PipelineConfig | None = None,
     ) -> list[DeviceInfo]:
         """Return every device, available or not, with its health of now; real ones come first.
+
+        With `pipeline` also those that it alone names, as simulated ones of any speed.
 
         Backends are asked in another process, so that a driver that hangs or crashes is one unavailable device.
         `told` gets a line when one takes long. A list of the last `age_s` seconds is taken again: asking costs a second
         or two of a core.
         """
         found = registry.detect(age_s=age_s, told=told)
+        found += [] if pipeline is None else configured(pipeline, found)
         return [replace(device, health=health_of(device)) for device in found]
 
     def get_device_health(self, device: str) -> DeviceHealth:
@@ -181,6 +189,7 @@ class AdvancedDeviceManager:
     def _find(self, device: str) -> DeviceInfo:
         asked = DeviceId.parse(device)
         backend = registry.backend(asked.backend)
+        registry.device_options(asked)
         known = {info.id: info for info in registry.listed(asked.backend)}
         if asked.device in known:
             return known[asked.device]

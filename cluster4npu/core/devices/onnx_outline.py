@@ -19,6 +19,7 @@ Span: TypeAlias = tuple[int, int]
 
 _MOST_FIELDS = 3_000_000
 _MOST_DEPTH = 64
+_FLOAT16 = 10  # TensorProto.DataType
 _LENGTH = 2  # wire type of texts, messages and packed numbers
 
 # field number -> kind of message, for each kind that may lead to a tensor or an operator
@@ -65,6 +66,15 @@ class Outline:
     external: set[External] = field(default_factory=set)
     producer: str = ""
     opset: int = 0
+    half_weights: int = 0  # of the numbers in all tensors, those of float16
+    all_weights: int = 0
+
+    @property
+    def made_in(self) -> str:
+        """Return the precision that the file itself is in: int8 where it computes in integers, fp16, "" for others."""
+        if any("Linear" in kind or kind.endswith("Integer") for kind in self.operators):
+            return "int8"
+        return "fp16" if 2 * self.half_weights > self.all_weights else ""
 
 
 def read_outline(path: Path) -> Outline:
@@ -130,13 +140,15 @@ class Reader:
         found.domains.add(domain)
 
     def _tensor(self, span: Span, found: Outline, *, weights: bool) -> None:
-        size, name = 1, ""
+        size, name, half = 1, "", False
         entries: dict[str, str] = {}
         elsewhere = False
         for number, wire, inner in self._fields(span):
             if number == 1:
                 for length in self._numbers(wire, inner):
                     size *= length
+            elif number == 2 and wire == 0:
+                half = inner[0] == _FLOAT16
             elif number == 8 and wire == _LENGTH:
                 name = self._text(inner)
             elif number == 13 and wire == _LENGTH:
@@ -146,6 +158,8 @@ class Reader:
                 elsewhere = True
             elif number == 14 and wire == 0:
                 elsewhere = elsewhere or inner[0] == 1
+        found.all_weights += size
+        found.half_weights += size if half else 0
         if weights:
             self._weights.append((name, size))
         if elsewhere:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cluster4npu.core.devices.backend import Backend, DeviceInfo
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.devices.model_file import model_error, read_model_file
+from cluster4npu.core.devices.onnx_outline import OutlineError, read_outline
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem
 from cluster4npu.core.settings import data_dir
 
@@ -56,6 +57,31 @@ def require(backend: Backend, device: DeviceId, info: DeviceInfo) -> None:
             hint="Choose one of those, leave the option out, or choose another device.",
         )
     )
+
+
+def require_model(device: DeviceId, model: Path | None) -> None:
+    """Raise InputError where a device is to compute an ONNX model in another precision than the file itself is in.
+
+    A version in int8 or fp16 can be made of a model in fp32, but no runtime makes it wide again: it would compute in
+    what is there, under a wrong name.
+    """
+    wanted = asked(device)
+    if model is None or not wanted or model.suffix.lower() != ".onnx":
+        return
+    try:
+        made_in = read_outline(model).made_in
+    except (OutlineError, OSError, ValueError):  # the worker that loads it tells what is wrong
+        return
+    if made_in and made_in != wanted:
+        raise InputError(
+            Problem(
+                f"the model is in {made_in} already, and would not be computed in {wanted}",
+                field="devices",
+                found=f"{device} with {model.name}",
+                allowed=f"the option left out, or a model in {' or '.join(dict.fromkeys((wanted, 'fp32')))}",
+                hint=f"Leave precision={wanted} out, or choose the model that this one was made from.",
+            )
+        )
 
 
 def require_prepared(origin: Origin, device: DeviceId, model: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from cluster4npu.core.devices import exclusive, registry
+from cluster4npu.core.devices import exclusive, precision, registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.errors import (
     DeviceUnavailable,
@@ -240,6 +240,7 @@ def make_pool(
                 silent = silent or error
                 continue
             registry.require_reader(device, model)
+            precision.require_model(device, model)
             members.append(
                 PoolMember(str(device), str(settled), info.simulated, name=info.name, kind=info.kind)
             )

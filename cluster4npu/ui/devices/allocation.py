@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from cluster4npu.core.devices.allocation import check
-from cluster4npu.core.devices.backend import Absence, DeviceHealth, DeviceInfo
+from cluster4npu.core.devices.configured import device_of
 from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.devices.registry import is_simulated
 from cluster4npu.core.errors import Problem
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import resolve_path
-from cluster4npu.ui.devices.badges import device_of, is_device
+from cluster4npu.ui.devices.badges import is_device
 from cluster4npu.ui.document import Document
 
 
@@ -61,23 +60,6 @@ def give(document: Document, device: str, stage: str) -> Problem | None:
 def workers_on(device: str, devices: Sequence[str]) -> list[str]:
     """Return those of a stage's devices, as written, that are workers on this one, with any number and options."""
     return [text for text in devices if device_of(text) == device]
-
-
-def configured(config: PipelineConfig, found: Sequence[DeviceInfo]) -> list[DeviceInfo]:
-    """Return the devices that a pipeline names and that were not found: simulated ones are as good as any."""
-    known = {device.id for device in found}
-    named = dict.fromkeys(device_of(text) for devices in stages_of(config).values() for text in devices)
-    return [_named(name) for name in named if name and name not in known]
-
-
-def _named(name: str) -> DeviceInfo:
-    device = DeviceId.parse(name)
-    if is_simulated(name):
-        health = DeviceHealth(reason="simulated")
-        about = f"Simulated {device.unit}, of this pipeline"
-        return DeviceInfo(name, about, "unknown", device.backend, simulated=True, health=health)
-    why = Absence("this pipeline names it, and it was not found here", "plug it in, or choose another device")
-    return why.of(DeviceInfo(name, device.unit, "unknown", device.backend))
 
 
 def take(document: Document, device: str, stage: str) -> None:

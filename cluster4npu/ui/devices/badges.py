@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from cluster4npu.core.devices.ids import DeviceId
-from cluster4npu.core.errors import InputError
+from cluster4npu.core.devices.configured import device_of
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.ui import theme
 
@@ -11,14 +10,6 @@ from cluster4npu.ui import theme
 def is_device(text: str) -> bool:
     """Tell whether this line is a device id."""
     return device_of(text) != ""
-
-
-def device_of(text: str) -> str:
-    """Return the device behind a worker as it is written: without options and number; "" for what is no id."""
-    try:
-        return DeviceId.parse(text).device
-    except InputError:
-        return ""
 
 
 def numbered(config: PipelineConfig) -> dict[str, dict[str, int]]:

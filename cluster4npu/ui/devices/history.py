@@ -13,6 +13,8 @@ from cluster4npu.core.devices.history import Sample
 from cluster4npu.ui import theme
 from cluster4npu.ui.text import tr
 
+_ABOVE_PX = 8  # half of the uppermost label
+
 
 class DeviceHistoryChart(QWidget):
     """Two lines over time: load in percent, temperature in degrees Celsius. Gaps are what was not reported."""
@@ -27,6 +29,7 @@ class DeviceHistoryChart(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setYRange(0, 100, padding=0.02)
+        self.plot.getPlotItem().layout.setContentsMargins(0, _ABOVE_PX, 0, 0)
         self.plot.setMinimumHeight(90)
         self.plot.setAccessibleName(tr("History of load and temperature"))
         self._lines = [self.plot.plot(connect="finite") for _ in range(2)]

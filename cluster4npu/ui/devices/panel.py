@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from cluster4npu.core.devices import history, looks, registry
 from cluster4npu.core.devices.backend import DeviceInfo
+from cluster4npu.core.devices.configured import configured
 from cluster4npu.core.devices.history import Sample
 from cluster4npu.core.devices.looks import together
 from cluster4npu.core.devices.manager import AdvancedDeviceManager
@@ -31,7 +32,7 @@ from cluster4npu.core.metrics.summary import RunSummary
 from cluster4npu.core.store.device_runs import DeviceRun
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.elided import ElidedLabel
-from cluster4npu.ui.devices.allocation import configured, give, stages_of, take, workers_on
+from cluster4npu.ui.devices.allocation import give, stages_of, take, workers_on
 from cluster4npu.ui.devices.details import DeviceDetailsWidget
 from cluster4npu.ui.devices.grid import DeviceListWidget
 from cluster4npu.ui.devices.health import DeviceHealthWidget
@@ -206,9 +207,10 @@ class DeviceManagementPanel(QWidget):
             self._stored[look.chosen] = look.stored
         self._found = look.devices
         self._show_devices()
-        here = sum(device.available and not device.simulated for device in look.devices)
-        simulated = sum(device.simulated for device in look.devices)
-        gone = sum(not device.available for device in look.devices)
+        shown = self.grid.devices
+        here = sum(device.available and not device.simulated for device in shown)
+        simulated = sum(device.simulated for device in shown)
+        gone = sum(not device.available for device in shown)
         self.state.setText(
             tr("{0} here, {1} not here, {2} simulated. Drag one onto a stage, or press Enter.").format(
                 here, gone, simulated

@@ -16,6 +16,7 @@ from cluster4npu.ui.text import tr
 
 _MOST_MODELS = 6
 _POINT_PX = 7
+_LEAST_S = 1800.0  # that the axis of time shows
 
 
 class DeviceRunsChart(QWidget):
@@ -67,7 +68,15 @@ class DeviceRunsChart(QWidget):
         for number, (group, shown) in enumerate(zip(self._groups, groups, strict=False)):
             brush = pg.mkBrush(_color(number))
             group.setData([run.at.timestamp() for run in shown], [run.fps for run in shown], brush=brush)
+        self._scale()
         self._tell()
+
+    def _scale(self) -> None:
+        """Show rates from 0 on, and half an hour at least: of one run alone the axis would count its milliseconds."""
+        times = [run.at.timestamp() for run in self.runs] or [0.0]
+        middle, half = (min(times) + max(times)) / 2, max((max(times) - min(times)) / 2, _LEAST_S / 2)
+        self.plot.setXRange(middle - half, middle + half, padding=0.05)
+        self.plot.setYRange(0.0, 1.1 * max((run.fps for run in self.runs), default=1.0), padding=0.0)
 
     def _tell(self) -> None:
         """Write the profile beside its colours."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cluster4npu.core.devices.backend import DeviceHealth, DeviceInfo
+from cluster4npu.core.devices.configured import device_of
 from cluster4npu.core.metrics.snapshot import DeviceSnapshot
 from cluster4npu.core.metrics.summary import DeviceSummary
-from cluster4npu.ui.devices.badges import device_of
 from cluster4npu.ui.text import tr
 
 _HEALTH = {"ok": ("ok", "ok"), "warn": ("warning", "warn"), "fail": ("failing", "fail")}

@@ -77,8 +77,8 @@ def test_what_was_asked_once_is_known_to_the_processes_of_a_run(
 
 def test_all_backends_answer_apart_as_they_do_here() -> None:
     here = {key: registry.devices_of(backend) for key, backend in registry.backends().items()}
-    assert {key: registry.listed(key, 0.0) for key in here} == here
-    assert {d.id for d in registry.detect()} == {d.id for listed in here.values() for d in listed}
+    assert {d.id for d in registry.detect(age_s=0.0)} == {d.id for listed in here.values() for d in listed}
+    assert {key: registry.listed(key) for key in here} == here  # as they have answered just now
 
 
 @pytest.mark.parametrize(

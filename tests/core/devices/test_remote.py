@@ -60,7 +60,7 @@ def config(tmp_path) -> PipelineConfig:
 
 
 def run(config: PipelineConfig, *devices: str, frames: int = 60, on_result=None, **options):
-    """Return the results by frame id, what failed, and the summary."""
+    """Return the results by frame id (device and values), what failed, and the summary."""
     found, failed, order = {}, [], []
     options = RunOptions(frames=frames, calibration="never", policy="smooth", results=True, **options)
     with Engine(config, options, devices=devices) as going:
@@ -70,7 +70,7 @@ def run(config: PipelineConfig, *devices: str, frames: int = 60, on_result=None,
             elif isinstance(event, ResultsReady):
                 for result in event.results:
                     order.append(result.frame_id)
-                    found[result.frame_id] = result.values["inference.outputs"].arrays[0]
+                    found[result.frame_id] = result.device, result.values["inference.outputs"].arrays[0]
                 if on_result is not None:
                     on_result()
         summary = going.wait()
@@ -78,25 +78,24 @@ def run(config: PipelineConfig, *devices: str, frames: int = 60, on_result=None,
     return found, failed, summary
 
 
-def test_frames_come_in_order_and_with_the_same_answers(lend: Lend, config: PipelineConfig) -> None:
-    _, address = lend()
+def test_frames_come_in_order_with_the_same_answers_and_a_worker_that_goes_away_costs_none(
+    lend: Lend, config: PipelineConfig
+) -> None:
+    process, address = lend()
     (info,) = registry.backend("remote").devices()
     assert (info.id, info.available, info.kind) == (f"remote:{address}", True, "cpu")
-    mine, _, _ = run(config, "onnx:cpu?threads=1")
-    found, failed, summary = run(config, "onnx:cpu?threads=1", f"remote:{address}")
+    devices = ("onnx:cpu?threads=1", f"remote:{address}")
+    found, failed, summary = run(config, *devices)
     assert not failed and summary.out_of_order == 0
     here, there = summary.devices
     assert here.frames == there.frames == 30 and there.unit == f"cpu at {address}" and not there.fell_back
-    for frame, array in mine.items():
-        np.testing.assert_allclose(found[frame], array, rtol=1e-5, atol=1e-6)
-
-
-def test_a_worker_that_goes_away_costs_no_frame(lend: Lend, config: PipelineConfig) -> None:
-    process, address = lend()
-    devices = ("onnx:cpu?threads=1", f"remote:{address}")
-    _, failed, summary = run(config, *devices, frames=400, target_fps=200, on_result=process.kill)
-    assert summary.frames_out == 400 and summary.frames_failed == 0
+    again, failed, summary = run(config, *devices, frames=200, target_fps=200, on_result=process.kill)
+    assert summary.frames_out == 200 and summary.frames_failed == 0
     assert failed and all(event.device == f"remote:{address}" for event in failed)
+    mine = [frame for frame in found if again[frame][0] == devices[0] != found[frame][0]]
+    assert mine  # computed there at first, and here after it was gone
+    for frame in found:
+        np.testing.assert_allclose(found[frame][1], again[frame][1], rtol=1e-5, atol=1e-6)
 
 
 def test_who_has_another_secret_is_not_let_in(lend: Lend, monkeypatch) -> None:
