@@ -11,6 +11,7 @@ import numpy as np
 
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.metrics.traces import STATUS_DROPPED, STATUS_FAILED, STATUS_PASSED
+from cluster4npu.core.reasons import reason_of
 
 # Spans of one frame in a worker: name, from stamp, to stamp; preprocessing has no stamp of its own.
 _WORKER_SPANS = (
@@ -50,7 +51,7 @@ def write_trace(path: Path, events: Iterable[dict[str, Any]]) -> None:
                 file.write((",\n" if number else "") + json.dumps(event))
             file.write("\n]}\n")
     except OSError as error:
-        problem = Problem("the trace cannot be written", field="--trace", found=f"{path}: {error.strerror}")
+        problem = Problem("the trace cannot be written", field="--trace", found=f"{path}: {reason_of(error)}")
         raise RunFailed(problem) from error
 
 

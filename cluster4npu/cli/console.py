@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
+from cluster4npu.core.reasons import reason_of
 
 
 class Console:
@@ -109,7 +110,7 @@ def _unwritable(error: OSError) -> RunFailed:
     return RunFailed(
         Problem(
             "the output cannot be written",
-            found=f"standard output: {error.strerror or error}",
+            found=f"standard output: {reason_of(error)}",
             hint="Free some space, or send the output elsewhere.",
         )
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.bounds import MAX_FILE_BYTES
+from cluster4npu.core.reasons import reason_of
 
 
 def check_writable(path: Path, option: str, suffixes: Sequence[str], inputs: Iterable[Path] = ()) -> None:
@@ -40,7 +41,7 @@ def check_writable(path: Path, option: str, suffixes: Sequence[str], inputs: Ite
             Problem(
                 "this file cannot be written",
                 field=option,
-                found=f"{path}: {error.strerror or error}",
+                found=f"{path}: {reason_of(error)}",
                 allowed="a file in an existing folder in which you may write",
                 hint="Make the folder, or choose another place.",
             )

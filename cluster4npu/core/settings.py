@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.reasons import reason_of
 
 _APP = "Cluster4NPU"
 BUNDLED_PREFIX = "bundled:"
@@ -37,7 +38,7 @@ def _made(folder: Path) -> Path:
         raise InputError(
             Problem(
                 "the folder for your data cannot be made",
-                found=f"{folder}: {error.strerror or error}",
+                found=f"{folder}: {reason_of(error)}",
                 hint="Set CLUSTER4NPU_DATA to a folder in which you may write.",
             )
         ) from error

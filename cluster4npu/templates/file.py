@@ -7,10 +7,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from cluster4npu.core import wording
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
 from cluster4npu.core.files import read_whole
 from cluster4npu.core.pipeline.bounds import MAX_FILE_BYTES
 from cluster4npu.core.pipeline.config import PipelineConfig, Record
+from cluster4npu.core.reasons import reason_of
 
 
 class TemplateFile(Record):
@@ -37,7 +39,7 @@ class TemplateFile(Record):
                 )
             data = json.loads(read_whole(path, MAX_FILE_BYTES))
         except OSError as error:
-            raise _no_template(path, error.strerror or str(error)) from error
+            raise _no_template(path, reason_of(error)) from error
         except (ValueError, RecursionError) as error:
             raise _no_template(path, f"no JSON text: {str(error)[:200]}") from error
         if not isinstance(data, dict) or not isinstance(data.get("pipeline"), dict):
@@ -50,7 +52,7 @@ class TemplateFile(Record):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise _no_template(path, f"{where}: {first['msg']}") from error
+            raise _no_template(path, f"{where}: {wording.message(first)}") from error
 
 
 def _no_template(path: Path, found: str, allowed: str = "") -> InputError:

@@ -14,6 +14,7 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.core.nodes.base import Place, ui_hint
 from cluster4npu.core.nodes.inference import NO_MODEL
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import BUNDLED_PREFIX, data_dir
 from cluster4npu.core.vision.capture import redact_url
 from cluster4npu.templates.file import TemplateFile
@@ -123,5 +124,5 @@ def _keep(file: TemplateFile) -> str:
 
 
 def _cannot_write(path: Path, error: OSError) -> InputError:
-    found = f"{path}: {error.strerror or error}"
+    found = f"{path}: {reason_of(error)}"
     return InputError(Problem("the template cannot be written", field="template", found=found))

@@ -6,9 +6,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from shiboken6 import isValid
 
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.ui.dialogs.background import Background
 from cluster4npu.ui.document import Document
 from cluster4npu.ui.recovery import Slot
+from cluster4npu.ui.text import told
 
 KEEP_AFTER_MS = 3000  # from the first edit that is not kept yet
 _END_S = 3.0
@@ -93,7 +95,7 @@ class Autosave(QObject):
 
     def _not_written(self, error: Exception) -> None:
         self._writing = None
-        self.failed.emit(str(getattr(error, "strerror", None) or error))
+        self.failed.emit(told(reason_of(error)))
 
     def _wait(self) -> None:
         if self._writing is not None:

@@ -6,12 +6,13 @@ import logging
 
 from PySide6.QtCore import QObject
 
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.ui.autosave import Autosave
 from cluster4npu.ui.files import FileControl
 from cluster4npu.ui.message_bar import MessageBar
 from cluster4npu.ui.recovery import Lost
 from cluster4npu.ui.recovery_bar import RecoveryBar
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _log = logging.getLogger(__name__)
 
@@ -43,13 +44,13 @@ class RecoveryControl(QObject):
             self._autosave.flush()  # before the old copy goes
             lost.discard()
         except OSError as error:
-            self._warn(error.strerror or str(error))
+            self._warn(reason_of(error))
 
     def _discard(self, lost: Lost) -> None:
         try:
             lost.discard()
         except OSError as error:
-            text = tr("The copy {0} cannot be deleted: {1}.").format(lost.copy, error.strerror)
+            text = tr("The copy {0} cannot be deleted: {1}.").format(lost.copy, told(reason_of(error)))
             self._messages.show_text(text, "warn")
         self._bar.drop(lost)
 

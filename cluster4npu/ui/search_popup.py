@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from cluster4npu.ui import theme
-from cluster4npu.ui.text import tr
+from cluster4npu.ui.text import told, tr
 
 _HINT = Qt.ItemDataRole.UserRole + 1
 _MOST = 60  # rows; who sees more types another letter
@@ -72,7 +72,7 @@ class SearchPopup(QFrame):
     def open_at(self, where: QPoint, entries: Iterable[Entry], note: str = "") -> None:
         """Show these entries at a global place; `note` says what they are."""
         self._offered = list(entries)
-        self.note.setText(note)
+        self.note.setText(told(note))
         self.note.setVisible(bool(note))
         self.search.clear()
         self._fill("")

@@ -114,7 +114,7 @@ def test_a_full_disk(cli, cli_env, quick: Path, tmp_path: Path, frames: int) -> 
     """Also when only what was still in memory at the end does not fit."""
     cli_env["PYTHONPATH"] = path_with(FULL, tmp_path)
     done = cli("run", quick, "--frames", frames, "--results", "out.jsonl", "--no-store", "--json")
-    assert_refused(done, 1, "results_file", "out.jsonl", "No space left")
+    assert_refused(done, 1, "results_file", "out.jsonl", "no space is left")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="devices have no paths there")

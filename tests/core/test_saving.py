@@ -81,7 +81,7 @@ def test_a_full_disk_at_every_step_leaves_the_old_file(
     steps |= {"fsync": (os, "fsync", full), "replace": (Path, "replace", full)}
     with monkeypatch.context() as patch:
         patch.setattr(*steps[call])
-        with pytest.raises(InputError, match="No space left"):
+        with pytest.raises(InputError, match="no space is left"):
             pipeline("new", 900).save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]  # nothing half-written is left

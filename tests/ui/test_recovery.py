@@ -159,7 +159,7 @@ def test_a_full_disk_is_told(window: MainWindow, qtbot: QtBot, monkeypatch: pyte
     window.autosave._timer.setInterval(10)
     with qtbot.waitSignal(window.autosave.failed, timeout=5000):
         window.document.describe(name="x")
-    assert "No space left" in window.messages.text()
+    assert "no space is left" in window.messages.text()
 
 
 @pytest.mark.parametrize("times", [soak(500)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cluster4npu.cli.command import SUCCESS, Command
 from cluster4npu.cli.console import Console
 from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import resolve_path
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Convert(Command):
             (shutil.copytree if made.is_dir() else shutil.copy2)(made, output)
         except OSError as error:
             raise _wrong_output(
-                f"it cannot be written: {error.strerror or error}", output, "a path to write to"
+                f"it cannot be written: {reason_of(error)}", output, "a path to write to"
             ) from error
         size = model_bytes(output)
         console.object({"model": str(model), "device": str(device), "output": str(output), "bytes": size})

@@ -13,6 +13,7 @@ from cluster4npu.cli.command import FAILURE, SUCCESS, Command
 from cluster4npu.cli.console import Console, figure, table
 from cluster4npu.cli.parsing import add_store, common, device_list, number
 from cluster4npu.core.errors import Cancelled, InputError, Problem
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import default_store_path
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _build(args: argparse.Namespace, console: Console) -> int:
         except OSError as error:
             raise InputError(
                 Problem(
-                    f"the network cannot be written: {error.strerror or error}",
+                    f"the network cannot be written: {reason_of(error)}",
                     field="--output",
                     found=str(args.output),
                     allowed="a folder to write to",

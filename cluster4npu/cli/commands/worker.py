@@ -7,6 +7,7 @@ import argparse
 from cluster4npu.cli.command import Command
 from cluster4npu.cli.console import Console
 from cluster4npu.core.errors import InputError, Problem
+from cluster4npu.core.reasons import reason_of
 
 
 class Worker(Command):
@@ -44,7 +45,7 @@ class Worker(Command):
                 problem = Problem(
                     "this address cannot be listened on",
                     field="--listen",
-                    found=f"{args.listen}: {error.strerror or error}",
+                    found=f"{args.listen}: {reason_of(error)}",
                     hint="Choose another port, or an address of this machine.",
                 )
                 raise InputError(problem) from error

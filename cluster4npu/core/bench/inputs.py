@@ -14,6 +14,7 @@ from cluster4npu.core.nodes import node_type
 from cluster4npu.core.nodes.base import Place
 from cluster4npu.core.nodes.synthetic import SyntheticSource
 from cluster4npu.core.pipeline.config import NodeConfig, PipelineConfig
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import resolve_path
 
 CLIP = "bundled:digits.mp4"
@@ -122,7 +123,7 @@ def _file_sum(path: Path) -> str:
             Problem(
                 "the test data cannot be read",
                 field="test_data",
-                found=f"{path}: {error.strerror or error}",
+                found=f"{path}: {reason_of(error)}",
                 allowed=_ALLOWED,
             )
         ) from error

@@ -22,6 +22,7 @@ from cluster4npu.core.bundle.manifest import (
 )
 from cluster4npu.core.errors import InputError, Problem, StoreError
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.store.records import BENCHMARK, RunRecord
 from cluster4npu.core.store.store import Store
@@ -73,7 +74,7 @@ def write_bundle(store: Store, run_id: str, path: Path, *, folder: Path | None =
             part.unlink(missing_ok=True)
         hint = "Choose a folder that exists and can be written, with room for the model and the input."
         raise StoreError(
-            Problem("the bundle cannot be written", found=f"{path}: {error.strerror or error}", hint=hint)
+            Problem("the bundle cannot be written", found=f"{path}: {reason_of(error)}", hint=hint)
         ) from error
     return manifest
 

@@ -15,6 +15,7 @@ from cluster4npu.core.devices.model_package import is_package, package_digest
 from cluster4npu.core.devices.onnx_outline import External, OutlineError, read_outline
 from cluster4npu.core.devices.runtime_text import contradicts_itself, plain
 from cluster4npu.core.errors import DeviceUnavailable, InputError, Problem, shortened
+from cluster4npu.core.reasons import reason_of
 
 _MOST_LABELS = 100_000
 _MOST_ONNX_BYTES = 2**31  # protocol buffers hold no more in one file
@@ -38,7 +39,7 @@ def read_model_file(path: Path) -> str:
     except OSError as error:
         raise model_error(
             "the model cannot be read",
-            found=f"{path}: {error.strerror or error}",
+            found=f"{path}: {reason_of(error)}",
             hint="Check the path and the permissions.",
         ) from error
     if not size:
@@ -118,7 +119,7 @@ def _refusal(folder: Path, external: External) -> str:
             if stat.S_ISLNK(facts.st_mode) or file.resolve() != file.parent.resolve() / part:
                 return "it is a link"
     except OSError as error:
-        return f"{error.strerror or error}"
+        return f"{reason_of(error)}"
     if not stat.S_ISREG(facts.st_mode):
         return "it is no ordinary file"
     if facts.st_nlink > 1:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from cluster4npu.core import wording
 from cluster4npu.core.devices.asking import ask, why_broken
 from cluster4npu.core.devices.backend import (
     Absence,
@@ -159,7 +160,7 @@ def device_options(device: DeviceId) -> DeviceOptions:
                 f"device option '{name}' is unknown" if unknown else f"device option '{name}' cannot be that",
                 field="devices",
                 found=str(device),
-                allowed=options if unknown else item["msg"].removeprefix("Input should be "),
+                allowed=options if unknown else wording.allowed(item) or wording.message(item),
                 hint=(nearest(name, model.model_fields) or "Leave it out.")
                 if unknown
                 else "Write one that is allowed, or leave the option out.",

@@ -24,6 +24,7 @@ from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
+from cluster4npu.core.reasons import reason_of
 
 MOST_RESTARTS = (
     5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
@@ -466,7 +467,7 @@ def _no_process(worker: Worker, error: OSError) -> RunFailed:
         Problem(
             f"no process can be started for {worker.member.id}",
             field="devices",
-            found=error.strerror or str(error),
+            found=reason_of(error),
             hint="Close other programs, use fewer devices, or raise the limits on processes and open files (ulimit).",
         )
     )

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from cluster4npu.core.errors import Problem, RunFailed
 from cluster4npu.core.locks import lock
+from cluster4npu.core.reasons import reason_of
 
 _PREFIX = "c4n"
 
@@ -101,7 +102,7 @@ def attach(name: str, size: int) -> SharedBlock:
         finally:
             os.close(handle)
     except OSError as error:
-        raise RunFailed(f"the shared memory of this run is gone ({error.strerror})") from error
+        raise RunFailed(f"the shared memory of this run is gone ({reason_of(error)})") from error
 
 
 def available_bytes() -> int:
@@ -116,7 +117,7 @@ def available_bytes() -> int:
 
 def no_room(size: int, error: OSError | None = None) -> RunFailed:
     """Return the error that tells how much shared memory is missing and what to do."""
-    reason = error.strerror if error and error.errno != errno.ENOSPC else "no space left"
+    reason = reason_of(error) if error and error.errno != errno.ENOSPC else "no space left"
     return RunFailed(
         Problem(
             "there is not enough shared memory for the frames",

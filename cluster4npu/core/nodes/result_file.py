@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import Delivery, SinkNode, param
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import BUNDLED_PREFIX, default_store_path, resolve_path
 
 _LEAST_FREE = 2**20  # bytes
@@ -144,7 +145,7 @@ class ResultFile(SinkNode):
             message,
             node=self.id,
             field="path",
-            found=f"{found}: {error.strerror or error}" if error else found,
+            found=f"{found}: {reason_of(error)}" if error else found,
             allowed="a file in a folder that exists, on a disk with room",
             hint="Free some space or choose another file.",
         )

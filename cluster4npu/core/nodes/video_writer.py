@@ -12,6 +12,7 @@ from cluster4npu.core.errors import InputError, Problem, RunFailed
 from cluster4npu.core.nodes.base import RESULTS, Delivery, Port, PortType, SinkNode, param
 from cluster4npu.core.nodes.demand import DemandParams
 from cluster4npu.core.nodes.result_file import not_mine, path_param, wrong_place
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import resolve_path
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}
@@ -85,9 +86,7 @@ class VideoWriter(SinkNode):
             self._unfinished().open("wb").close()
             self._taken = True
         except OSError as error:
-            raise InputError(
-                self._problem(f"the video cannot be written: {error.strerror or error}")
-            ) from error
+            raise InputError(self._problem(f"the video cannot be written: {reason_of(error)}")) from error
 
     def append(self, delivery: Delivery) -> None:
         """Draw and write one frame; raises RunFailed when the codec or the disk gives up."""
@@ -111,9 +110,7 @@ class VideoWriter(SinkNode):
         try:
             size = self._finish()
         except OSError as error:
-            raise RunFailed(
-                self._problem(f"the video could not be finished: {error.strerror or error}")
-            ) from error
+            raise RunFailed(self._problem(f"the video could not be finished: {reason_of(error)}")) from error
         if writer is not None and size == 0:
             raise RunFailed(self._problem("nothing was written into the video"))
 

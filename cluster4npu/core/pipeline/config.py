@@ -22,6 +22,7 @@ from pydantic import (
     model_serializer,
 )
 
+from cluster4npu.core import wording
 from cluster4npu.core.errors import InputError, PipelineInvalid, Problem
 from cluster4npu.core.files import read_whole, write_whole
 from cluster4npu.core.pipeline.bounds import (
@@ -34,6 +35,7 @@ from cluster4npu.core.pipeline.bounds import (
     unwritable,
 )
 from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
+from cluster4npu.core.reasons import reason_of
 
 NODE_ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 _PORT_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,31}$"
@@ -255,7 +257,7 @@ class PipelineConfig(Record):
             raise InputError(
                 Problem(
                     "the pipeline cannot be read",
-                    found=f"{path}: {getattr(error, 'strerror', None) or error}",
+                    found=f"{path}: {reason_of(error)}",
                     allowed="a readable JSON file in UTF-8",
                     hint="Check the path; `cluster4npu templates` lists ready pipelines.",
                 )
@@ -280,7 +282,7 @@ class PipelineConfig(Record):
             raise InputError(
                 Problem(
                     "the pipeline cannot be saved",
-                    found=f"{path}: {getattr(error, 'strerror', None) or error}",
+                    found=f"{path}: {reason_of(error)}",
                     hint="The previous file is untouched. Free some space or choose another folder.",
                 )
             ) from error
@@ -294,48 +296,18 @@ def validation_problems(
     for item in error.errors(include_url=False):
         loc = [str(part) for part in item["loc"]]
         where, field = (node, ".".join(loc[:6])) if node else place_of(loc, data)
-        unknown = item["type"] == "extra_forbidden"
         unit = (units or {}).get(loc[0], "") if loc else ""
         problems.append(
             Problem(
-                "unknown field" if unknown else item["msg"].removeprefix("Value error, ").rstrip("."),
+                wording.message(item),
                 node=where,
                 field=field,
-                found="" if item["type"] == "missing" else _short(item.get("input")),
-                allowed=_allowed(item["type"], item.get("ctx", {}), unit),
-                hint="Remove it, or correct its name." if unknown else "Correct the value.",
+                found="" if item["type"] == wording.MISSING else _short(item.get("input")),
+                allowed=wording.allowed(item, unit),
+                hint=wording.remedy(item),
             )
         )
     return problems
-
-
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "string": "text",
-    "tuple": "a list",
-}
-_BOUNDS = {
-    "ge": "at least {}",
-    "gt": "more than {}",
-    "le": "at most {}",
-    "lt": "less than {}",
-    "min_length": "at least {} long",
-    "max_length": "at most {} long",
-    "pattern": "text that matches {}",
-    "expected": "{}",
-}
-
-
-def _allowed(kind: str, context: dict[str, Any], unit: str) -> str:
-    """Say in words what a field takes: from pydantic's kind of error and its bounds."""
-    words = [_BOUNDS[name].format(value) for name, value in context.items() if name in _BOUNDS]
-    if not words and kind.endswith(("_parsing", "_type", "_from_float")):
-        words = [_KINDS[kind.split("_")[0]]] if kind.split("_")[0] in _KINDS else []
-    if words and unit:
-        words[-1] += f" {unit}" if "number" not in words[-1] else f", in {unit}, without the unit"
-    return " and ".join(words)
 
 
 def _length(entries: object) -> int:

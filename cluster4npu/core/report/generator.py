@@ -13,6 +13,7 @@ from cluster4npu.core.compare.comparison import compare_runs
 from cluster4npu.core.errors import InputError, Problem, nearest
 from cluster4npu.core.files import write_whole
 from cluster4npu.core.pipeline.config import PipelineConfig
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.report.document import document_of
 from cluster4npu.core.report.executive import Costs, executive_document
 from cluster4npu.core.report.forms import DOCUMENT_FORMS
@@ -144,7 +145,7 @@ def _write(path: Path, content: str | bytes) -> None:
             Problem(
                 "the report cannot be written",
                 field="output",
-                found=f"{path}: {error.strerror or error}",
+                found=f"{path}: {reason_of(error)}",
                 hint="Choose a folder that exists and can be written.",
             )
         ) from error

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from cluster4npu.core.errors import Problem, RefusedError, StoreError
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.store.engines import attach
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ def check_room(path: Path) -> None:
 def unusable(path: Path, error: OSError) -> StoreError:
     """Return what is said where a store's file cannot be made."""
     hint = "Give yourself the right to write there, free the disk, or name another file."
-    return _cannot(path, error.strerror or str(error), hint)
+    return _cannot(path, reason_of(error), hint)
 
 
 def put_in_place(part: Path, path: Path) -> None:
@@ -191,7 +192,7 @@ def check_place(path: Path) -> None:
             head = file.read(_MAGIC_AT + len(_MAGIC))
     except OSError as error:
         raise _cannot(
-            path, error.strerror or str(error), "Give yourself the right to read it, or name another file."
+            path, reason_of(error), "Give yourself the right to read it, or name another file."
         ) from error
     if head[_MAGIC_AT:] == _MAGIC:
         return
@@ -219,6 +220,6 @@ def set_aside(path: Path) -> Path:
         path.rename(target)
     except OSError as error:
         raise _cannot(
-            path, f"it is damaged and cannot be renamed ({error.strerror})", "Move it away, then try again."
+            path, f"it is damaged and cannot be renamed ({reason_of(error)})", "Move it away, then try again."
         ) from error
     return target

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from cluster4npu.core.errors import InputError, Problem, StoreError
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.store import maintenance, manifest, schema
 from cluster4npu.core.store.database import DamagedError, connection, guard, translate
 from cluster4npu.core.store.importing.importer import FileReport, import_paths, verify
@@ -49,7 +50,7 @@ class Keeper:
                 report.path.unlink()
                 report.removed = True
             except OSError as error:
-                kept[str(report.path)] = error.strerror or "it cannot be deleted"
+                kept[str(report.path)] = reason_of(error)
         return kept
 
     def check(self) -> dict[str, Any]:
@@ -220,7 +221,7 @@ def _cannot_write(path: Path, error: OSError) -> StoreError:
     return StoreError(
         Problem(
             "this cannot be written",
-            found=f"{path.parent}: {error.strerror or error}",
+            found=f"{path.parent}: {reason_of(error)}",
             hint="Choose another place, or make room. Nothing was changed.",
         )
     )

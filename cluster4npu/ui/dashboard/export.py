@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QToolButton, QWid
 
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.files import write_whole
+from cluster4npu.core.reasons import reason_of
 from cluster4npu.ui import theme
 from cluster4npu.ui.text import told_problem, tr
 
@@ -44,7 +45,7 @@ def save(widget: QWidget, table: Callable[[], Table], path: Path) -> None:
         elif not picture(widget).save(str(path)):
             raise OSError(0, "the folder does not exist or cannot be written to")
     except OSError as error:
-        problem = Problem("the chart cannot be written", field="file", found=f"{path}: {error.strerror}")
+        problem = Problem("the chart cannot be written", field="file", found=f"{path}: {reason_of(error)}")
         raise InputError(problem) from error
 
 

@@ -92,8 +92,12 @@ class Adding(QObject):
         self._at, self._wire, self._into = (at.x(), at.y()), (address, side), None
         view = self._canvas.viewport()
         where = view.mapToGlobal(self._canvas.mapFromScene(at))
-        verb = "take" if side == OUTPUT else "give"
-        self.quick_add.open_at(where, type_entries(types), f"Only nodes that {verb} what {address} needs.")
+        note = (
+            tr("Only nodes that take what {0} gives.")
+            if side == OUTPUT
+            else tr("Only nodes that give what {0} needs.")
+        )
+        self.quick_add.open_at(where, type_entries(types), note.format(address))
 
     def _add_chosen(self, key: str) -> None:
         x, y = self._at

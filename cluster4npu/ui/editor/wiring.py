@@ -130,8 +130,9 @@ def edge_between(one: PortDot, other: PortDot) -> EdgeConfig:
 def _same_side(one: PortDot, other: PortDot) -> str:
     if one.port_type != other.port_type:
         return ""
-    side = "outputs" if other.port_type == OUTPUT else "inputs"
-    return f"A wire leads from an output to an input; {one.address} and {other.address} are both {side}."
+    if other.port_type == OUTPUT:
+        return f"A wire leads from an output to an input; {one.address} and {other.address} are both outputs."
+    return f"A wire leads from an output to an input; {one.address} and {other.address} are both inputs."
 
 
 def _may_meet(start: PortDot, other: PortDot) -> bool:

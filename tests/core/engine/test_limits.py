@@ -119,7 +119,7 @@ def test_a_disk_that_fills_up_ends_the_run_with_a_clear_error(make_pipeline, tmp
     options = RunOptions(frames=3000, calibration="never", results_file=str(tmp_path / "r.jsonl"))
     with (
         Engine(make_pipeline("sim:a?ms=0"), options) as run,
-        pytest.raises(RunFailed, match="No space left") as caught,
+        pytest.raises(RunFailed, match="no space is left") as caught,
     ):
         run.wait(60)
     assert caught.value.problems[0].field == "path"

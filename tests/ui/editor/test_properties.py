@@ -210,7 +210,7 @@ def test_devices_are_found_ticked_and_added(panel: PropertyPanel, qtbot: QtBot) 
 
 def test_a_device_that_is_not_available_says_why(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = DeviceInfo("npu:0", "Some NPU", "npu", "npu", available=False, reason="install the driver")
-    monkeypatch.setattr(device_field, "detect", lambda fresh: [missing])
+    monkeypatch.setattr(device_field, "detect", lambda **_: [missing])
     editor = DeviceField(DeviceFinder())
     qtbot.addWidget(editor)
     qtbot.waitUntil(lambda: "npu:0" in editor.boxes, timeout=5000)
@@ -221,7 +221,7 @@ def test_a_device_that_is_not_available_says_why(qtbot: QtBot, monkeypatch: pyte
 def test_a_search_that_fails_is_told_and_can_be_repeated(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(fresh: bool) -> list[DeviceInfo]:
+    def fail(**_: object) -> list[DeviceInfo]:
         raise OSError("the driver hangs")
 
     monkeypatch.setattr(device_field, "detect", fail)
@@ -229,7 +229,7 @@ def test_a_search_that_fails_is_told_and_can_be_repeated(
     qtbot.addWidget(editor)
     qtbot.waitUntil(lambda: "the driver hangs" in editor.finder.error, timeout=5000)
     assert any("the driver hangs" in label.text() for label in editor.findChildren(QLabel))
-    monkeypatch.setattr(device_field, "detect", lambda fresh: [DeviceInfo("onnx:cpu", "CPU", "cpu", "onnx")])
+    monkeypatch.setattr(device_field, "detect", lambda **_: [DeviceInfo("onnx:cpu", "CPU", "cpu", "onnx")])
     editor.again.click()
     qtbot.waitUntil(lambda: "onnx:cpu" in editor.boxes, timeout=5000)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster4npu.core.reasons import reason_of
+
 LARGEST = 200 * 2**20  # bytes
 _SUFFIXES = {".json", ".jsonl", ".ndjson"}
 
@@ -63,7 +65,7 @@ def read(path: Path) -> Source:
             raise Unreadable(f"it is larger than {LARGEST // 2**20} MiB")
         content = path.read_bytes()
     except OSError as error:
-        raise Unreadable(error.strerror or "it cannot be read") from error
+        raise Unreadable(reason_of(error)) from error
     repeated: dict[str, int] = {}
     unread: list[int] = []
     data = parse(content, repeated, unread)
