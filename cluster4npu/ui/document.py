@@ -12,7 +12,7 @@ from PySide6.QtGui import QUndoStack
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.files import digest_of
 from cluster4npu.core.nodes import node_type
-from cluster4npu.core.pipeline.bounds import FARTHEST, MAX_FILE_BYTES, SIDES, too_large, too_many
+from cluster4npu.core.pipeline.bounds import FARTHEST, SIDES, too_many
 from cluster4npu.core.pipeline.config import (
     BoxConfig,
     EdgeConfig,
@@ -27,6 +27,7 @@ from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, past
 
 Position = tuple[float, float]
 _CHECK_AFTER_MS = 100
+_PASTED_BYTES = 4 * 1024 * 1024
 _PASTED_MOST = 1_000  # nodes at once: more would hold the window up for longer than a moment
 _CHECK_HERE = 64  # nodes; more are checked on a thread
 
@@ -302,8 +303,7 @@ class Document(QObject):
 
     def paste(self, text: str) -> list[str]:
         """Add the nodes that `copied` wrote, return their new ids; raises InputError for other text, and too much."""
-        if len(text) > MAX_FILE_BYTES:
-            raise InputError(too_large("the clipboard", len(text), "Copy less at once."))
+        require_pastable(len(text))
         pasted = PipelineConfig.parse(text, origin="the clipboard")
         if len(pasted.nodes) > _PASTED_MOST:
             found, allowed = f"{len(pasted.nodes):,} nodes", f"at most {_PASTED_MOST:,}"
@@ -371,6 +371,19 @@ class Document(QObject):
         self._show(config)
         self._check_timer.start()
         self.path_changed.emit()
+
+
+def require_pastable(size: int) -> None:
+    """Raise InputError for more text than nodes that were copied can be."""
+    if size > _PASTED_BYTES:
+        raise InputError(
+            Problem(
+                "too much at once",
+                found=f"{size:,} bytes",
+                allowed=f"at most {_PASTED_BYTES:,}",
+                hint="Copy less at once.",
+            )
+        )
 
 
 def _meaning(config: PipelineConfig) -> object:

@@ -24,6 +24,7 @@ from cluster4npu.ui.text import told_problem, tr
 
 Place = tuple[float, float]
 TITLE = (85.0, 22.0)  # where in a new node the pointer comes to lie
+MOST_DROPPED = 32  # files at once: each becomes a node, and a model is looked into
 _ROW = 130.0  # pixels between nodes of several dropped files
 
 
@@ -143,6 +144,9 @@ class Adding(QObject):
         if len(paths) == 1 and is_pipeline(paths[0]):
             self.pipeline_dropped.emit(paths[0])
             return
+        if len(paths) > MOST_DROPPED:
+            self.refused.emit(told_problem(_flood(len(paths))))
+            return
         found = [(path, node_for(path)) for path in paths]
         good = [dropped for _, dropped in found if isinstance(dropped, Dropped)]
         under = self._canvas.node_at(QPointF(*place))
@@ -194,3 +198,8 @@ class Adding(QObject):
         node_id, _, name = address.partition(".")
         item = self._canvas.items_by_id.get(node_id)
         return item.dots.get((OUTPUT if side == OUTPUT else INPUT, name)) if item is not None else None
+
+
+def _flood(files: int) -> Problem:
+    hint = "Drop fewer at once, or the folder in which images lie."
+    return Problem("too many files at once", found=f"{files:,}", allowed=f"at most {MOST_DROPPED}", hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -13,7 +13,7 @@ from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.bypass import meaning
 from cluster4npu.core.pipeline.config import EdgeConfig
 from cluster4npu.core.pipeline.graph import wire_problem
-from cluster4npu.ui.document import Document
+from cluster4npu.ui.document import Document, require_pastable
 from cluster4npu.ui.editor.adding import TITLE, Adding
 from cluster4npu.ui.editor.align import aligned
 from cluster4npu.ui.editor.canvas import Canvas
@@ -186,12 +186,14 @@ class EnhancedPipelineEditor(QWidget):
 
     def paste(self) -> None:
         """Add the nodes on the clipboard; any other text is refused."""
-        self._paste(QGuiApplication.clipboard().text())
+        clipboard = QGuiApplication.clipboard()
+        # The size first: to make a text of 60 MB takes half a second.
+        self._paste(clipboard.text, clipboard.mimeData().data("text/plain").size())
 
     def duplicate(self) -> None:
         """Add a second one of each selected node."""
         if text := self._copied():
-            self._paste(text)
+            self._paste(lambda: text)
 
     def fit_selection(self) -> None:
         """Show the selected nodes whole."""
@@ -228,9 +230,10 @@ class EnhancedPipelineEditor(QWidget):
     def showEvent(self, event: object) -> None:
         QTimer.singleShot(0, self, self._fit_once)
 
-    def _paste(self, text: str) -> None:
+    def _paste(self, text: Callable[[], str], size: int = 0) -> None:
         try:
-            self.canvas.select(self.document.paste(text))
+            require_pastable(size)
+            self.canvas.select(self.document.paste(text()))
         except InputError as error:
             self._refuse(tr("Nothing was pasted: {0}").format(told_problem(error.problems[0])))
 

@@ -34,25 +34,45 @@ class ModelLook(QObject):
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._document = document
-        self._looks: dict[str, Background] = {}
+        self._waiting: dict[str, Path] = {}  # by node, in the order in which they came
+        self._now: tuple[str, Background] | None = None
 
     def look(self, node: str, path: Path) -> None:
         """Look into the model of an inference node; an earlier look for the same node is forgotten."""
-        if node in self._looks:
-            self._looks[node].abandon()
+        if self._now is not None and self._now[0] == node:
+            self._now[1].abandon()
+            self._now = None
+        self._waiting.pop(node, None)
+        self._waiting[node] = path
+        self._look_on()
 
+    def _look_on(self) -> None:
+        """Begin the next look, which is a process of its own, once the one before has ended."""
+        nodes = {node.id: node for node in self._document.config.nodes}
+        while self._waiting and self._now is None:
+            node = next(iter(self._waiting))
+            path = self._waiting.pop(node)
+            if node in nodes and nodes[node].params.get("model") == str(path):
+                self._begin(node, path)
+
+    def _begin(self, node: str, path: Path) -> None:
         def work(_report: Report) -> object:
             try:
                 return _Seen(node, path, inspect_model(path))
             except Cluster4NPUError as error:
                 return _Seen(node, path, error)
 
-        self._looks[node] = Background(work, "inspect-model")
-        self._looks[node].succeeded.connect(self._take)  # a method: it is let go of together with this object
-        self._looks[node].start()
+        looking = Background(work, "inspect-model")
+        looking.succeeded.connect(self._take)  # a method: it is let go of together with this object
+        self._now = node, looking
+        looking.start()
 
     def _take(self, seen: _Seen) -> None:
-        del self._looks[seen.node]
+        self._now = None
+        self._tell(seen)
+        self._look_on()
+
+    def _tell(self, seen: _Seen) -> None:
         nodes = {node.id: node for node in self._document.config.nodes}
         if seen.node not in nodes or nodes[seen.node].params.get("model") != str(seen.path):
             return  # undone, removed or changed meanwhile

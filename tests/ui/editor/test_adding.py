@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from cluster4npu.core.devices.model_report import ModelReport
+from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.nodes import node_types
 from cluster4npu.core.pipeline.config import PipelineConfig
 from cluster4npu.core.settings import assets_dir
 from cluster4npu.ui import theme
+from cluster4npu.ui.editor.adding import MOST_DROPPED
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.editor.items import OUTPUT
 from cluster4npu.ui.editor.quick_add import fitting_types
@@ -209,6 +213,32 @@ def test_a_dropped_file_that_is_no_model_says_so_with_its_node(
         drop_paths(editor, at(editor.canvas, "inference"), broken)
     assert "inference.model: " in refused.args[0] and "broken.onnx" in refused.args[0]
     assert refused.args[0] == editor.canvas._notice.text()
+
+
+def test_a_flood_of_files_is_refused_and_models_are_looked_into_one_after_the_other(
+    editor: EnhancedPipelineEditor, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    editor.adding.refused.connect(told.append)
+    going, most = [0], [0]
+
+    def look(path: Path) -> ModelReport:
+        going[0] += 1
+        most[0] = max(most[0], going[0])
+        time.sleep(0.02)
+        going[0] -= 1
+        raise InputError(Problem("no model", found=path.name))
+
+    monkeypatch.setattr("cluster4npu.ui.editor.model_look.inspect_model", look)
+    models = [tmp_path / f"m{number}.onnx" for number in range(MOST_DROPPED + 1)]
+    for model in models:
+        model.touch()
+    before = editor.document.config
+    drop_paths(editor, QPoint(20, 20), *models)
+    assert "too many files at once" in told[-1] and editor.document.config == before
+    drop_paths(editor, QPoint(20, 20), *models[:5])
+    qtbot.waitUntil(lambda: sum("no model" in text for text in told) == 5)
+    assert most == [1]
 
 
 def test_what_no_node_works_with_is_refused(editor: EnhancedPipelineEditor, tmp_path: Path) -> None:
