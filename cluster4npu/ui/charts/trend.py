@@ -12,6 +12,7 @@ from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs.errors import plain_label
 from cluster4npu.ui.text import tr
 
+_MOST_DATES = 4
 _POINT_PX = 7
 _CHOSEN_PX = 12
 
@@ -81,7 +82,16 @@ class PerformanceTrendChart(QWidget):
         for change in self.trend.changes:
             line = pg.InfiniteLine(change.index - 0.5, pen=pg.mkPen(colors.warn, style=Qt.PenStyle.DashLine))
             self.plot.addItem(line)
+        self.plot.getAxis("bottom").setTicks([self._dates()])
         self.plot.enableAutoRange()
+
+    def _dates(self) -> list[tuple[float, str]]:
+        """Return where days stand below the runs, and which: a few of them, for there is room for no more."""
+        points = self.trend.points if self.trend is not None else ()
+        step = max(1, -(-len(points) // _MOST_DATES))
+        return [
+            (float(n), f"{points[n].at.astimezone():%Y-%m-%d\n%H:%M}") for n in range(0, len(points), step)
+        ]
 
     @Slot(object, object)
     def _clicked(self, _item: object, spots: list[pg.SpotItem]) -> None:

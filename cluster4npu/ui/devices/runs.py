@@ -76,6 +76,7 @@ class DeviceRunsChart(QWidget):
         times = [run.at.timestamp() for run in self.runs] or [0.0]
         middle, half = (min(times) + max(times)) / 2, max((max(times) - min(times)) / 2, _LEAST_S / 2)
         self.plot.setXRange(middle - half, middle + half, padding=0.05)
+        self.plot.setVisible(bool(self.runs))  # without any it would show the first day of 1970
         self.plot.setYRange(0.0, 1.1 * max((run.fps for run in self.runs), default=1.0), padding=0.0)
 
     def _tell(self) -> None:

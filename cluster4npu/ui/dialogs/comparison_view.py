@@ -93,7 +93,11 @@ class ComparisonView(QWidget):
             else tr("{0} of all devices' rates added up")
         ).format(percent(result.efficiency))
         self.efficiency.setText(
-            (tr("Scaling efficiency: {0}.").format(rates) + " " if together else "")
+            (
+                tr("Scaling efficiency: {0}.").format(rates) + " "
+                if together and result.efficiency is not None
+                else ""
+            )
             + (
                 tr("p50, p95 and p99 are latencies end to end; not reported: too few frames.")
                 if missing

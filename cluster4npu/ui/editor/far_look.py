@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,8 @@ TEXT_PX = 11  # on the screen
 _STRIP_PX = 13  # for the word of a state
 ROOM_PX = 4
 _TIGHT_PX = 4  # of the space over and under the letters
-_NARROWEST = 0.65  # of the width of letters
-_LEAST_LETTERS = 3  # of a word on a line
+_NARROWEST = 0.55  # of the width of letters
+_LEAST_TITLE_PX = 24
 _SIGNS = {"fail": "✕", "warn": "!", "bypassed": "⊘"}  # a state is told by shape and word, not by colour alone
 
 
@@ -38,7 +37,8 @@ def draw(painter: QPainter, item: NodeItem, zoom: float) -> None:
     painter.fillPath(outline, QColor(c.muted if status == "bypassed" else item.header_color))
     if word:
         box = _draw_state(painter, box, f"{_SIGNS[status]} {word}", _SIGNS[status], edge)
-    draw_title(painter, box, item.name)
+    if not box.isEmpty():
+        draw_title(painter, box, item.name)
     pen = QPen(QColor(c.accent if item.chosen else edge), 2.5 if item.chosen else 2.0 if word else 1.0)
     if item.faint:
         pen.setStyle(Qt.PenStyle.DashLine)
@@ -86,22 +86,23 @@ def _draw_state(painter: QPainter, box: QRectF, words: str, sign: str, color: st
     font = _font(bold=False)
     fits = QFontMetricsF(font).horizontalAdvance(words) <= box.width() - 2
     flat = box.height() < 3 * _STRIP_PX
-    strip = QRectF(box.left(), box.bottom() - _STRIP_PX, box.width(), _STRIP_PX)
-    if flat:
+    tiny = box.width() < _LEAST_TITLE_PX + _STRIP_PX  # a title would be two letters: the sign tells more
+    strip = box if tiny else QRectF(box.left(), box.bottom() - _STRIP_PX, box.width(), _STRIP_PX)
+    if flat and not tiny:
         strip = QRectF(box.right() - _STRIP_PX, box.top(), _STRIP_PX, box.height())
     painter.fillRect(strip, QColor(color))
     painter.setFont(font)
     painter.setPen(QColor(theme.colors().surface))
     painter.drawText(strip, int(Qt.AlignmentFlag.AlignCenter), words if fits and not flat else sign)
+    if tiny:
+        return QRectF()
     return box.adjusted(0, 0, -_STRIP_PX, 0) if flat else box.adjusted(0, 0, 0, -_STRIP_PX)
 
 
 def _wrapped(text: str, metrics: QFontMetricsF, width: float, most: int) -> list[str]:
-    """Return the text in at most so many lines of this width, within words where these are too long; the last line
-    is shortened if need be.
-    """
+    """Return the text in at most so many lines of this width; a line that is too long is shortened, no word is cut."""
     lines = [""]
-    for word in _pieces(text.split(), metrics, width) if most > 1 else text.split():
+    for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
         if metrics.horizontalAdvance(longer) <= width or not lines[-1]:
             lines[-1] = longer
@@ -110,20 +111,3 @@ def _wrapped(text: str, metrics: QFontMetricsF, width: float, most: int) -> list
         else:
             lines[-1] = longer
     return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in lines]
-
-
-def _pieces(words: list[str], metrics: QFontMetricsF, width: float) -> Iterator[str]:
-    """Cut words that are wider than a line."""
-    for word in words:
-        while metrics.horizontalAdvance(word) > width and len(word) > _LEAST_LETTERS:
-            fits = next(
-                (
-                    n
-                    for n in range(len(word), _LEAST_LETTERS, -1)
-                    if metrics.horizontalAdvance(word[:n]) <= width
-                ),
-                _LEAST_LETTERS,
-            )
-            yield word[:fits]
-            word = word[fits:]
-        yield word

@@ -78,6 +78,7 @@ def _assistant(stage: Stage) -> None:
     """What could be changed about a run, and what was; then what a run says whose source is too slow for more."""
     workspace = stage.window.workspace
     panel = workspace.assistant
+    stage.window.messages.hide()
     workspace.visualizer.end(_stamps(300, (20.0, 50.0, 100.0)))
     panel.end()
     workspace.docks["Assistant"].raise_()
