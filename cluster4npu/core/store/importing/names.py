@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cluster4npu.core.store.importing.words import words
 
@@ -46,6 +47,7 @@ PRECISIONS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=20_000)
 def family_of(name: str) -> str:
     """Return the family of models that a name begins with ("bert" of "bert-base"), "" for none known."""
     found = _FAMILIES.match(name.lower().rpartition("/")[2])
@@ -59,6 +61,7 @@ def device_word(word: str) -> str:
     return lowered if lowered in DEVICES else plain if plain in DEVICES else ""
 
 
+@lru_cache(maxsize=20_000)
 def base_device(name: str) -> str:
     """Return the kind of device that a name tells ("cuda" of "cuda:0"), or the name in lower case."""
     return next((kind for part in words(name) if (kind := device_word(part))), name.lower())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cluster4npu.core.store.importing.vocabulary import (
     STATISTICS,
@@ -18,6 +19,7 @@ _SPELLED = re.compile(  # units that are no two words
 )
 
 
+@lru_cache(maxsize=50_000)
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case: `avgLatencyMs`, `avg_latency_ms`, `Avg latency (ms)` alike."""
     name = _TOP.sub(lambda found: f"top{found[1] or found[2]}", name[:200])
@@ -35,6 +37,7 @@ def _accuracy(match: re.Match[str]) -> str:
     return f"m{match[1].lower()}{low or ''}{f'to{high}' if high else ''}"
 
 
+@lru_cache(maxsize=50_000)
 def statistic_of(parts: tuple[str, ...]) -> str:
     """Return the statistic that a name's words tell, "" for none: `p95`, `95th`, `percentile_95`, `avg` ..."""
     if {"bound", "ci", "confidence"} & set(parts) and (
