@@ -61,6 +61,8 @@ class Report(Command):
         from cluster4npu.core.report import ReportGenerator
         from cluster4npu.core.store import Store
 
+        if not args.executive:
+            _refuse_costs(args)
         check_writable(args.output, "--output", (".html", ".pdf", ".md", ".csv", ".json"))
         with Store(store_to_read(args)) as store:
             run_id = newest(store) if args.run_id == LAST else store.run(args.run_id).id
@@ -76,6 +78,20 @@ class Report(Command):
         console.object({"ok": True, "run_id": run_id, "path": str(args.output)})
         console.out(f"Wrote {args.output} about run {run_id}")
         return SUCCESS
+
+
+def _refuse_costs(args: argparse.Namespace) -> None:
+    """Refuse costs where nothing is told of them: they would be left out in silence."""
+    given = [f"--{name}" for name in _COSTS if getattr(args, name.replace("-", "_")) is not None]
+    if given or args.currency:
+        raise InputError(
+            Problem(
+                "only a page for whoever decides tells of costs",
+                field=(given or ["--currency"])[0],
+                allowed="together with --executive",
+                hint="Nothing was written.",
+            )
+        )
 
 
 def _costs(args: argparse.Namespace) -> Costs | None:

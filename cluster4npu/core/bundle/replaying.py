@@ -36,6 +36,7 @@ from cluster4npu.core.compare import Comparison, compare_runs
 from cluster4npu.core.errors import InputError, Problem
 from cluster4npu.core.pipeline.config import PipelineConfig, validation_problems
 from cluster4npu.core.settings import resolve_path
+from cluster4npu.core.store import sums
 from cluster4npu.core.store.keeper import Keeper
 from cluster4npu.core.store.records import RunRecord
 from cluster4npu.core.store.store import Store
@@ -192,6 +193,8 @@ def _run(manifest: Manifest, folder: Path, path: Path) -> Store:
         )
     if wrong := Keeper(store).check()["wrong"]:
         raise _no_bundle(path, f"the run is not as it was saved: {wrong[0]}")
+    if store.reading(sums.without):
+        raise _no_bundle(path, "the run has no checksums, with which every run is saved")
     return store
 
 

@@ -6,11 +6,30 @@ from typing import Any
 
 import duckdb
 
-from cluster4npu.core.store.rows import DeviceRow, ResultRow, Row, RunsRow, SegmentRow, StageRow
+from cluster4npu.core.store.rows import (
+    DeviceLookRow,
+    DeviceRow,
+    HostRow,
+    PipelineRow,
+    ResultRow,
+    Row,
+    RunsRow,
+    RuntimeRow,
+    SegmentRow,
+    StageRow,
+)
 
 _SUMMED: dict[str, type[Row]] = {
-    row.table: row for row in (RunsRow, DeviceRow, StageRow, ResultRow, SegmentRow)
-}  # samples have a checksum of their own in `runs`
+    row.table: row
+    for row in (
+        RunsRow, DeviceRow, StageRow, ResultRow, SegmentRow, RuntimeRow, DeviceLookRow, HostRow, PipelineRow,
+    )
+}  # samples have a checksum of their own in `runs`  # fmt: skip
+_SHARED = {
+    "hosts": ("id", "host_id"),
+    "pipelines": ("digest", "pipeline_digest"),
+}  # of several runs: their key, runs'
+_SINCE = 9  # the version that keeps checksums
 
 
 def write(opened: duckdb.DuckDBPyConnection, run_id: str) -> None:
@@ -48,14 +67,35 @@ def changed(opened: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             {"run": run, "what": f"rows of {table}", "found": found or "none", "saved": saved}
             for run, found, saved in rows
         ]
-    return wrong
+    bare = opened.execute(
+        "SELECT id FROM runs WHERE id NOT IN (SELECT run_id FROM row_checksums) AND created_at >"
+        " (SELECT min(applied_at) FROM schema_version WHERE version >= ?) ORDER BY id",
+        [_SINCE],
+    ).fetchall()
+    return wrong + [
+        {"run": run, "what": "checksums", "found": "none", "saved": "of every table"} for (run,) in bare
+    ]
+
+
+def without(opened: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the runs that have no checksums at all: of an earlier version, or taken away."""
+    found = opened.execute(
+        "SELECT id FROM runs WHERE id NOT IN (SELECT run_id FROM row_checksums)"
+    ).fetchall()
+    return [row[0] for row in found]
 
 
 def _sums(table: str, columns: str) -> str:
     """Return SQL for run and checksum; both names are this package's own."""
     text = "md5(string_agg(saved::VARCHAR, chr(10) ORDER BY saved::VARCHAR))"
-    return f"SELECT {_key(table)} AS run_id, {text} AS checksum FROM (SELECT {columns} FROM {table}) saved"
+    source = f"(SELECT {columns} FROM {table}) saved"
+    if table in _SHARED:
+        own, theirs = _SHARED[table]
+        source += f" JOIN runs ON runs.{theirs} = saved.{own}"
+    return f"SELECT {_key(table)} AS run_id, {text} AS checksum FROM {source}"
 
 
 def _key(table: str) -> str:
+    if table in _SHARED:
+        return "runs.id"
     return "saved.id" if table == "runs" else "saved.run_id"

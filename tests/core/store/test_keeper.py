@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,20 @@ def test_check_names_the_run_that_was_changed(keeper: Keeper) -> None:
     assert [item.get("run", item.get("table")) for item in wrong] == [run_id, "results"]
 
 
+def test_check_names_a_run_whose_checksums_were_taken_away(keeper: Keeper) -> None:
+    run_id = keeper.store.save(record(5, created_at=datetime.now(UTC)))
+    keeper.store.writing(lambda opened: opened.execute("DELETE FROM row_checksums"))
+    (wrong,) = keeper.check()["wrong"]
+    assert (wrong["run"], wrong["what"], wrong["found"]) == (run_id, "checksums", "none")
+
+
 @pytest.mark.parametrize(
     ("table", "change"),
     [
         ("runs", "UPDATE runs SET headline = '9x FASTER'"),
         ("results", "UPDATE results SET fps = fps * 2"),
+        ("pipelines", "UPDATE pipelines SET text = '{}'"),
+        ("hosts", "UPDATE hosts SET cpu = 'another'"),
         ("devices", "UPDATE devices SET unit = 'gpu'"),
         ("segments", "DELETE FROM segments"),
     ],

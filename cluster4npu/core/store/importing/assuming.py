@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from cluster4npu.core.store.importing.model import Figure
 from cluster4npu.core.store.importing.unit_words import scale
@@ -25,6 +27,7 @@ _COUNTED_NS = (
 )
 _OF_MACHINE = {"cpu", "gpu", "cuda", "rss", "process"}
 _LEAST_PROCESS_MB = 4.0  # no process that runs a model has its peak there
+_STEPS = {"configure", "create", "network", "open", "prepare", "read", "set", "setup"}
 _OFTEN = {"itl", "latency", "tpot", "ttft"}  # happens often, so it takes less than an hour
 _PER_ITEM = ("latency", "first", "forward", "backward", "optimizer", "preprocess_time", "postprocess_time")
 
@@ -38,8 +41,8 @@ def assume_together(figures: list[Figure], browser: bool) -> None:
         if figure.unit_rule:
             continue
         same = [f for f in times if f.meaning.metric == figure.meaning.metric]
-        if figure.meaning.metric != "latency" and set(words(figure.name)) & WORK:
-            same = [f for f in times if f.meaning.metric != "latency" and set(words(f.name)) & WORK]
+        if figure.meaning.metric != "latency" and _is_of_a_clock(figure):
+            same = [f for f in times if f.meaning.metric != "latency" and _is_of_a_clock(f)]
         leader = max(same, key=_tells)
         ranked = any(re.fullmatch(r"p\d.*", f.meaning.statistic) for f in same)
         if browser:
@@ -51,6 +54,29 @@ def assume_together(figures: list[Figure], browser: bool) -> None:
         for other in same:
             settle_in(other, leader.unit, leader.unit_rule)
     _lengthen_wholes([f for f in times if f.unit_rule == SIZE_RULE])
+
+
+def assume_alike(figures: Iterable[Figure]) -> None:
+    """Give times of one name that were assumed to be s here and ms there the commoner unit: 0.9 among many above 1."""
+    assumed: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        if (
+            figure.unit_rule in (SIZE_RULE, CLOCK)
+            and figure.meaning.family == "time"
+            and figure.unit in ("s", "ms")
+        ):
+            assumed[figure.name, figure.meaning.metric].append(figure)
+    for same in assumed.values():
+        (unit, count), *others = Counter(figure.unit for figure in same).most_common()
+        if others and count > others[0][1]:
+            for figure in same:
+                settle_in(figure, unit, SIZE_RULE)
+
+
+def _is_of_a_clock(figure: Figure) -> bool:
+    """Tell whether a time is one of several that a program takes of its own work: `load_time`, `read_network_time`."""
+    parts = set(words(figure.name))
+    return bool(parts & WORK) or (parts & {"time", "times"} != set() and bool(parts & _STEPS))
 
 
 def _lengthen_wholes(assumed: list[Figure]) -> None:

@@ -21,6 +21,7 @@ from cluster4npu.core.store.importing.values import are_numbers, is_epoch, is_fi
 from cluster4npu.core.store.importing.vocabulary import WORK
 from cluster4npu.core.store.importing.words import statistic_of, words
 
+_STEPS = {"backward", "optimizer", "step", "total"}
 _FAR = 1e4  # times the least: no tail is longer
 NAMING = (
     "metric",
@@ -166,3 +167,11 @@ def is_among_durations(found: Meaning, values: Sequence[Any], node: Mapping[str,
     beside = [v for k, v in node.items() if is_finite(v) and v > 0 and statistic_of(words(str(k)))]
     largest = max(values)
     return any(not is_epoch(v) and v <= largest * 10 and largest < v * _FAR for v in beside if v != largest)
+
+
+def is_among_work(names: tuple[str, ...], values: Sequence[Any], node: Mapping[str, Any]) -> bool:
+    """Tell whether a bare `forward` is a time, since other work stands beside it so: `backward`, `optimizer_step`."""
+    if not set(names) <= WORK | _STEPS or not all(isinstance(value, float) for value in values):
+        return False
+    beside = {words(str(key)) for key, value in node.items() if isinstance(value, float)}
+    return sum(set(parts) <= WORK | _STEPS and bool(set(parts) & WORK) for parts in beside) > 1

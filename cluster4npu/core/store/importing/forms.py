@@ -138,6 +138,11 @@ def ranked_items(value: Any) -> list[tuple[str, str, Any]]:
         return found if all(rank and (v is None or is_number(v)) for _, rank, v in found) else []
     if not isinstance(value, list):
         return []
+    if value and all(are_numbers(item) and len(item) == 2 for item in value):
+        pairs = [(f"[{at}]/[1]", rank_of(f"{rank:g}"), item) for at, (rank, item) in enumerate(value)]
+        return (
+            pairs if all(rank for _, rank, _ in pairs) and len({r for _, r, _ in pairs}) == len(pairs) else []
+        )
     found = []
     for at, item in enumerate(value):
         ranks = [key for key in _RANK_FIELDS if isinstance(item, dict) and is_number(item.get(key))]

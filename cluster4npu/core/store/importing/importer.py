@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ IMPORTED, KNOWN, EMPTY, UNREADABLE = "imported", "already imported", "nothing re
 ELSEWHERE = "imported before from another file"
 REPLACED = "under a name that stands again in the same object"
 _MOST_NOTES = 20
+_AT_ONCE, _BYTES_AT_ONCE = 50, 20 * 2**20  # files that are stored with the store opened once
 _log = logging.getLogger(__name__)
 
 Writing = Callable[[Callable[[duckdb.DuckDBPyConnection], Any]], Any]
@@ -68,27 +70,58 @@ def import_paths(paths: Iterable[Path], write: Writing) -> list[FileReport]:
                 hint="Name a folder with result files.",
             )
         )
-    return [import_file(path, write) for path in files]
+    reports: list[FileReport] = []
+    waiting: list[_Waiting] = []
+    for number, path in enumerate(files, 1):
+        report, source, found = _recognised(path)
+        reports.append(report)
+        if source is not None and found is not None:
+            waiting.append(_Waiting(len(reports) - 1, source, found))
+        if waiting and (number == len(files) or _is_much(waiting)):
+            stored = write(partial(_store_all, waiting=tuple(waiting), reports=tuple(reports)))
+            for item, told in zip(waiting, stored, strict=True):
+                reports[item.place] = told
+            waiting.clear()
+    return reports
 
 
-def import_file(path: Path, write: Writing) -> FileReport:
-    """Import one file in one transaction and tell what became of it."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file that was recognised and is not stored yet; `place` is that of its report."""
+
+    place: int
+    source: Source
+    found: Recognised
+
+
+def _is_much(waiting: list[_Waiting]) -> bool:
+    return len(waiting) >= _AT_ONCE or sum(item.source.size for item in waiting) >= _BYTES_AT_ONCE
+
+
+def _store_all(
+    opened: duckdb.DuckDBPyConnection, waiting: tuple[_Waiting, ...], reports: tuple[FileReport, ...]
+) -> list[FileReport]:
+    """Store files one after the other, each in a transaction of its own: opening the store takes longer than one."""
+    return [_store(opened, item.source, item.found, reports[item.place]) for item in waiting]
+
+
+def _recognised(path: Path) -> tuple[FileReport, Source | None, Recognised | None]:
+    """Read one file and find its measurements; tell what became of it where there is nothing to store."""
     try:
         source = read(path)
         found = recognise(source.data)
     except Unreadable as error:
-        return FileReport(path, UNREADABLE, str(error))
+        return FileReport(path, UNREADABLE, str(error)), None, None
     except RecursionError:
-        return FileReport(path, UNREADABLE, "it is nested too deeply")
+        return FileReport(path, UNREADABLE, "it is nested too deeply"), None, None
     except Exception as error:  # a defect of ours, told as such: it must not stop the other files
         _log.exception("could not recognise %s", path.name)
-        return FileReport(
-            path, UNREADABLE, f"this program failed on it ({type(error).__name__}); please report it"
-        )
+        failed = f"this program failed on it ({type(error).__name__}); please report it"
+        return FileReport(path, UNREADABLE, failed), None, None
     _note_repeated(source, found)
     _note_unread(source, found)
     report = _report(path, source, found)
-    return report if report.outcome == EMPTY else write(lambda opened: _store(opened, source, found, report))
+    return (report, None, None) if report.outcome == EMPTY else (report, source, found)
 
 
 def _store(

@@ -47,6 +47,7 @@ _CONTAINERS = {
     "raw", "records", "report", "result", "results", "run", "runs", "scaling", "series", "stats", "summary",
     "sweep", "sweeps", "test", "tests", "timing", "timings",
 }  # fmt: skip
+_HARDWARE = {"accelerators", "backends", "boards", "chips", "device", "devices", "hardware", "platforms"}
 _ROUNDS = {
     "attempt",
     "day",
@@ -195,7 +196,7 @@ def _may_name(key: str) -> bool:
         return False
     if re.search(r"\.(?:py|sh|js|json|txt|log|exe|cpp|rs)$", lowered):
         return False
-    return meaning(key).kind != MEASURE and not set(words(key)) <= _CONTAINERS | _VARIANTS
+    return meaning(key).kind != MEASURE and not set(words(key)) <= _CONTAINERS | _VARIANTS | _HARDWARE
 
 
 def _is_a_device(name: str) -> bool:
@@ -206,7 +207,7 @@ def _is_a_device(name: str) -> bool:
 def names_devices(parent: str) -> bool:
     """Tell whether what stands below this name is named by devices: `by_hardware`."""
     parts = set(words(parent))
-    return bool(parts & {"hardware", "devices", "platforms", "backends", "device", "accelerators"}) and not parts & {
+    return bool(parts & _HARDWARE) and not parts & {
         "info", "details", "types", "available"}  # fmt: skip
 
 
@@ -233,7 +234,9 @@ def _names_model(key: str, parent: str, child: Any) -> bool:
         return False
     if family_of(key):
         return True
-    is_container = key.lower() in NEUTRAL or key.lower() in LENDERS or set(words(key)) <= _CONTAINERS
+    is_container = (
+        key.lower() in NEUTRAL or key.lower() in LENDERS or set(words(key)) <= _CONTAINERS | _HARDWARE
+    )
     if isinstance(child, dict) and child and all(_is_a_device(str(k)) for k in child):
         return not is_container and not names_devices(key)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", key):

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster4npu.core.store.importing.beside import bare, is_among_durations, is_of_another, of_parent
+from cluster4npu.core.store.importing.beside import (
+    bare,
+    is_among_durations,
+    is_among_work,
+    is_of_another,
+    of_parent,
+)
 from cluster4npu.core.store.importing.forms import SIDES, VALUES
 from cluster4npu.core.store.importing.keys import by_key
 from cluster4npu.core.store.importing.metrics import (
@@ -80,6 +86,10 @@ def meaning_at(
         return found if inside is not None else _without_place(found, place)
     if found.kind != UNKNOWN:
         return found
+    if names == ("score", "error"):
+        return replace(inside or bare(node, found, units, place), statistic="error")
+    if inside is None and is_among_work(names, values, node):
+        return meaning(f"{name}_time")
     if found.statistic != "value" or "_".join(names) in VALUES:
         if is_of_another(name, node):
             return found

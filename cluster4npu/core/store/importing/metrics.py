@@ -146,11 +146,15 @@ def is_run_length(name: str) -> bool:
 def _inside(parts: tuple[str, ...], found: set[str], outer: Meaning) -> Meaning | None:
     """Return what a field inside a metric's own object means: a statistic of it, or its value."""
     statistic = statistic_of(parts)
+    if parts == ("peak",) and outer.family in ("power", "rate", "time"):
+        statistic = "max"
     if not statistic and len(parts) == 1:
         statistic = rank_of(parts[0]) if parts[0].rstrip("%") in RANKS or "." in parts[0] else ""
     unit = _unit(parts, outer.family)
     if found & PERCENT and found & {"change", "regression", "relative"}:
         return Meaning(UNKNOWN)
+    if statistic in ("ci_low", "ci_high", "sem") and outer.statistic not in ("value", "mean"):
+        statistic = f"{outer.statistic}_{statistic}"  # of the median, of the deviation
     if statistic and not found & (LATENCY | RATES | MEMORY | TIMES):
         return Meaning(MEASURE, outer.metric, statistic, unit or outer.unit, outer.family, outer.formula)
     filling = {part for part in parts if part not in STATISTICS and part not in TIME_UNITS}
@@ -197,7 +201,9 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
     statistic = statistic_of(parts) or "value"
     if parts[-1:] == ("ts",) and (parts[0] in STATISTICS or parts[0] == "samples"):
         return Meaning(MEASURE, "throughput", statistic, "tokens/s", "rate", formula)
-    per_second = ("per" in found and parts[-1] in ("second", "sec", "s")) or "persecond" in found
+    per_second = (
+        "per" in found and bool({"second", "sec"} & found or parts[-1] == "s")
+    ) or "persecond" in found
     if found & PERCENT and found & (MEMORY | UTILISATION | {"cpu", "gpu", "npu"}):
         return Meaning(MEASURE, _rest(parts, PERCENT, "utilisation", keep=True), statistic, "%")
     if "per" in found and found & _PER_ENERGY:
@@ -216,7 +222,7 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
         noise = (
             RATES
             | set(RATE_UNITS)
-            | {"rate", "hz", "per", "second", "sec", "s", "items", "minute", "completed"}
+            | {"rate", "hz", "num", "number", "per", "second", "sec", "s", "items", "minute", "completed"}
         )
         prefix = _rest(parts, noise, "", keep=False)
         unit = unit.replace("/s", "/min") if "minute" in found else unit

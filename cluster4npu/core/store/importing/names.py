@@ -10,7 +10,7 @@ from cluster4npu.core.store.importing.words import words
 DEVICES = {
     "cpu", "cuda", "gpu", "rocm", "mps", "openvino", "webgpu", "webnn", "qnn", "qualcomm", "tpu", "npu", "ane",
     "coreml", "tensorrt", "trt", "directml", "dml", "xpu", "vulkan", "metal", "hailo", "edgetpu", "coral", "igpu",
-    "dgpu", "hexagon", "neuron", "gaudi", "ipu", "wasm", "mlu", "hip", "opencl", "dsp", "samsung", "mediatek",
+    "dgpu", "dla", "hexagon", "neuron", "gaudi", "ipu", "wasm", "mlu", "hip", "opencl", "dsp", "samsung", "mediatek",
     "kl520", "kl720", "nnapi", "xnnpack", "webgl", "hailo8", "hailo8l", "hailo15", "rknn", "ethos", "snpe", "cann",
     "ascend",
 }  # fmt: skip
@@ -37,7 +37,7 @@ _FAMILIES = re.compile(
     r"|stable.?diffusion|hubert|bge|minilm|retinanet|googlenet|shufflenet|mnasnet|regnet|nasnet|xception|lenet|posenet"
     r"|movenet|blaze(?:face|pose)|dlrm|rnn-?t|3d-?unet|mask-?_?rcnn|centernet|hrnet|deeplab|pspnet|bisenet|esrgan|sdxl"
     r"|roformer|mamba|rwkv|starcoder|deepseek|internlm|chatglm|smollm|minicpm|moondream|florence-|siglip|beit|ghostnet"
-    r"|darknet|nanodet|picodet|pp-?yolo|rtmdet|rt-?detr|midas|superpoint|lightglue|arcface|facenet|crnn|trocr|silero"
+    r"|darknet|efficientdet|nanodet|picodet|pp-?yolo|rtmdet|rt-?detr|midas|superpoint|lightglue|arcface|facenet|crnn|trocr|silero"
     r"|conformer|tacotron|fastspeech|command-r|granite|olmo|falcon"
 )
 PRECISIONS = {

@@ -28,6 +28,7 @@ from cluster4npu.core.store.importing.walking import Walker
 
 ZERO = "a failure's zero"
 LENGTH, RUN = "how long the whole run was to take", "run_duration"
+_FAR = 20.0  # times the longest of what is repeated
 _LONG_MS = 30_000  # what is repeated, so that it has a rate, takes less
 REPEATED = "said twice in this file"
 
@@ -87,6 +88,8 @@ def _leave_run_lengths(walker: Walker) -> None:
         families = {f.meaning.family for f in record.figures if f not in lengths}
         beside = "time" in families or {"rate", "count"} <= families
         nameless = elsewhere and not (record.context.model or record.context.device)
+        for figure in _wholes(record):
+            figure.meaning = replace(figure.meaning, metric=RUN)
         for figure in lengths:
             long = "rate" in families and figure.settled[0] >= _LONG_MS
             if not (beside or nameless or long or figure.unit_rule == COUNTED):
@@ -97,6 +100,15 @@ def _leave_run_lengths(walker: Walker) -> None:
                 record.figures.remove(figure)
                 walker.skipped[LENGTH] += len(figure.values)
     walker.records[:] = [r for r in walker.records if r.figures or r.context.status != OK]
+
+
+def _wholes(record: Record) -> list[Figure]:
+    """Return times called latencies that are far beyond the statistics of the latency beside them: the run's."""
+    latencies = [f for f in record.figures if f.meaning.metric == "latency" and not f.samples]
+    told = [f.settled[0] for f in latencies if f.meaning.statistic != "value"]
+    return [
+        f for f in latencies if f.meaning.statistic == "value" and told and f.settled[0] > _FAR * max(told)
+    ]
 
 
 def _tenths(figure: Figure) -> list[float]:

@@ -97,7 +97,7 @@ def state(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_error(name: str, value: Any) -> bool:
-    named = words(name)[-1:] in (("error",), ("exception",), ("traceback",)) or name in (
+    named = words(name)[-1:] in (("error",), ("err",), ("exception",), ("traceback",)) or name in (
         "error_message", "failure_reason", "skip_reason",
     )  # fmt: skip
     return named and isinstance(value, str) and value.lower() not in _FALSE

@@ -117,7 +117,8 @@ def units_of(outer: Context, node: Mapping[str, Any]) -> dict[str, Any]:
     units, others = "", []
     for name, value in node.items():
         own, _, last = name.rpartition("_")
-        if name in ("unit_of_measurement", "unit_of_measure"):
+        known = isinstance(value, str) and of_unit(plain_unit(value)).kind == MEASURE
+        if name in ("unit_of_measurement", "unit_of_measure") or (name in ("u", "uom") and known):
             own = ""
         elif last not in ("unit", "units"):
             continue

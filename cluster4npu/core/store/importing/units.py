@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from cluster4npu.core.store.importing.assuming import SIZE_RULE, assume_together, settle_in
+from cluster4npu.core.store.importing.assuming import SIZE_RULE, assume_alike, assume_together, settle_in
 from cluster4npu.core.store.importing.model import Figure, Path, Record
 from cluster4npu.core.store.importing.names import base_device
 from cluster4npu.core.store.importing.unnamed import OWN
@@ -63,6 +63,7 @@ def settle(records: list[Record], *, browser: bool = False) -> None:
     }  # a program that has other devices, too, is none
     for record in records:
         assume_together([figure for figure in record.figures if not figure.unit_rule], browser)
+    assume_alike([figure for record in records for figure in record.figures])
 
 
 def _plain(record: Record, figure: Figure) -> None:

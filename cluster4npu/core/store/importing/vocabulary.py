@@ -81,7 +81,8 @@ UTILISATION = {
     "load", "usage", "usages", "util", "utilisation", "utilization",
 }  # fmt: skip
 OTHERS = {
-    "power": ("power", "W"), "watts": ("power", "W"), "energy": ("energy", "J"), "joules": ("energy", "J"),
+    "power": ("power", "W"), "pwr": ("power", "W"), "watts": ("power", "W"),
+    "energy": ("energy", "J"), "joules": ("energy", "J"),
     "temperature": ("temperature", "°C"), "temps": ("temperature", "°C"),
     "temperatures": ("temperature", "°C"),
     "temp": ("temperature", "°C"), "celsius": ("temperature", "°C"),
@@ -129,7 +130,6 @@ FORMULA = {
     "estimate", "estimated", "expected", "extrapolated", "predicted", "projected", "theoretical",
 }  # fmt: skip
 PREDICTED = {
-    "estimates",
     "forecast",
     "forecasts",
     "predicted",

@@ -98,6 +98,46 @@ _FORMS: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         {"subject": "yolov8n", "where": "cuda:0", "how": "fp16", "took_ms": 9.1},
         [("yolov8n", "cuda:0", None, "fp16", "latency", "value", 9.1, "ms")],
     ),
+    "units of one letter, boards above models": (
+        {"boards": {"agx-orin": {"efficientdet_d0": {"gpu": {"bs8": {"pwr": {"avg": 14500, "u": "mW"}}}}}}},
+        [("efficientdet_d0", "gpu", 8, "", "power", "mean", 14.5, "W")],
+    ),
+    "steps of training": (
+        {**_MADE, "steps": [{"forward": 0.0213, "backward": 0.0412, "step": 0.0676}]},
+        [
+            ("m", "npu", None, "", "forward_time", "value", 21.3, "ms"),
+            ("m", "npu", None, "", "backward_time", "value", 41.2, "ms"),
+            ("m", "npu", None, "", "step_time", "value", 67.6, "ms"),
+        ],
+    ),
+    "ranks in pairs": (
+        {**_MADE, "latency": {"percentiles": [[50, 4711], [99, 8123]], "unit": "us"}},
+        [
+            ("m", "npu", None, "", "latency", "p50", 4.711, "ms"),
+            ("m", "npu", None, "", "latency", "p99", 8.123, "ms"),
+        ],
+    ),
+    "one clock, and the length of the run": (
+        {
+            **_MADE,
+            "read_network_time": 12.31,
+            "load_network_time": 412.73,
+            "execution_time": 60123.44,
+            "latency_avg": 25.5,
+            "latency_max": 31.5,
+        },
+        [
+            ("m", "npu", None, "", "read_network_time", "value", 12.31, "ms"),
+            ("m", "npu", None, "", "load_network_time", "value", 412.73, "ms"),
+            ("m", "npu", None, "", "run_duration", "value", 60123.44, "ms"),
+            ("m", "npu", None, "", "latency", "mean", 25.5, "ms"),
+            ("m", "npu", None, "", "latency", "max", 31.5, "ms"),
+        ],
+    ),
+    "times below and above one": (
+        {**_MADE, "runs": [{"latency": 0.9}, {"latency": 1.2}, {"latency": 3.4}]},
+        [("m", "npu", None, "", "latency", "value", value, "ms") for value in (0.9, 1.2, 3.4)],
+    ),
     "batches by name": (
         {**_MADE, "throughput_by_batch": {"1": 100.5, "4": 300.5}},
         [
