@@ -28,6 +28,7 @@ _READ_BYTES = 65536
 # Waking a process up takes tens of microseconds, on both sides. Who expects the next record sooner than that stays
 # awake for it, and gives way to whoever else wants the core.
 AWAKE_NS = 50_000
+_TAKEN_NS = 5_000  # longer than giving way takes where nobody wants the core
 NO_FRAME = -1  # in place of a frame's id: it is only measured, and no frame of the run
 _give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
 
@@ -112,6 +113,7 @@ class Channel:
         self._half = b""
         self._pieces: list[bytes] = []  # of a long control record
         self._poll: Any = None
+        self._awake = _Awake()
         if hasattr(select, "poll"):
             self._poll = select.poll()
             self._poll.register(self._in, select.POLLIN)
@@ -136,11 +138,8 @@ class Channel:
 
     def stay_awake(self, most_ns: int) -> None:
         """Return as soon as there is something to read, at the latest after `most_ns`; other processes go first."""
-        if self._poll is None or _give_way is None:
-            return
-        until = time.monotonic_ns() + most_ns
-        while not self._poll.poll(0) and time.monotonic_ns() < until:
-            _give_way()
+        if self._poll is not None:
+            self._awake.wait(self._poll.poll, most_ns)
 
     def has_more(self) -> bool:
         """Tell whether there is something to read now, or the other side is gone."""
@@ -222,6 +221,32 @@ def _is_all(data: bytes, head: bytes, size: int) -> bool:
     )
 
 
+class _Awake:
+    """Polls without sleeping. After somebody else took the core meanwhile, it leaves the next time out.
+
+    Who is woken up is put on a core that is free, but who never sleeps stays where it is: processes that all stay awake
+    for each other would stay on one core together, whatever others there are.
+    """
+
+    def __init__(self) -> None:
+        self._shared = False
+
+    def wait(self, poll: Callable[[int], list[tuple[int, int]]], most_ns: int) -> list[tuple[int, int]]:
+        """Return what is ready, at the latest after `most_ns`; other processes go first."""
+        ready = poll(0)
+        if self._shared or _give_way is None:
+            self._shared = False
+            return ready
+        now = time.monotonic_ns()
+        until = now + most_ns
+        while not ready and now < until and not self._shared:
+            _give_way()
+            begun, now = now, time.monotonic_ns()
+            self._shared = now - begun > _TAKEN_NS
+            ready = poll(0)
+        return ready
+
+
 class Waiter:
     """Waits on many connections and process sentinels at once, by name.
 
@@ -232,6 +257,7 @@ class Waiter:
         self._sources: dict[str, Connection | int] = {}
         self._keys: dict[int, str] = {}  # by file descriptor
         self._poll = select.poll() if hasattr(select, "poll") else None
+        self._awake = _Awake()
 
     def add(self, key: str, source: Connection | int) -> None:
         """Wait also on this connection or sentinel."""
@@ -258,11 +284,7 @@ class Waiter:
             by_source = {id(source): key for key, source in self._sources.items()}
             return [by_source[id(s)] for s in wait(list(self._sources.values()), timeout_s)]
         poll, keys = self._poll.poll, self._keys
-        if awake_ns and _give_way is not None and timeout_s != 0:
-            until = time.monotonic_ns() + awake_ns
-            while time.monotonic_ns() < until:
-                if ready := poll(0):
-                    return [keys[handle] for handle, _ in ready]
-                _give_way()
+        if awake_ns and timeout_s != 0 and (ready := self._awake.wait(poll, awake_ns)):
+            return [keys[handle] for handle, _ in ready]
         timeout_ms = None if timeout_s is None else math.ceil(timeout_s * 1e3)
         return [keys[handle] for handle, _ in poll(timeout_ms)]

@@ -95,6 +95,7 @@ class Lane:
         self._service_ns: dict[int, float] = {}  # running mean by worker
         self._suspects = Suspects(pool)
         self._is_quick = False  # one of them needs less time than a wake-up
+        self.wants_more = False  # one of them takes more frames ahead than when the stream last looked
         self._views: dict[str, WorkerView] = {}
         self.set_alive()
 
@@ -196,7 +197,10 @@ class Lane:
     def _dispatch(self) -> None:
         for index, backlog in self._backlog.items():
             worker = self._pool.workers[index]
-            room = min(self._depth[index] - len(worker.in_flight), len(backlog)) if worker.alive else 0
+            depth, ahead = self._depth[index], len(worker.in_flight)
+            if 2 * ahead > depth or not worker.alive:
+                continue  # few at a time would wake it up for each
+            room = min(depth - ahead, len(backlog))
             if room > 0 and worker.batch > 1:
                 room = self._room_beside_suspects(worker, backlog, room)
             if room <= 0:
@@ -273,7 +277,9 @@ class Lane:
         if self._in_flight_wanted is None:
             enough = AHEAD_NS // spent
             least = _least(self._pool.workers[index].batch)
-            self._depth[index] = max(least, min(enough, MOST_IN_FLIGHT))
+            depth = max(least, min(enough, MOST_IN_FLIGHT))
+            self.wants_more = self.wants_more or depth > self._depth[index]
+            self._depth[index] = depth
 
     def _pass_on(self, index: int, visit: Visit, error: bytes) -> bool:
         """Give a frame on which a worker's model failed to another worker; False where all of them have tried."""

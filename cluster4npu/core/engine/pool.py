@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
@@ -53,8 +53,7 @@ class Refused:
     error: Cluster4NPUError
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """The worker is done with these slots."""
 
     worker: int

@@ -108,7 +108,9 @@ class Ring:
 
     def set_filled(self, slot: int, height: int, width: int) -> None:
         """Tell that a frame of this size is in the slot."""
-        self._sides[2 * slot], self._sides[2 * slot + 1] = height, width
+        sides, at = self._sides, 2 * slot
+        if sides[at] != height or sides[at + 1] != width:  # what is not written stays in the workers' caches
+            sides[at], sides[at + 1] = height, width
 
     def new_uses(self, count: int) -> int:
         """Return the first of so many generations in a row, one for each of the next uses of slots.

@@ -192,6 +192,12 @@ class Stream:
             for words in lane.settle():
                 self.warnings.append(words)
                 self._hub.tell(StateChanged("running", words, notice=True))
+        self._widen()
+
+    def _widen(self) -> None:
+        """Let as many frames in as the measured service times ask for."""
+        for lane in self.lanes:
+            lane.wants_more = False
         windows = [lane.window(self._ring.layout.slots) for lane in self.lanes]
         known = [window for window in windows if window is not None]
         if self._options.window is None and len(known) == len(windows):
@@ -249,6 +255,8 @@ class Stream:
         if isinstance(event, Completed):
             lane = self._lane_of(event.worker)
             self._go_on(lane, lane.finish(event.worker, event.dones))
+            if lane.wants_more:
+                self._widen()
         elif isinstance(event, Lost):
             self._tell_lost(event)
             lane = self._lane_of(event.worker)
