@@ -211,7 +211,7 @@ class SimulatedSession(Session):
 def _compare_stamps(frame: np.ndarray) -> None:
     """Read the numbers at both ends of a frame; raises RunFailed when another frame has been written over it."""
     pixels = frame.data
-    first, last = _STAMP.unpack_from(pixels), _STAMP.unpack_from(pixels, pixels.nbytes - _STAMP.size)
+    first, last = _STAMP.unpack_from(pixels), _STAMP.unpack_from(pixels, -_STAMP.size)
     if first != last:
         raise RunFailed(
             Problem("the frame is torn", found=f"{first[0]:#x} at its begin, {last[0]:#x} at its end")

@@ -113,7 +113,6 @@ class Channel:
         self._half = b""
         self._pieces: list[bytes] = []  # of a long control record
         self._poll: Any = None
-        self._awake = _Awake()
         if hasattr(select, "poll"):
             self._poll = select.poll()
             self._poll.register(self._in, select.POLLIN)
@@ -129,6 +128,10 @@ class Channel:
         """Send a `Work` record for each of these, as `send` does."""
         self._send(b"".join([_WORK.pack(_WORK_REST, b"W", w.slot, w.generation, w.frame_id) for w in works]))
 
+    def answer(self, dones: Iterable[Done]) -> None:
+        """Send these records, as `send` does."""
+        self._send(b"".join([pack(d) if d[8] else _DONE.pack(_DONE_REST, b"D", *d) for d in dones]))
+
     def _send(self, data: bytes) -> None:
         if sys.platform == "win32":
             self.writer.send_bytes(data)
@@ -139,7 +142,7 @@ class Channel:
     def stay_awake(self, most_ns: int) -> None:
         """Return as soon as there is something to read, at the latest after `most_ns`; other processes go first."""
         if self._poll is not None:
-            self._awake.wait(self._poll.poll, most_ns)
+            _poll_awake(self._poll.poll, most_ns)
 
     def has_more(self) -> bool:
         """Tell whether there is something to read now, or the other side is gone."""
@@ -197,8 +200,6 @@ class Channel:
 def pack(record: Record) -> bytes:
     """Return the record's bytes: at most MAX_RECORD, a long control record as several of those."""
     if isinstance(record, Done):
-        if not record.error:
-            return _DONE.pack(_DONE_REST, b"D", *record)
         error = record.error[: MAX_RECORD - _DONE.size]
         return _DONE.pack(_DONE_REST + len(error), b"D", *record) + error
     if isinstance(record, Work):
@@ -221,30 +222,19 @@ def _is_all(data: bytes, head: bytes, size: int) -> bool:
     )
 
 
-class _Awake:
-    """Polls without sleeping. After somebody else took the core meanwhile, it leaves the next time out.
-
-    Who is woken up is put on a core that is free, but who never sleeps stays where it is: processes that all stay awake
-    for each other would stay on one core together, whatever others there are.
-    """
-
-    def __init__(self) -> None:
-        self._shared = False
-
-    def wait(self, poll: Callable[[int], list[tuple[int, int]]], most_ns: int) -> list[tuple[int, int]]:
-        """Return what is ready, at the latest after `most_ns`; other processes go first."""
+def _poll_awake(poll: Callable[[int], list[tuple[int, int]]], most_ns: int) -> tuple[list[tuple[int, int]], bool]:
+    """Poll without sleeping for so long; other processes go first. Return what is ready, and whether one did."""
+    ready, taken = poll(0), False
+    if _give_way is None:
+        return ready, False
+    now = time.monotonic_ns()
+    until = now + most_ns
+    while not ready and now < until:
+        _give_way()
+        begun, now = now, time.monotonic_ns()
+        taken = taken or now - begun > _TAKEN_NS
         ready = poll(0)
-        if self._shared or _give_way is None:
-            self._shared = False
-            return ready
-        now = time.monotonic_ns()
-        until = now + most_ns
-        while not ready and now < until and not self._shared:
-            _give_way()
-            begun, now = now, time.monotonic_ns()
-            self._shared = now - begun > _TAKEN_NS
-            ready = poll(0)
-        return ready
+    return ready, taken
 
 
 class Waiter:
@@ -257,7 +247,7 @@ class Waiter:
         self._sources: dict[str, Connection | int] = {}
         self._keys: dict[int, str] = {}  # by file descriptor
         self._poll = select.poll() if hasattr(select, "poll") else None
-        self._awake = _Awake()
+        self.gave_way = False  # somebody else had this core when it last waited awake
 
     def add(self, key: str, source: Connection | int) -> None:
         """Wait also on this connection or sentinel."""
@@ -284,7 +274,9 @@ class Waiter:
             by_source = {id(source): key for key, source in self._sources.items()}
             return [by_source[id(s)] for s in wait(list(self._sources.values()), timeout_s)]
         poll, keys = self._poll.poll, self._keys
-        if awake_ns and timeout_s != 0 and (ready := self._awake.wait(poll, awake_ns)):
-            return [keys[handle] for handle, _ in ready]
+        if awake_ns and timeout_s != 0:
+            ready, self.gave_way = _poll_awake(poll, awake_ns)
+            if ready:
+                return [keys[handle] for handle, _ in ready]
         timeout_ms = None if timeout_s is None else math.ceil(timeout_s * 1e3)
         return [keys[handle] for handle, _ in poll(timeout_ms)]

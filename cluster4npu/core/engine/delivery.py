@@ -91,7 +91,7 @@ class Deliverer:
     def hand_out(self, frame: Frame, source: str, latency_ms: float) -> None:
         """Decode the frame's results, for whoever has asked for them."""
         values = self._values(frame, source)
-        info = frame.filled.info
+        info = frame.info
         device = ", ".join(self._pool.workers[visit.worker].member.id for visit in frame.visits())
         for outlet in self._route.outlets:
             if source not in outlet.sources:
@@ -134,7 +134,7 @@ class Deliverer:
             if visit.result_bytes:
                 area = self._ring.result(frame.slot, visit.stage)
                 values |= codec.decode(area, self._route.exports[visit.stage])
-        info = frame.filled.info
+        info = frame.info
         facts = FrameFacts(
             source if self._route.several_sources else "", info.height, info.width, info.stream_ms
         )

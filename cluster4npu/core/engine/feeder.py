@@ -9,26 +9,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 from cluster4npu.core.engine.arrivals import Arrivals
 from cluster4npu.core.engine.costs import EVERY
+from cluster4npu.core.engine.frames import Frame
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
 from cluster4npu.core.nodes.base import FrameInfo, Source, SourceNode
-
-
-class Filled(NamedTuple):
-    """A slot with a new frame. `scheduled_ns`: when the frame was due (paced) or its turn came."""
-
-    slot: int
-    info: FrameInfo
-    scheduled_ns: int
-    captured_ns: int
-
-
-_new = partial(tuple.__new__, Filled)  # in half the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +67,8 @@ class Feeder(ABC):
         """Give free slots to be filled, the last of them first."""
 
     @abstractmethod
-    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
-        """Return the slots that are filled, at most so many; what has to be read first is read until this time."""
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Frame]:
+        """Return the frames that are there, at most so many; what has to be read first is read until this time."""
 
     @abstractmethod
     def due_s(self) -> float | None:
@@ -104,7 +91,7 @@ class Feeder(ABC):
             return now
         return self._start_ns + self._schedule.due_ns(self._count)
 
-    def _read(self, slot: int, scheduled_ns: int) -> Filled | None:
+    def _read(self, slot: int, scheduled_ns: int) -> Frame | None:
         """Fill one slot; None (and `ended`) at the end of the stream or on an error."""
         info = self._fetch(slot)
         if self._live:  # paced: what it sends before its time goes by
@@ -118,7 +105,7 @@ class Feeder(ABC):
             self._exhausted = True
         self._ring.set_filled(slot, info.height, info.width)
         captured = time.monotonic_ns()
-        return _new((slot, info, captured if self._live else scheduled_ns, captured))
+        return Frame(slot, info, captured if self._live else scheduled_ns, captured)
 
     @property
     def cost_s(self) -> float:
@@ -162,8 +149,8 @@ class InlineFeeder(Feeder):
     def offer(self, slots: Sequence[int]) -> None:
         self._slots += slots
 
-    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
-        slots, found, until = self._slots, list[Filled](), math.inf if until_ns is None else until_ns
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Frame]:
+        slots, found, until = self._slots, list[Frame](), math.inf if until_ns is None else until_ns
         now = time.monotonic_ns()
         while slots and not self._exhausted and len(found) != most and now < until:
             due = now if self._schedule is None else self._due_ns()
@@ -196,7 +183,7 @@ class ThreadFeeder(Feeder):
         super().__init__(node, source, ring, plan)
         self._wake = wake
         self._slots: list[int] = []
-        self._ready: deque[Filled] = deque()
+        self._ready: deque[Frame] = deque()
         self._changed = threading.Condition()
         self._over = False
         self._thread = threading.Thread(target=self._work, name="feeder", daemon=True)
@@ -211,7 +198,7 @@ class ThreadFeeder(Feeder):
             self._slots += slots
             self._changed.notify()
 
-    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Filled]:
+    def take(self, most: int | None = None, until_ns: int | None = None) -> list[Frame]:
         ready = self._ready
         waiting = len(ready) if most is None else min(most, len(ready))
         return [ready.popleft() for _ in range(waiting)]

@@ -5,7 +5,7 @@ Both classes are made once a frame or more: what rarely changes is an attribute 
 
 from __future__ import annotations
 
-from cluster4npu.core.engine.feeder import Filled
+from cluster4npu.core.nodes.base import FrameInfo
 
 NOBODY = -1  # no worker
 
@@ -30,7 +30,8 @@ class Visit:
 class Frame(Visit):
     """A frame, which is also its own visit to the first of its stages. It owns its slot until it is handed on.
 
-    `inlet` is the index of its source and `number` counts the frames of that, `frame_id` those of the whole segment.
+    `scheduled_ns`: when it was due (paced) or its turn came; `captured_ns`: its pixels were in the slot. `Intake` numbers
+    it: `inlet` is the index of its source and `number` counts the frames of that, `frame_id` those of the whole segment.
     `open` counts its visits that have not ended; `over` when there is none left and none will follow. `failure` says
     why it will not be delivered. `later` are its visits to other stages, and `arrived` counts what has come for those
     that take results of several.
@@ -41,12 +42,12 @@ class Frame(Visit):
     failure: str = ""
     later: tuple[Visit, ...] = ()
     arrived: dict[int, int] | None = None
+    inlet: int
+    number: int
 
-    def __init__(
-        self, filled: Filled, frame_id: int, generation: int, stage: int, inlet: int, number: int
-    ) -> None:
-        self.slot, self.frame_id, self.generation, self.stage = filled.slot, frame_id, generation, stage
-        self.filled, self.inlet, self.number = filled, inlet, number
+    def __init__(self, slot: int, info: FrameInfo, scheduled_ns: int, captured_ns: int) -> None:
+        self.slot, self.info = slot, info
+        self.scheduled_ns, self.captured_ns = scheduled_ns, captured_ns
 
     def visits(self) -> list[Visit]:
         """Return all its visits that a worker has got."""

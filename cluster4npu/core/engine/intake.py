@@ -6,9 +6,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
-from cluster4npu.core.engine.feeder import Filled, InlineFeeder, ThreadFeeder
+from cluster4npu.core.engine.feeder import InlineFeeder, ThreadFeeder
 from cluster4npu.core.engine.frames import Frame
 from cluster4npu.core.engine.overload import BLOCK
 from cluster4npu.core.engine.ring import Ring
@@ -164,17 +163,19 @@ class Intake:
         while going:
             going = False
             for inlet in turns:
-                if filled := inlet.feeder.take(most, until):
-                    taken += self._number(inlet, filled)
-                    going = most is not None and filled[-1].captured_ns < until
+                if frames := inlet.feeder.take(most, until):
+                    taken += self._number(inlet, frames)
+                    going = most is not None and frames[-1].captured_ns < until
         return taken
 
-    def _number(self, inlet: Inlet, filled: Sequence[Filled]) -> list[Frame]:
-        stage, index, first = inlet.stage, inlet.index, self._ring.new_uses(len(filled))
-        numbers = zip(filled, count(self._next_id), count(first), count(inlet.taken), strict=False)
-        frames = [Frame(one, frame_id, use, stage, index, number) for one, frame_id, use, number in numbers]
-        self._next_id += len(frames)
-        inlet.taken += len(frames)
+    def _number(self, inlet: Inlet, frames: list[Frame]) -> list[Frame]:
+        stage, index, frame_id, number = inlet.stage, inlet.index, self._next_id, inlet.taken
+        use = self._ring.new_uses(len(frames))
+        for frame in frames:
+            frame.frame_id, frame.generation, frame.number = frame_id, use, number
+            frame.stage, frame.inlet = stage, index
+            frame_id, use, number = frame_id + 1, use + 1, number + 1
+        self._next_id, inlet.taken = frame_id, number
         inlet.offered -= len(frames)
         inlet.order.extend(frames)
         return frames

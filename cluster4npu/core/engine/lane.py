@@ -26,7 +26,7 @@ from cluster4npu.core.pipeline.plan import StagePlan
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 from cluster4npu.core.scheduling.harm import Rates, harmful
 
-LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 16
+LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 32
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
 MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
 _NEW_SHARE = 0.1  # of the latest service time in the running mean

@@ -40,7 +40,7 @@ class Serving:
         self._stage.session.close()
 
     def _work_off(self) -> None:
-        begun = now = started = time.monotonic_ns()
+        begun = started = now = time.monotonic_ns()
         todo, answers, ring = self._todo, self._answers, self._ring
         stage, session = self._stage, self._stage.session
         while todo and self._going:
@@ -53,11 +53,11 @@ class Serving:
             if stage.batch > 1:
                 answers += self._work_together(ring, record)
             else:
-                answers.append(stage.work(ring, record))
+                answers.append(stage.work(ring, record, now))
             _, _, _, started, _, now, _, _, _ = answers[-1]
             if now - begun > _TOGETHER_NS:
                 self._send(now)
-                begun = now
+                begun = now = time.monotonic_ns()
         self._quick = now - started < AWAKE_NS
         self._send(now)
 
@@ -86,7 +86,9 @@ class Serving:
         """Send what there is to tell: first what is rare."""
         if (costs := self._stage.costs.news(now_ns)) is not None:
             self._news.append(Control("costs", costs))
-        if self._news or self._answers:
-            self._channel.send([*self._news, *self._answers])
+        if self._news:
+            self._channel.send(self._news)
             self._news.clear()
+        if self._answers:
+            self._channel.answer(self._answers)
             self._answers.clear()

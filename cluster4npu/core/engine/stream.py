@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from operator import attrgetter
+from typing import cast
 
 from cluster4npu.core.engine.channel import AWAKE_NS
 from cluster4npu.core.engine.delivery import Deliverer
@@ -24,6 +25,7 @@ from cluster4npu.core.engine.intake import Inlet, Intake
 from cluster4npu.core.engine.lane import Lane
 from cluster4npu.core.engine.messages import StateChanged
 from cluster4npu.core.engine.overload import LATEST
+from cluster4npu.core.engine.placement import Apart
 from cluster4npu.core.engine.pool import PAUSED_S, Completed, Lost, PoolEvent, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.errors import Cluster4NPUError, Problem, RunFailed
@@ -79,6 +81,7 @@ class Stream:
         self._frames: dict[int, Frame] = {}  # by slot
         window = options.window or self._window([lane.first_window(slots) for lane in lanes])
         self._intake = Intake(ring, inlets, window)
+        self._apart = Apart()
         self._draining = False
         self._check_s = 0.0  # monotonic: before, nothing of ours is overdue
         self._patience_ns: int | None = None  # until when a drain waits for what is in flight
@@ -128,12 +131,14 @@ class Stream:
             soon = soon or lane.expects_soon
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
+        if soon and self._hub.waiter.gave_way:
+            self._apart.look(self._pool.pids)
         for lane in self.lanes if not self._lossy else ():  # there a newer frame may be about to come
             lane.work()  # nobody shall run dry while frames are read
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
             self._check(latest_s)
         self._deliver()
-        self._intake.offer(urgent=not all(lane.is_fed for lane in self.lanes))
+        self._intake.offer(urgent=not all([lane.is_fed for lane in self.lanes]))
         self._take_frames()
         if self._lossy:
             self._let_go()
@@ -212,13 +217,11 @@ class Stream:
 
     def _take_frames(self) -> None:
         frames = self._intake.take()
-        by_slot = self._frames
-        for frame in frames:
-            by_slot[frame.slot] = frame
         if len(self.lanes) == 1:
             self.lanes[0].put(frames)
             return
         for frame in frames:
+            self._frames[frame.slot] = frame
             first, *others = self._entries[frame.inlet]
             first.put([frame])
             for lane in others:
@@ -278,12 +281,14 @@ class Stream:
 
     def _go_on(self, lane: Lane, visits: Sequence[Visit]) -> None:
         """Take frames on from a stage that they have left: into those whose inputs are now there, or to the end."""
-        single = len(self.lanes) == 1
+        if len(self.lanes) == 1:
+            for frame in cast(Sequence[Frame], visits):  # each is its own only visit
+                frame.over = True
+                if frame.error:
+                    frame.failure = frame.error
+            return
         for visit in visits:
             frame = self._frames[visit.slot]
-            if single:
-                frame.failure, frame.over = visit.error, True
-                continue
             if visit.error:
                 frame.failure = frame.failure or f"{lane.stage.node_id}: {visit.error}"
             elif not frame.failure:
@@ -334,25 +339,22 @@ class Stream:
 
     def _hand_on(self, inlet: Inlet, frames: Sequence[Frame]) -> None:
         """Hand on what is over, in its order: several frames only where nobody looks at their results."""
-        now, last_id, nbytes = time.monotonic_ns(), inlet.last_id, 0
-        good: list[Frame] = []
+        now, last_id = time.monotonic_ns(), inlet.last_id
         for frame in frames:
             if frame.frame_id <= last_id:
                 self.meter.out_of_order += 1
             last_id = frame.frame_id
+        inlet.last_id = last_id
+        good = [frame for frame in frames if not frame.failure]
+        inlet.out += len(good)
+        self.meter.bytes += 3 * sum([frame.info.height * frame.info.width for frame in good])
+        self._end(good, STATUS_DELIVERED, now)
+        for frame in frames if len(good) < len(frames) else ():
             if frame.failure:
                 self._fail(inlet, frame, now)
-                continue
-            good.append(frame)
-            info = frame.filled[1]
-            nbytes += info.height * info.width * 3
-        inlet.last_id = last_id
-        inlet.out += len(good)
-        self.meter.bytes += nbytes
-        self._end(good, STATUS_DELIVERED, now)
         if self._deliverer.is_wanted:
             for frame in frames:
-                self._deliverer.hand_out(frame, inlet.node_id, (now - frame.filled.scheduled_ns) / 1e6)
+                self._deliverer.hand_out(frame, inlet.node_id, (now - frame.scheduled_ns) / 1e6)
 
     def _fail(self, inlet: Inlet, frame: Frame, now: int) -> None:
         """Count a frame that failed; raises RunFailed where nothing but that has happened yet."""
@@ -399,13 +401,12 @@ class Stream:
 
 def _row(frame: Frame, visit: Visit, status: int, now: int) -> bytes:
     """Return a FRAME_TRACE row."""
-    _, _, scheduled_ns, captured_ns = frame.filled
     return pack_row(
         frame.frame_id,
         visit.worker,
         status,
-        scheduled_ns,
-        captured_ns,
+        frame.scheduled_ns,
+        frame.captured_ns,
         visit.queued_ns,
         visit.started_ns,
         visit.inferred_ns,

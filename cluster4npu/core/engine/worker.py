@@ -210,12 +210,14 @@ class LoadedStage:
             for start in range(0, len(names), 10):
                 yield Control("labels", {"node": node.id, "names": names[start : start + 10]})
 
-    def work(self, ring: Ring, record: Work) -> Done:
+    def work(self, ring: Ring, record: Work, started: int | None = None) -> Done:
         """Compute one slot's frame and leave the results beside it; a frame that fails is told, not raised.
 
+        `started` is when it was taken up: where it follows at once, when the frame before was finished; None: now.
         Raises DeviceUnavailable where the device itself is gone: its frames are for others to compute then.
         """
-        started = monotonic_ns()
+        if started is None:
+            started = monotonic_ns()
         slot, generation, frame_id = record
         stage = self._stage
         marks = ring.marks[stage.index]
