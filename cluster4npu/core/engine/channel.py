@@ -222,7 +222,9 @@ def _is_all(data: bytes, head: bytes, size: int) -> bool:
     )
 
 
-def _poll_awake(poll: Callable[[int], list[tuple[int, int]]], most_ns: int) -> tuple[list[tuple[int, int]], bool]:
+def _poll_awake(
+    poll: Callable[[int], list[tuple[int, int]]], most_ns: int
+) -> tuple[list[tuple[int, int]], bool]:
     """Poll without sleeping for so long; other processes go first. Return what is ready, and whether one did."""
     ready, taken = poll(0), False
     if _give_way is None:

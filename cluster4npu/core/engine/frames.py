@@ -30,8 +30,9 @@ class Visit:
 class Frame(Visit):
     """A frame, which is also its own visit to the first of its stages. It owns its slot until it is handed on.
 
-    `scheduled_ns`: when it was due (paced) or its turn came; `captured_ns`: its pixels were in the slot. `Intake` numbers
-    it: `inlet` is the index of its source and `number` counts the frames of that, `frame_id` those of the whole segment.
+    `scheduled_ns`: when it was due (paced) or its turn came; `captured_ns`: its pixels were in the slot. `Intake`
+    numbers it: `inlet` is the index of its source and `number` counts the frames of that, `frame_id` those of the
+    whole segment.
     `open` counts its visits that have not ended; `over` when there is none left and none will follow. `failure` says
     why it will not be delivered. `later` are its visits to other stages, and `arrived` counts what has come for those
     that take results of several.

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from cluster4npu.core.engine.channel import AWAKE_NS, Done
 from cluster4npu.core.engine.drift import DriftWatch, MeanWeights
 from cluster4npu.core.engine.frames import NOBODY, Visit
+from cluster4npu.core.engine.placement import TRIVIAL_NS
 from cluster4npu.core.engine.pool import Lost, Worker, WorkerPool
 from cluster4npu.core.engine.returning import SHOWN_FRAMES, Rated, shown_rate
 from cluster4npu.core.engine.ring import FREE, Ring
@@ -123,6 +124,11 @@ class Lane:
     def expects_soon(self) -> bool:
         """Tell whether the next answer is likely to come before this process could go to sleep and wake up."""
         return self._is_quick and bool(self._in_flight)
+
+    @property
+    def is_trivial(self) -> bool:
+        """Tell whether its workers take no longer for a frame than handing it over does."""
+        return max(self._service_ns.values(), default=math.inf) < TRIVIAL_NS
 
     def queue_of(self, worker: int) -> int:
         """Return how many frames a worker has been assigned and not finished."""

@@ -133,13 +133,14 @@ class Ring:
 def slots_for(frame_bytes: int, workers: int, in_flight: int, wanted: int | None) -> int:
     """Return how many slots a run gets: enough to keep every worker busy while the slowest holds the order back.
 
-    At least `in_flight` per worker and two for the source and the sinks; else 64 or more, in at most 256 MiB or a
-    quarter of the shared memory that is free.
+    At least `in_flight` per worker and two for the source and the sinks; else 64 or more, in at most a quarter of the
+    shared memory that is free, and beyond 256 MiB in at most a sixteenth of it, or 1 GiB.
     """
     least = workers * in_flight + 2
     if wanted is not None:
         return max(wanted, 2)
-    budget = min(256 * 2**20, shm.available_bytes() // 4)
+    free = shm.available_bytes()
+    budget = min(free // 4, max(2**28, min(2**30, free // 16)))
     return max(least, min(max(64, 4 * workers + 8), budget // max(frame_bytes, 1)))
 
 

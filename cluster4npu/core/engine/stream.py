@@ -131,19 +131,21 @@ class Stream:
             soon = soon or lane.expects_soon
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
-        if soon and self._hub.waiter.gave_way:
-            self._apart.look(self._pool.pids)
+        if soon and self._hub.waiter.gave_way and all(lane.is_trivial for lane in self.lanes):
+            self._apart.keep(self._pool.pids)
         for lane in self.lanes if not self._lossy else ():  # there a newer frame may be about to come
             lane.work()  # nobody shall run dry while frames are read
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
             self._check(latest_s)
         self._deliver()
-        self._intake.offer(urgent=not all([lane.is_fed for lane in self.lanes]))
+        self._intake.offer(urgent=not all(lane.is_fed for lane in self.lanes))
         self._take_frames()
         if self._lossy:
             self._let_go()
         for lane in self.lanes:
             lane.work()
+        if self._intake.ended:
+            self._apart.end()
         return not self._intake.ended
 
     def _timeout(self, latest_s: float) -> float:
@@ -197,6 +199,8 @@ class Stream:
             for words in lane.settle():
                 self.warnings.append(words)
                 self._hub.tell(StateChanged("running", words, notice=True))
+        if not all(lane.is_trivial for lane in self.lanes):
+            self._apart.end()
         self._widen()
 
     def _widen(self) -> None:
@@ -382,6 +386,7 @@ class Stream:
 
     def abandon(self, failure: str = "") -> None:
         """Count everything that is still on its way as dropped, or as failed for this reason."""
+        self._apart.end()
         self._intake.finish()
         while list(self._intake.take()):
             pass
