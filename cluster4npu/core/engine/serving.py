@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cluster4npu.core.engine.worker import LoadedStage
 
 _TOGETHER_NS = 200_000  # answers wait for each other so long at most
+_NEXT_NS = 250_000  # in which the manager gets round to giving more to a quick worker that has run dry
 
 
 class Serving:
@@ -34,7 +35,7 @@ class Serving:
         """Work until told to quit; raises EOFError or OSError when the manager is gone."""
         while self._going:
             if self._quick:
-                self._channel.stay_awake(AWAKE_NS)
+                self._channel.stay_awake(_NEXT_NS)
             self._todo.extend(self._channel.receive())
             self._work_off()
         self._stage.session.close()
