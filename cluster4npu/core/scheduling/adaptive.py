@@ -12,6 +12,7 @@ from heapq import heapify, heapreplace
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 
 _NEW_SHARE = 0.2  # of the latest service time in the running mean
+_RUN_S = 50e-6  # work that one worker gets in neighbouring frames: they are handed on without waiting for others
 
 
 class Adaptive(Policy):
@@ -47,11 +48,13 @@ class Adaptive(Policy):
         if not heap:
             return []
         heapify(heap)
-        found = []
-        for _ in range(frames):
+        found: list[str] = []
+        share = -(-frames // len(heap))
+        while (left := frames - len(found)) > 0:
             finish, place, service, name = heap[0]
-            heapreplace(heap, (finish + service, place, service, name))
-            found.append(name)
+            run = min(share, left, int(_RUN_S / service) or 1) if service else 1
+            heapreplace(heap, (finish + run * service, place, service, name))
+            found += [name] * run
         for name in workers:
             workers[name].waiting += found.count(name)
         return found
