@@ -12,7 +12,7 @@ from heapq import heapify, heapreplace
 from cluster4npu.core.scheduling.base import Policy, WorkerView
 
 _NEW_SHARE = 0.2  # of the latest service time in the running mean
-_RUN_S = 50e-6  # work that one worker gets in neighbouring frames: they are handed on without waiting for others
+_RUN_S = 50e-6  # of neighbouring frames that one worker gets: none of them waits for another worker
 
 
 class Adaptive(Policy):
