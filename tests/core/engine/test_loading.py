@@ -103,7 +103,10 @@ def test_the_status_of_a_device_changes_within_a_second(make_pipeline) -> None:
             if isinstance(event, WorkerFailed):
                 known = len(looks)
             elif isinstance(event, MetricsUpdated):
-                looks.append(event.snapshot.devices[1].state)
+                workers = event.snapshot.devices
+                total = sum(worker.frames for worker in workers)
+                assert all(w.share == (w.frames / total if total else 0.0) for w in workers)
+                looks.append(workers[1].state)
                 if looks[-1] == "failed" or len(looks) > 200:
                     run.stop(now=False)
     assert known is not None and {"busy", "ready"} & set(looks[:known])

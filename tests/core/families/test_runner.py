@@ -10,8 +10,9 @@ import pytest
 from cluster4npu.core.compare import compare_runs
 from cluster4npu.core.devices import registry
 from cluster4npu.core.errors import Cancelled, RunFailed
-from cluster4npu.core.families import family
+from cluster4npu.core.families import family, measuring
 from cluster4npu.core.families.apart import apart
+from cluster4npu.core.families.building import file_of
 from cluster4npu.core.families.memory import PeakMemory
 from cluster4npu.core.families.recording import family_record
 from cluster4npu.core.families.runner import Plan, run
@@ -89,6 +90,19 @@ def test_a_batch_is_what_the_device_says() -> None:
         ("sim:a?batch=1", 1, ""),
         ("onnx:warp9?precision=int8", 1, "int8"),
     ]
+
+
+def test_as_many_go_in_at_once_as_the_batch_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, np.ndarray]] = []
+
+    def timed(_session: object, inputs: dict[str, np.ndarray], _seconds: float, least: int) -> np.ndarray:
+        given.append(inputs)
+        return np.ones((least, 2), np.int64)
+
+    monkeypatch.setattr(measuring, "_timed", timed)
+    bert = family("bert")
+    measuring.measure(measuring.Task("bert", "reduced", file_of(bert, "reduced"), "onnx:cpu", 3, 0.1))
+    assert len(given) == 3 and all(len(array) == 3 for inputs in given for array in inputs.values())
 
 
 def _take(count: int) -> int | None:
