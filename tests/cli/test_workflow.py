@@ -99,6 +99,8 @@ def test_the_workflow_on_this_machine(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     first = run("Benchmark", tmp_path, "c1")
     assert first.returncode == 0, first.stderr
+    marked = run("Mark the baseline", tmp_path, "c1")
+    assert marked.returncode == 0 or "INVALID" in marked.stderr
     store = Store(tmp_path / "results/results.duckdb")
     as_fast_again(store)
     second = run("Benchmark", tmp_path, "c2")
@@ -115,3 +117,24 @@ def test_the_workflow_on_this_machine(tmp_path: Path) -> None:
 def test_the_steps_are_all_there() -> None:
     assert set(steps()) == {"Install", "Benchmark", "Mark the baseline", "Keep"}
     assert "db baseline last" in steps()["Mark the baseline"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the workflow's steps are bash")
+def test_a_run_without_a_past_is_the_first_of_its_kind(tmp_path: Path) -> None:
+    """Whatever was stored before: what cannot be compared is measured, kept, and fails nothing."""
+    program = tmp_path / "bin" / "cluster4npu"
+    program.parent.mkdir()
+    program.write_text(
+        """#!/bin/sh
+echo "$*" >> asked
+case "$*" in *--against*) echo '{"error": [{"message": "there is no earlier run to compare with"}]}'; exit 2;; esac
+echo '{}'
+"""
+    )
+    program.chmod(0o755)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/results.duckdb").touch()
+    done = run("Benchmark", tmp_path, "c3")
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert ["--against" in line for line in asked] == [True, False]

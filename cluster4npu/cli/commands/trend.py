@@ -41,5 +41,5 @@ class Trend(Command):
             for line in trend_report(trend):
                 console.out(line)
         if not found:
-            console.out("No valid runs are stored yet.")
+            console.out("No valid runs with a rate of all devices together are stored yet.")
         return SUCCESS

@@ -126,8 +126,9 @@ class PerformanceBenchmarker:
         data, pipeline = _data(pipeline_config, test_data)
         pool = make_benchmark_pool(pipeline, devices=devices, policy=self.options.policy)
         there = tuple(member.id for member in pool.parallel)
-        if device_count is not None and not 1 <= device_count <= len(there):
-            found, allowed = f"{device_count} of {', '.join(there)}", f"1 to {len(there)}"
+        is_count = isinstance(device_count, int) and not isinstance(device_count, bool)
+        if device_count is not None and not (is_count and 1 <= device_count <= len(there)):
+            found, allowed = f"{device_count!r} of {', '.join(there)}", f"1 to {len(there)}"
             message = "so many devices are not there"
             raise InputError(Problem(message, field="device_count", found=found, allowed=allowed))
         if device_count not in (None, len(there)):
@@ -152,9 +153,16 @@ class PerformanceBenchmarker:
         """
         from cluster4npu.core.report import ReportGenerator
 
-        if self.options.store is None or not results.run_id:
+        run_id = getattr(results, "run_id", "")
+        if self.options.store is None or not run_id:
             raise InputError(
-                Problem("only a stored benchmark can be reported", hint="Name a store in the options.")
+                Problem(
+                    "only a stored benchmark can be reported",
+                    field="results",
+                    found=type(results).__name__,
+                    allowed="what `run` returns, with a store named in the options",
+                    hint="One side by itself stores nothing: `run` measures both and stores them.",
+                )
             )
         generator = ReportGenerator(Store(self.options.store))
         if path is not None:
@@ -226,7 +234,17 @@ class PerformanceBenchmarker:
 def _data(
     pipeline: PipelineConfig, test_data: BenchmarkInput | str | Path | None
 ) -> tuple[BenchmarkInput, PipelineConfig]:
-    """Return the input, and the pipeline with it."""
+    """Return the input, and the pipeline with it; raises InputError for what is no pipeline."""
+    if not isinstance(pipeline, PipelineConfig):
+        raise InputError(
+            Problem(
+                "this is no pipeline",
+                field="pipeline_config",
+                found=type(pipeline).__name__,
+                allowed="a PipelineConfig",
+                hint="`PipelineConfig.load(path)` reads a file.",
+            )
+        )
     if test_data is None:
         return BenchmarkInput.own(pipeline), pipeline
     data = BenchmarkInput.of(test_data)

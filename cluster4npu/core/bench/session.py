@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -139,7 +140,10 @@ class Session:
         self.out_of_order += summary.out_of_order
         self.restarts = max(self.restarts, summary.restarts)  # counted since the engine was started
         self.failures += summary.failures
-        self.told.update(dict.fromkeys(summary.warnings))
+        for text in summary.warnings:
+            for earlier in [known for known in self.told if _without_times(known) == _without_times(text)]:
+                del self.told[earlier]  # the last figure says all
+            self.told[text] = None
         if summary.host_peak_bytes is not None:
             self.host_peak_bytes = max(summary.host_peak_bytes, self.host_peak_bytes or 0)
         if summary.frames_failed and not summary.frames_out:
@@ -191,3 +195,8 @@ def without_receivers(pipeline: PipelineConfig) -> PipelineConfig:
     )
     edges = tuple(e for e in pipeline.edges if e.target_node not in sending or e.target_port == "result")
     return pipeline.replace(nodes=nodes, edges=edges)
+
+
+def _without_times(text: str) -> str:
+    """Return a warning without the times in it: the same one of the same device."""
+    return re.sub(r"\d+(?:\.\d+)? ms", "# ms", text)

@@ -276,7 +276,7 @@ def summary_results(summary: RunSummary, side: str = RUN) -> tuple[ResultRecord,
         ResultRecord(
             side,
             d.id,
-            fps=d.fps,
+            fps=d.fps if d.frames else None,  # who took no frame has no rate
             latency_ms=d.latency_ms,
             frames=d.frames,
             share=d.share,

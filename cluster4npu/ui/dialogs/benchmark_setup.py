@@ -17,8 +17,8 @@ from cluster4npu.ui.dialogs.errors import ProblemBox, plain_label
 from cluster4npu.ui.text import tr
 
 _MEANING = {
-    "quick": "Five pairs of 3 s. Enough for a first look.",
-    "standard": "Five pairs of 6 s. Steadier percentiles.",
+    "quick": "Five pairs of 2 s. Enough for a first look.",
+    "standard": "Five pairs of 4 s. Steadier percentiles.",
     "certified": "Ten pairs of 28 s. For a number that others shall trust.",
 }
 
