@@ -45,7 +45,7 @@ def draw_all(app: QApplication, folder: Path) -> list[Path]:
             *_designer(app, window, folder),
             *_overview(app, window, folder),
             _benchmark(window, folder),
-            _running(window, folder),
+            *_running(window, folder),
             _history(window, folder),
         ]
     finally:
@@ -113,13 +113,18 @@ def _benchmark(window: MainWindow, folder: Path) -> Path:
     return picture
 
 
-def _running(window: MainWindow, folder: Path) -> Path:
+def _running(window: MainWindow, folder: Path) -> list[Path]:
     config = PipelineTemplates.get("simulated").replace(targets=Targets(fps=60, latency_p95_ms=250))
     window.files.new(config)
     run_for(window, 14.0)
     picture = shoot(window, folder / "running.png")
     stop(window)
-    return picture
+    workspace = window.workspace
+    workspace.docks["Assistant"].raise_()
+    if not wait_for(lambda: bool(workspace.assistant.rows), 10.0):
+        raise RunFailed("the assistant did not answer")
+    settle(300)
+    return [picture, shoot(window, folder / "assistant.png")]
 
 
 def _history(window: MainWindow, folder: Path) -> Path:

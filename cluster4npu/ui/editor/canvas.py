@@ -200,6 +200,9 @@ class Canvas(Wiring):
         self._LIVE_PIPE.color = theme.rgb(theme.colors().accent)
         self.far.forget()
         self.minimap.forget()
+        for item in self.items_by_id.values():
+            if item.cacheMode() != QGraphicsItem.CacheMode.NoCache:
+                item.update()  # the picture that it keeps has the colours of before
         self.viewport().update()
 
     def _add_item(self, entry: NodeConfig, signature: Signature) -> None:

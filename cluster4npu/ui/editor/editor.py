@@ -247,6 +247,8 @@ class EnhancedPipelineEditor(QWidget):
         config = self.document.config
         if removed:
             config = config.replace(edges=tuple(e for e in config.edges if e not in removed))
+        if wire in config.edges:
+            return tr("This wire is there already.")
         problem = wire_problem(config, wire)
         return wire_reason(problem) if problem is not None else ""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cluster4npu.core.pipeline.config import EdgeConfig, PipelineConfig
+from cluster4npu.ui import theme
 from cluster4npu.ui.editor.dropping import NODE_MIME
 from cluster4npu.ui.editor.editor import EnhancedPipelineEditor
 from cluster4npu.ui.main_window import MainWindow
@@ -119,3 +121,18 @@ def test_nodes_and_comments_are_found(editor: EnhancedPipelineEditor) -> None:
     assert canvas.boxes.selected_ids() == [box] and not canvas.selected_ids()
     seen = canvas.mapToScene(canvas.viewport().rect()).boundingRect()
     assert seen.contains(QPointF(9150.0, 9050.0))
+
+
+def test_kept_pictures_of_nodes_follow_the_theme(editor: EnhancedPipelineEditor, qapp: QApplication) -> None:
+    """During a run nodes keep their pictures: those of a light window in a dark one could not be overlooked."""
+    canvas = editor.canvas
+    body = canvas.mapFromScene(canvas.items_by_id["count"].sceneBoundingRect().center() + QPointF(0.0, 25.0))
+    canvas.keep_pictures(True)
+    for mode in ("light", "dark", "light"):
+        theme.apply_theme(qapp, mode)
+        assert canvas.grab().toImage().pixelColor(body) == QColor(theme.colors().raised)
+
+
+def test_a_wire_that_is_there_is_told_before_it_is_drawn_again(editor: EnhancedPipelineEditor) -> None:
+    assert editor._judge(FRAMES, ()) == "This wire is there already."
+    assert editor._judge(FRAMES, (FRAMES,)) == ""
