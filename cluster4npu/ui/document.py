@@ -23,7 +23,7 @@ from cluster4npu.core.pipeline.config import (
 )
 from cluster4npu.core.pipeline.graph import find_problems, wire_problem
 from cluster4npu.ui.dialogs.background import Background
-from cluster4npu.ui.edits import Replace, checked_param, free_id, moved_to, paste_into, spliced
+from cluster4npu.ui.edits import FreeIds, Replace, checked_param, free_id, moved_to, paste_into, spliced
 
 Position = tuple[float, float]
 _CHECK_AFTER_MS = 100
@@ -119,11 +119,18 @@ class Document(QObject):
 
     def add_node(self, type: str, position: Position, params: Mapping[str, JsonValue] | None = None) -> str:
         """Add a node and return its id; raises KeyError for an unknown type."""
-        title = node_type(type).title
-        node_id = free_id(type, {n.id for n in self._config.nodes})
-        node = NodeConfig(id=node_id, type=type, params=dict(params or {}), position=_tidy(position))
-        self.apply(self._config.with_node(node), f"Add {title}")
-        return node_id
+        return self.add_nodes([(type, position, params or {})])[0]
+
+    def add_nodes(self, wanted: Sequence[tuple[str, Position, Mapping[str, JsonValue]]]) -> list[str]:
+        """Add nodes (type, position, parameters) in one step; return their ids. Raises KeyError for an unknown type."""
+        ids = FreeIds(n.id for n in self._config.nodes)
+        nodes = [
+            NodeConfig(id=ids.take(type), type=type, params=dict(params), position=_tidy(position))
+            for type, position, params in wanted
+        ]
+        what = node_type(nodes[0].type).title if len(nodes) == 1 else f"{len(nodes)} nodes"
+        self.apply(self._config.replace(nodes=(*self._config.nodes, *nodes)), f"Add {what}")
+        return [node.id for node in nodes]
 
     def add_wired_node(self, type: str, position: Position, port: str, *, outgoing: bool) -> str | Problem:
         """Add a node and the wire from (`outgoing`) or to this NODE.PORT in one step; return the new id.

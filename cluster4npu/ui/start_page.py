@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,6 +21,7 @@ from cluster4npu.templates import PipelineTemplates
 from cluster4npu.ui import theme
 from cluster4npu.ui.dashboard.elided import ElidedLabel
 from cluster4npu.ui.dialogs import looks
+from cluster4npu.ui.enter import pressed_by_enter
 from cluster4npu.ui.template_cards import CardGrid, TemplateCard, words
 from cluster4npu.ui.text import tr
 
@@ -113,6 +114,10 @@ class StartPage(QScrollArea):
         self.setWidget(outer)
         looks.dress(self, _sheet)
         self.show_recent([])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not pressed_by_enter(self, event):
+            super().keyPressEvent(event)
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """List these files: first those that exist, then those that are gone."""

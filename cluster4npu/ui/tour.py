@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from cluster4npu.ui import theme
 from cluster4npu.ui.dialogs import looks
 from cluster4npu.ui.dialogs.errors import plain_label
+from cluster4npu.ui.enter import pressed_by_enter
 from cluster4npu.ui.text import tr
 
 _WIDTH, _MARGIN = 340, 14
@@ -90,7 +91,7 @@ class Tour(QFrame):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.end()
-        else:
+        elif not pressed_by_enter(self, event):
             super().keyPressEvent(event)
 
     def _place(self, beside: QWidget) -> None:

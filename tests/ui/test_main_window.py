@@ -464,7 +464,7 @@ def test_the_tour_has_five_steps_and_can_be_skipped(window: MainWindow, qtbot: Q
     tour = window.tour
     assert tour is not None and tour.count.text() == "1 of 5"
     for number in range(2, 6):
-        qtbot.keyClick(tour.next, Qt.Key.Key_Space)
+        qtbot.keyClick(tour.next, Qt.Key.Key_Return)
         assert tour.count.text() == f"{number} of 5"
         assert window.rect().contains(tour.geometry())
     qtbot.keyClick(tour.next, Qt.Key.Key_Space)

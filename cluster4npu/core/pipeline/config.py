@@ -38,6 +38,7 @@ from cluster4npu.core.pipeline.migrate import CURRENT_VERSION, migrate
 from cluster4npu.core.reasons import reason_of
 
 NODE_ID_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+_JSON_NAMES = {list: "list", str: "text", bool: "true or false", type(None): "null"}
 _PORT_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,31}$"
 
 
@@ -217,7 +218,7 @@ class PipelineConfig(Record):
             raise InputError(
                 Problem(
                     f"{origin} is not a pipeline file",
-                    found=str(error)[:200],
+                    found=_no_json(error),
                     allowed="a JSON object",
                     hint="Open a file that was saved by this program, or start from a template.",
                 )
@@ -226,7 +227,7 @@ class PipelineConfig(Record):
             raise InputError(
                 Problem(
                     f"{origin} is not a pipeline file",
-                    found=f"JSON {type(data).__name__}",
+                    found=f"JSON {_JSON_NAMES.get(type(data), 'number')}",
                     allowed="a JSON object with 'nodes' and 'edges'",
                     hint="Open a file that was saved by this program, or start from a template.",
                 )
@@ -308,6 +309,15 @@ def validation_problems(
             )
         )
     return problems
+
+
+def _no_json(error: Exception) -> str:
+    """Say where a text is no JSON, in words that are not Python's."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON at line {error.lineno}, column {error.colno}"
+    if isinstance(error, RecursionError):
+        return "brackets in brackets, too deep to be read"
+    return "a number with too many digits"
 
 
 def _length(entries: object) -> int:

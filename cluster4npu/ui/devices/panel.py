@@ -111,7 +111,7 @@ class DeviceManagementPanel(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
         self._timer.timeout.connect(self._look_by_the_clock)
-        document.config_changed.connect(self._show_devices)
+        document.config_changed.connect(self._on_config)
 
     def refresh(self, anew: bool = True) -> None:
         """Look at all devices now, in the background; a look that still goes on is not doubled.
@@ -195,6 +195,8 @@ class DeviceManagementPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._timer.start()
+        if self._found:
+            self._show_devices()
         self._show_run(self._run)
         self.refresh()
 
@@ -216,6 +218,10 @@ class DeviceManagementPanel(QWidget):
                 here, gone, simulated
             )
         )
+
+    def _on_config(self) -> None:
+        if self.isVisible():
+            self._show_devices()
 
     def _show_devices(self) -> None:
         """Show what was found, and what this pipeline names beside it; what is here comes first."""

@@ -171,16 +171,13 @@ class Adding(QObject):
             self._select(under.id)
 
     def _add_all(self, dropped: Sequence[Dropped], place: Place) -> None:
-        stack = self._document.undo_stack
-        if len(dropped) > 1:
-            stack.beginMacro(f"Add {len(dropped)} nodes")
-        for row, item in enumerate(dropped):
-            at = (place[0] - TITLE[0], place[1] - TITLE[1] + row * _ROW)
-            node_id = self._document.add_node(item.type, at, {item.param: item.value})
+        x, y = place[0] - TITLE[0], place[1] - TITLE[1]
+        ids = self._document.add_nodes(
+            [(item.type, (x, y + row * _ROW), {item.param: item.value}) for row, item in enumerate(dropped)]
+        )
+        for node_id, item in zip(ids, dropped, strict=True):
             self._look_into(node_id, item)
-        if len(dropped) > 1:
-            stack.endMacro()
-        self._select(node_id)
+        self._select(ids[-1])
 
     def _look_into(self, node_id: str, dropped: Dropped) -> None:
         if node_types()[dropped.type].place is NodePlace.INFERENCE:

@@ -53,9 +53,10 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "not a pipeline file"),
+        ("", "no JSON at line 1, column 1"),
         ("{", "not a pipeline file"),
-        ("[1]", "JSON object"),
+        ("[1]", "JSON list"),
+        ("null", "JSON null"),
         ("{}", "version"),
         ('{"version": true}', "version"),
         ('{"version": 99}', "newer version"),
@@ -68,7 +69,8 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
             '{"version": 1, "nodes": [{"id": "a", "type": "t"}, {"id": "a", "type": "t"}]}',
             "two nodes have the id 'a'",
         ),
-        ("[" * 100_000, "not a pipeline file"),
+        ("[" * 100_000, "too deep"),
+        ("1" * 5_000, "too many digits"),
     ],
 )
 def test_wrong_files_say_what_and_where(text: str, words: str):
