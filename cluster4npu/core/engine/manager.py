@@ -245,6 +245,7 @@ class Manager:
             self._hub.waiter,
             frame_timeout_s=self._options.frame_timeout_s,
             load_timeout_s=self._options.load_timeout_s,
+            copies=self._options.standby,
         )
         self._pool = self._hub.pool = pool
         pool.start()
@@ -283,7 +284,7 @@ class Manager:
                 frame_height=spec.height,
                 frame_width=spec.width,
                 preview_area=preview_area,
-                processes=(os.getpid(), *self._pids()),
+                processes=(os.getpid(), *(pid for worker in pool.workers for pid in worker.pids)),
                 crop_labels={key: names for key in shown if (names := self._names.of_crops(key))},
                 stages={
                     stage.node_id: tuple(member.id for member in stage.pool) for stage in self._plan.stages

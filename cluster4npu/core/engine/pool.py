@@ -129,12 +129,17 @@ class WorkerPool:
         *,
         frame_timeout_s: float,
         load_timeout_s: float = 180.0,
+        copies: bool = False,
     ) -> None:
-        """Make the workers; `frames` are the largest that come to each stage."""
+        """Make the workers; `frames` are the largest that come to each stage.
+
+        `copies`: where it can be, several workers are copies of one process instead of each importing everything.
+        """
         self._plan = plan
         self._frames = frames
         self._waiter = waiter
         self._load_timeout_s = load_timeout_s
+        self._copies = copies
         self._timeout_ns = int(frame_timeout_s * 1e9)
         self._layout: RingLayout | None = None
         self.quiet_until_s = 0.0  # monotonic: before, `tick` has nothing to do
@@ -154,8 +159,19 @@ class WorkerPool:
         return [worker for worker in self.workers if worker.stage.index == stage]
 
     def start(self) -> None:
-        """Start every worker's process."""
+        """Start every worker's process, at once or as soon as there is something to copy. Raises RunFailed."""
+        if self._copies and len(self.workers) > 1:
+            with contextlib.suppress(OSError):  # no room for one more: perhaps for them
+                self._standbys.prepare()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start those that have no process yet, unless what they are to be copies of is not ready."""
+        if self._standbys.importing_until_s is not None:
+            return
         for worker in self.workers:
+            if worker.state != "starting" or worker.now is not None:
+                continue
             try:
                 worker.now = self._spawn(worker)
             except OSError as error:
@@ -230,7 +246,9 @@ class WorkerPool:
         kind, number = key[:4], int(key[5:])
         found = self._generations.get(number)
         if found is None:
+            self._standbys.hear(number)
             self._standbys.forget(number)
+            self._begin()
             return []  # or thrown away in this very round
         worker, generation = found
         events: list[PoolEvent] = []
@@ -299,6 +317,8 @@ class WorkerPool:
         now, now_ns = time.monotonic(), time.monotonic_ns()
         if 0.0 < self.quiet_until_s < now - PAUSED_S:
             self.grant_time()
+        if self._standbys.tired(now):
+            self._begin()
         self._standbys.tick(now, busy=self.starting())
         events: list[PoolEvent] = []
         for worker in self.workers:
@@ -423,7 +443,7 @@ class WorkerPool:
 
     def _next_due_s(self) -> float:
         """Return when `tick` has something to do at the earliest, whatever the workers are given until then."""
-        times = [w.due_s for w in self.workers] + [self._standbys.due_s]
+        times = [w.due_s for w in self.workers] + [self._standbys.due_s, self._standbys.importing_until_s]
         times += [w.spare_due_s for w in self.workers if w.alive]
         times += [g.due_s for _, g in self._generations.values()]
         times += [

@@ -1,7 +1,7 @@
 """Processes that stand by: everything is imported in them, and they have only to load the model of whom they become.
 
 Where the system can, they are copies of one that has imported what all need (`template.py`), and there is always one:
-it is copied when it is asked for, if none stands by.
+it is copied when it is asked for, if none stands by. Several workers are copies of it from the first on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cluster4npu.core.engine.worker import WorkerSpec, import_for_workers
 FIRST_PAUSE_S, AGAIN_S = 0.3, 0.1  # from the begin of the run, and from the use of one, to the next
 RECENT_S = 10.0  # as many stand by as workers were lost in this time,
 MOST = 3  # but no more than that, and always one
+IMPORT_S = 20.0  # what is copied has so long to import everything; then processes are started instead
 LEAST_FREE_BYTES = 512 << 20  # of memory: with less, none is started (one takes 40 MB, torch's more)
 
 
@@ -33,6 +34,8 @@ class Standbys:
         self._there: deque[Generation] = deque()  # the first one started is the first one taken
         self._lost_s: deque[float] = deque(maxlen=MOST)
         self._template: Template | None = None
+        self._heard_as: int | None = None  # the number by which the waiter tells of it while it imports
+        self.importing_until_s: float | None = None
         self._backends: Sequence[str] = ()
         self.due_s: float | None = None
 
@@ -41,6 +44,43 @@ class Standbys:
         """Return the processes that stand by."""
         there = [*(generation.process for generation in self._there), self._template]
         return [pid for process in there if process is not None and (pid := process.pid) is not None]
+
+    def prepare(self) -> None:
+        """Start what all are to be copies of, where that is possible; see `importing_until_s` and `hear`.
+
+        Raises OSError when the system has no room for a process.
+        """
+        self._let_go_of_template(0.0)
+        if CAN_COPY:
+            self._template = template = Template(import_for_workers)
+            self._heard_as = next(self._numbers)
+            self._waiter.add(f"talk:{self._heard_as}", template.handle)
+            self.importing_until_s = time.monotonic() + IMPORT_S
+
+    def hear(self, number: int) -> None:
+        """Look whether what is copied is ready, if it is the one of this number."""
+        if number == self._heard_as and self._template is not None and not self._template.is_importing():
+            self._stop_hearing()
+
+    def tired(self, now: float) -> bool:
+        """Give up what still imports after its time; tell whether it was so."""
+        if self.importing_until_s is None or now < self.importing_until_s:
+            return False
+        self._stop_hearing()
+        if self._template is not None:
+            self._template.close(KILL_TIMEOUT_S)  # and kept, so that it is not tried again
+        return True
+
+    def _stop_hearing(self) -> None:
+        if self._heard_as is not None:
+            self._waiter.remove(f"talk:{self._heard_as}")
+        self._heard_as = self.importing_until_s = None
+
+    def _let_go_of_template(self, timeout_s: float) -> None:
+        self._stop_hearing()
+        if self._template is not None:
+            self._template.close(timeout_s)
+            self._template = None
 
     def keep(self, backends: Sequence[str]) -> None:
         """Have one there from now on, with these backends imported."""
@@ -72,7 +112,7 @@ class Standbys:
     def _start(self) -> None:
         """Start the next one, or first what it is to be a copy of. Raises OSError when there is no room for it."""
         if CAN_COPY and (self._template is None or (self._template.is_ready and self._template.is_gone())):
-            self._template = Template(import_for_workers)
+            self.prepare()
             return
         generation = Generation.standby(next(self._numbers), self._backends, self._copied())
         self._waiter.add(f"exit:{generation.number}", generation.process.sentinel)
@@ -114,6 +154,4 @@ class Standbys:
             self._waiter.remove(f"exit:{generation.number}")
             generation.close(KILL_TIMEOUT_S)
         self._there.clear()
-        if self._template is not None:
-            self._template.close(KILL_TIMEOUT_S)
-            self._template = None
+        self._let_go_of_template(KILL_TIMEOUT_S)

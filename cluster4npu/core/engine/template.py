@@ -17,8 +17,8 @@ import socket
 import struct
 import sys
 import traceback
-from collections import deque
 from collections.abc import Callable
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -35,7 +35,9 @@ from cluster4npu.core.engine.launch import (
 from cluster4npu.core.engine.signals import leave_signals_to_the_app
 
 CAN_COPY = sys.platform.startswith("linux")
-_NUMBER = struct.Struct("<i")  # the process id of each copy in the order asked for; 0: it can be asked
+_ASKED = struct.Struct("<i")  # the number of a copy; what it shall do stands behind it
+_TOLD = struct.Struct("<ii")  # number and process id of a copy; two zeros: the template can be asked
+_CODE = struct.Struct("<i")
 _MOST_ASKED = 32_000  # bytes
 _KILLED = -9  # what a copy ends with when its template is gone: the system kills it then
 
@@ -51,7 +53,7 @@ class Copy:
 
     @property
     def pid(self) -> int | None:
-        """Return its process id; None for the milliseconds until the template has told."""
+        """Return its process id; None for the milliseconds until it tells, before anything else that it does."""
         if self.known_pid is None:
             self._template.hear()
             if self._unwanted:
@@ -66,8 +68,8 @@ class Copy:
     @property
     def exitcode(self) -> int | None:
         if self._code is None and wait([self._status], 0):
-            told = os.read(self.sentinel, _NUMBER.size)
-            self._code = _NUMBER.unpack(told)[0] if told else _KILLED
+            told = os.read(self.sentinel, _CODE.size)
+            self._code = _CODE.unpack(told)[0] if told else _KILLED
         return self._code
 
     def is_alive(self) -> bool:
@@ -91,9 +93,10 @@ class Template:
 
     def __init__(self, preload: Callable[[], None]) -> None:
         """Start it, and let it call `preload`. Raises OSError when the system has no room for a process."""
-        self._asked: deque[Copy] = deque()
+        self._asked: dict[int, Copy] = {}  # those that have not told their process id yet
+        self._numbers = count(1)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ready = False
+        self._ready = self._over = False
         try:
             self._socket.setblocking(False)
             self._process = get_context("spawn").Process(
@@ -121,7 +124,13 @@ class Template:
         return self._ready
 
     def is_importing(self) -> bool:
-        return not self.is_ready and self._process.is_alive()
+        """Tell whether it is not known yet if it can be copied; `handle` has something to read when it is."""
+        return not self.is_ready and not self._over and self._process.is_alive()
+
+    @property
+    def handle(self) -> int:
+        """Return what becomes readable when it has something to tell."""
+        return self._socket.fileno()
 
     def is_gone(self) -> bool:
         """Tell whether it has ended: killed, or since it may not be copied."""
@@ -130,19 +139,21 @@ class Template:
     def hear(self) -> None:
         """Take what it has told until now."""
         with contextlib.suppress(OSError):
-            while told := self._socket.recv(_NUMBER.size):
-                (number,) = _NUMBER.unpack(told)
+            while told := self._socket.recv(_TOLD.size):
+                number, pid = _TOLD.unpack(told)
                 if number:
-                    self._asked.popleft().known_pid = number
+                    self._asked.pop(number).known_pid = pid
                 else:
                     self._ready = True
+            self._over = True
 
     def copy(self, target: Callable[[Any, PipeEnds], None], what: object) -> tuple[Copy, PipeEnds]:
         """Have one made that calls `target(what, its ends of two pipes)`; return it and our ends.
 
         Raises OSError where it is gone, does not answer, or the system has no room.
         """
-        data = pickle.dumps((target, what))
+        number = next(self._numbers)
+        data = _ASKED.pack(number) + pickle.dumps((target, what))
         if len(data) > _MOST_ASKED:
             raise OSError("more than can be asked for at once")
         ours, theirs = make_pipes()
@@ -158,7 +169,7 @@ class Template:
             for end in (*theirs, their_status):
                 end.close()
         copy = Copy(self, status)
-        self._asked.append(copy)
+        self._asked[number] = copy
         return copy, ours
 
     def close(self, timeout_s: float) -> None:
@@ -177,7 +188,7 @@ def _be_template(preload: bytes, asked: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # so that no copy touches, and has to copy, the memory of what is there for good
     if _may_be_copied():
-        asked.send(_NUMBER.pack(0))
+        asked.send(_TOLD.pack(0, 0))
         _Copier(asked).run()
     os._exit(0)
 
@@ -188,7 +199,9 @@ def _may_be_copied() -> bool:
     if not pid:
         os._exit(0)
     os.waitpid(pid, 0)
-    return len(list(Path("/proc/self/task").iterdir())) == 1
+    with contextlib.suppress(OSError):
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    return False  # nothing tells
 
 
 class _Copier:
@@ -225,14 +238,15 @@ class _Copier:
             os.close(reader)
             os.close(writer)
             self._status[pid] = status
-            self._asked.send(_NUMBER.pack(pid))
             return
         try:
             be_killed_with(template)
             leave_with_parent()
+            (number,) = _ASKED.unpack_from(data)
+            self._asked.send(_TOLD.pack(number, os.getpid()))
             self._let_go()
             ends = Connection(reader, writable=False), Connection(writer, readable=False)
-            do(data, ends)
+            do(data[_ASKED.size :], ends)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -255,5 +269,5 @@ class _Copier:
                 pid, code = ended
                 status = self._status.pop(pid)
                 with contextlib.suppress(BrokenPipeError):
-                    os.write(status, _NUMBER.pack(os.waitstatus_to_exitcode(code)))
+                    os.write(status, _CODE.pack(os.waitstatus_to_exitcode(code)))
                 os.close(status)
