@@ -93,7 +93,7 @@ class SimulatedBackend(Backend):
         return [
             DeviceInfo(
                 id=f"sim:{unit}",
-                name=f"Simulated {unit.upper()} ({ms:g} ms a frame unless the id says another)",
+                name=f"Simulated {unit.upper()} ({ms:g} ms a frame, or as its id says)",
                 kind=unit,
                 backend=self.key,
                 simulated=True,

@@ -13,6 +13,7 @@ from cluster4npu.core.devices.history import Sample
 from cluster4npu.ui import theme
 from cluster4npu.ui.text import tr
 
+_LEAST_S = 60.0  # that the axis of time shows: of one look alone it would count milliseconds
 _ABOVE_PX = 8  # half of the uppermost label
 
 
@@ -48,11 +49,14 @@ class DeviceHistoryChart(QWidget):
         for line, values in zip(self._lines, (load, [s.temperature_c for s in samples]), strict=True):
             known = np.array([np.nan if value is None else value for value in values], float)
             line.setData(times, known) if np.isfinite(known).any() else line.clear()
+        if len(times):
+            middle, half = (times[0] + times[-1]) / 2, max((times[-1] - times[0]) / 2, _LEAST_S / 2)
+            self.plot.setXRange(middle - half, middle + half, padding=0.02)
         heat = any(s.temperature_c is not None for s in samples)
         words = (
-            tr("{0} looks: load in %, temperature in °C")
+            tr("Looks: {0}. Load in %, temperature in °C")
             if heat
-            else tr("{0} looks: load in %; temperature not reported")
+            else tr("Looks: {0}. Load in %; temperature not reported")
         )
         self.note.setText(
             words.format(len(samples))

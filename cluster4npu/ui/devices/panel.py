@@ -91,6 +91,7 @@ class DeviceManagementPanel(QWidget):
         self.assign_menu, self.remove_menu = QMenu(self), QMenu(self)
         self.assign_button = self._menu_button("&Give to stage", self.assign_menu, self._fill_assign)
         self.remove_button = self._menu_button("&Take from stage", self.remove_menu, self._fill_remove)
+        self.assign_button.setToolTip(tr("Or drag the row onto a stage or its node, or press Enter on it."))
         self.refresh_button = QPushButton(tr("&Look again"))
         self.refresh_button.clicked.connect(lambda _: self.refresh())
         self.compare_button = QPushButton(tr("&Compare answers"))
@@ -213,11 +214,7 @@ class DeviceManagementPanel(QWidget):
         here = sum(device.available and not device.simulated for device in shown)
         simulated = sum(device.simulated for device in shown)
         gone = sum(not device.available for device in shown)
-        self.state.setText(
-            tr("{0} here, {1} not here, {2} simulated. Drag one onto a stage, or press Enter.").format(
-                here, gone, simulated
-            )
-        )
+        self.state.setText(tr("{0} here, {1} not here, {2} simulated.").format(here, gone, simulated))
 
     def _on_config(self) -> None:
         if self.isVisible():
