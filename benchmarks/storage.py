@@ -182,14 +182,21 @@ def _loaded(file: Path, python: Callable[[Rows], list[Any]]) -> list[Any]:
 def _beside(sql: str, python: Callable[[Rows], list[Any]], rows: Rows, opened: Any) -> tuple[float, float]:
     """Return the times of one question on a connection that is open already, and of JSON that is loaded already.
 
+    The question is prepared once, as a page that asks it again and again does; every answer is computed anew.
     Medians of `BLOCKS` blocks, in each of which first one and then the other is asked again and again: so each is as
     warm as by itself, and what disturbs the machine meets both.
     """
-    works: tuple[Callable[[], list[Any]], ...] = (partial(_once, sql, opened), partial(python, rows))
+    opened.execute(f"PREPARE asked AS {sql}")
+    assert _equal(_once("EXECUTE asked", opened), python(rows))
+    works: tuple[Callable[[], list[Any]], ...] = (
+        partial(_once, "EXECUTE asked", opened),
+        partial(python, rows),
+    )
     found: tuple[list[float], list[float]] = ([], [])
     for _ in range(BLOCKS):
         for times, work in zip(found, works, strict=True):
             times.append(seconds(work))
+    opened.execute("DEALLOCATE asked")
     return st.median(found[0]), st.median(found[1])
 
 

@@ -7,7 +7,7 @@ import argparse
 from cluster4npu.cli.command import FAILURE, SUCCESS, Command
 from cluster4npu.cli.comparing import comparison_report
 from cluster4npu.cli.console import Console
-from cluster4npu.cli.parsing import add_store, store_to_read
+from cluster4npu.cli.parsing import LAST, add_store, newest, store_to_read
 
 
 class Compare(Command):
@@ -22,7 +22,9 @@ class Compare(Command):
     example = "cluster4npu compare 20261120-0912 20261121-0800"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("base", metavar="RUN_ID", help="the run that the others are compared with")
+        parser.add_argument(
+            "base", metavar="RUN_ID", help="the run that the others are compared with, or 'last'"
+        )
         parser.add_argument("others", nargs="+", metavar="RUN_ID", help="one run or several")
         add_store(parser)
 
@@ -31,7 +33,8 @@ class Compare(Command):
         from cluster4npu.core.store import Store
 
         with Store(store_to_read(args)) as store:
-            found = compare_runs(store, args.base, args.others)
+            base, *others = (newest(store) if name == LAST else name for name in (args.base, *args.others))
+            found = compare_runs(store, base, others)
         console.object({"comparisons": [item.as_dict() for item in found]})
         for item in found:
             for line in comparison_report(item):

@@ -69,7 +69,7 @@ _LENDING = {"config", "configuration", "settings", "params", "parameters", "args
             "metadata", "cmd", "cli", "setup", "info", "context", "header", "tags", "labels", "attributes"}  # fmt: skip
 _DEEPEST_LOAN = 3
 _TITLES = ("name", "test_name", "test", "test_case", "benchmark_name", "case", "scenario", "function_id", "full_name",
-           "run_name", "fullname", "title")  # fmt: skip
+           "run_name", "fullname", "title", "nodeid", "test_id")  # fmt: skip
 _TIMES = ("timestamp", "datetime", "date", "created_at", "start_time", "recorded_at", "test_timestamp")
 _BROWSER_FIELDS = {
     "browser": ("browser", "browser_name"), "browser_version": ("browser_version",),

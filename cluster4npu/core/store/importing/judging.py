@@ -24,6 +24,8 @@ _SETTING_KEYS = {
 _PLANS = {"catalog", "catalogue", "plan", "planned", "registry", "schedule", "todo", "wishlist"}
 _LIMITS = {"limits", "threshold", "thresholds", "tolerance", "tolerances"}
 _COUNTED = {"bins", "buckets", "histogram", "histograms"}
+DIFFERENCE = "a difference of two others"
+_DIFFERENCES = {"change", "changes", "delta", "deltas", "diff", "difference", "differences", "diffs"}
 _OUTPUT_KEYS = {"predictions", "examples", "outputs", "logits", "embedding_values", "boxes", "detections"}
 _DESCRIBED = {"machine", "hardware", "device", "gpu", "cpu", "npu", "accelerator"}
 
@@ -42,6 +44,8 @@ def left_out(name: str, value: Any) -> str:
     named_after_figures = set(words(name)) & (
         TIMES | LATENCY | MEMORY | RATES | {"perf", "performance", "power"}
     )
+    if set(words(name)) <= _DIFFERENCES:
+        return DIFFERENCE
     if set(words(name)) & (_PLANS | _LIMITS):
         return SETTING
     if lowered in _SETTING_KEYS or (lends(name) and not named_after_figures and not _measures(value)):

@@ -206,7 +206,7 @@ def _named(parts: tuple[str, ...], found: set[str]) -> Meaning:
     ) or "persecond" in found
     if found & PERCENT and found & (MEMORY | UTILISATION | {"cpu", "gpu", "npu"}):
         return Meaning(MEASURE, _rest(parts, PERCENT, "utilisation", keep=True), statistic, "%")
-    if "per" in found and found & _PER_ENERGY:
+    if "per" in found and set(parts[parts.index("per") :]) & _PER_ENERGY:
         return Meaning(
             MEASURE, "efficiency", statistic, f"per {'W' if found & _POWER_WORDS else 'J'}", "", formula
         )
@@ -260,6 +260,10 @@ def _time(parts: tuple[str, ...], found: set[str], statistic: str, formula: bool
     if found & TIMES or {"time", "first"} <= found:
         rest = _rest(parts, TIMES, "time") if "elapsed" not in found else "elapsed_time"
         return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, unit, "time", formula)
+    told = {part for part in parts if not statistic_of((part,))}
+    if statistic != "value" and not unit and told and told <= WORK - {"generation", "load", "step"}:
+        rest = _rest(parts, set(), "time")
+        return Meaning(MEASURE, "latency" if rest == "time" else rest, statistic, "", "time", formula)
     sure = (
         unit != "s"
         or statistic != "value"
@@ -283,7 +287,7 @@ def _other(parts: tuple[str, ...], found: set[str], statistic: str, formula: boo
             return Meaning(MEASURE, _rest(parts, drop, metric), statistic, unit, family, formula)
     for family in ("power", "energy"):
         said = _unit(parts, family)
-        if said and (len(said) > 1 or parts[-1] == said) and len(parts) > 1:
+        if said and (len(said) > 1 or said in (parts[-1], "per" in found and parts[0])) and len(parts) > 1:
             return Meaning(MEASURE, _rest(parts, {said}, family), statistic, said, family, formula)
     if found & UTILISATION and found & {"cpu", "gpu", "npu", "device", "util", "utilization", "utilisation"}:
         return Meaning(MEASURE, _rest(parts, {"usage", "load"}, "utilisation", keep=True), statistic, "%")

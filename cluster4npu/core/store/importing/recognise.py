@@ -82,12 +82,18 @@ def _leave_run_lengths(walker: Walker) -> None:
     `duration`, `test_time`, `elapsed_s`
     """
     times = [f for record in walker.records for f in record.figures if f.meaning.family in ("time", "rate")]
+    measured = {
+        (record.context.model, record.context.device)
+        for record in walker.records
+        if any(f.meaning.metric == "latency" and not is_run_length(f.name) for f in record.figures)
+    }
     elsewhere = any(not is_run_length(figure.name) for figure in times)
     for record in walker.records:
         lengths = [f for f in record.figures if f.meaning.family == "time" and is_run_length(f.name)]
         families = {f.meaning.family for f in record.figures if f not in lengths}
         beside = "time" in families or {"rate", "count"} <= families
-        nameless = elsewhere and not (record.context.model or record.context.device)
+        who = (record.context.model, record.context.device)
+        nameless = elsewhere and (who == ("", "") or (who in measured and families == set()))
         for figure in _wholes(record):
             figure.meaning = replace(figure.meaning, metric=RUN)
         for figure in lengths:

@@ -143,7 +143,10 @@ class Taker:
     def _interval(self, name: str, ends: list[Any], place: Path, at: Place) -> None:
         """Take the ends of a confidence interval."""
         told, around = meaning(name, at.inside), of_unit(at.here.units)
-        base = next((m for m in (told, at.inside, around) if m is not None and m.kind == MEASURE), None)
+        means = [m for m in map(meaning, map(str, at.node)) if m.statistic == "mean"]
+        base = next(
+            (m for m in (told, at.inside, around, *means) if m is not None and m.kind == MEASURE), None
+        )
         for position, (statistic, end) in enumerate(zip(("ci_low", "ci_high"), ends, strict=True)):
             known = base and replace(base, statistic=statistic)
             self._figures(name, end, (*place, f"[{position}]"), at, known)

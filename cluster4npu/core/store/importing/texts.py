@@ -166,7 +166,9 @@ def by_name(name: str) -> dict[str, Any]:
         elif part.lower() in PRECISIONS:
             told.setdefault("precision", PRECISIONS[part.lower()])
         elif family_of(part) and part != name:
-            told.setdefault("model", part)
+            own, rest = dimensions(part)
+            told = {**dict(own), **told}
+            told.setdefault("model", rest or part)
     dims, rest = dimensions(name)
     for field, value in dims:
         told.setdefault(field, value)

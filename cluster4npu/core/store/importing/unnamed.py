@@ -9,7 +9,7 @@ from typing import Any
 from cluster4npu.core.store.importing.metrics import MEASURE, Meaning, meaning
 from cluster4npu.core.store.importing.unit_words import of_unit
 from cluster4npu.core.store.importing.values import is_epoch, is_finite, is_number
-from cluster4npu.core.store.importing.vocabulary import LATENCY, WORK
+from cluster4npu.core.store.importing.vocabulary import LATENCY, PERCENT, WORK
 from cluster4npu.core.store.importing.words import statistic_of, words
 
 OWN = "own"  # the family of such figures
@@ -66,7 +66,8 @@ def unnamed(
         return None
     statistic = statistic_of(parts)
     own = [part for part in parts if not statistic_of((part,))] or list(words(around)) or list(parts)
-    return Meaning(MEASURE, "_".join(own), statistic or "value", NO_UNIT, OWN)
+    unit = "%" if set(parts) & PERCENT else NO_UNIT
+    return Meaning(MEASURE, "_".join(own), statistic or "value", unit, OWN)
 
 
 def _measures(node: Mapping[str, Any]) -> bool:

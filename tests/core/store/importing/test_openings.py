@@ -138,6 +138,23 @@ _FORMS: dict[str, tuple[Any, list[tuple[Any, ...]]]] = {
         {**_MADE, "runs": [{"latency": 0.9}, {"latency": 1.2}, {"latency": 3.4}]},
         [("m", "npu", None, "", "latency", "value", value, "ms") for value in (0.9, 1.2, 3.4)],
     ),
+    "statistics of work, an interval without a name, differences": (
+        {**_MADE, "avgInference": 8.25, "ci95": [8.1, 8.4], "fps": 121.2, "delta": {"fps": 3.3}},
+        [
+            ("m", "npu", None, "", "latency", "mean", 8.25, "ms"),
+            ("m", "npu", None, "", "latency", "ci_low", 8.1, "ms"),
+            ("m", "npu", None, "", "latency", "ci_high", 8.4, "ms"),
+            ("m", "npu", None, "", "throughput", "value", 121.2, "frames/s"),
+        ],
+    ),
+    "the name of a test": (
+        {
+            "tests": [
+                {"nodeid": "t.py::test_model[bert-cuda-fp16]", "duration": 3.2, "extra": {"latency_ms": 4.25}}
+            ]
+        },
+        [("bert", "cuda", None, "fp16", "latency", "value", 4.25, "ms")],
+    ),
     "batches by name": (
         {**_MADE, "throughput_by_batch": {"1": 100.5, "4": 300.5}},
         [
