@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -18,6 +17,7 @@ from cluster4npu.core.devices import registry
 from cluster4npu.core.devices.ids import DeviceId
 from cluster4npu.core.engine.channel import Control, Done, Handed, Waiter
 from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
+from cluster4npu.core.engine.losses import Losses
 from cluster4npu.core.engine.ring import RingLayout
 from cluster4npu.core.engine.standing import Standbys
 from cluster4npu.core.engine.worker import WorkerSpec, error_from_record
@@ -26,14 +26,7 @@ from cluster4npu.core.nodes.base import FrameSpec
 from cluster4npu.core.pipeline.plan import ExecutionPlan, PoolMember, StagePlan
 from cluster4npu.core.reasons import reason_of
 
-MOST_RESTARTS = (
-    5  # within RESTART_WINDOW_S and without progress between them: then the device counts as failed
-)
-MOST_KILLS = 30  # from outside, otherwise the same: by a user, or where the system has no memory left
 SPARE_PAUSE_S = 0.5  # after a spare has taken over, until the next one is started
-PROGRESS_FRAMES = 10  # finished since its start: a worker that did so much was not in a crash loop
-RESTART_WINDOW_S = 60.0
-FIRST_BACKOFF_S = 0.1  # before the second start again; none before the first
 PAUSED_S = 1.0  # so late after it was due, this process itself was stopped, or had no core
 
 
@@ -93,8 +86,7 @@ class Worker:
     labels: dict[str, list[str]] = field(default_factory=dict)
     costs: dict[str, Any] = field(default_factory=dict)  # of its nodes, as its process told last
     notices: list[str] = field(default_factory=list)  # what its processes told that the user should know
-    deaths: deque[float] = field(default_factory=deque)
-    kills: deque[float] = field(default_factory=deque)  # those deaths that came from outside
+    losses: Losses = field(default_factory=Losses)
     batch: int = 1  # frames that go into its model at once
     restarts: int = 0
     due_s: float | None = None  # when it is to be started again
@@ -333,7 +325,7 @@ class WorkerPool:
             ):
                 worker.now.end(f"made no progress on a frame for {self._timeout_ns / 1e9:g} s")
             else:
-                self._forgive(worker, now)
+                worker.losses.forgive(now)
         for worker, generation in list(self._generations.values()):
             if generation.due_s is None or now < generation.due_s:
                 continue
@@ -364,9 +356,9 @@ class WorkerPool:
         try:
             worker.now = self._spawn(worker)
         except OSError as error:
-            worker.deaths.append(time.monotonic())
-            worker.state, worker.due_s = "restarting", time.monotonic() + self._backoff_s(worker)
-            if len(worker.deaths) > MOST_RESTARTS:
+            too_often = worker.losses.note()
+            worker.state, worker.due_s = "restarting", time.monotonic() + worker.losses.backoff_s
+            if too_often:
                 worker.state, worker.due_s, worker.failure = (
                     "failed",
                     None,
@@ -374,26 +366,23 @@ class WorkerPool:
                 )
                 events.append(Lost(worker.index, (), worker.failure, final=True))
 
-    @staticmethod
-    def _forgive(worker: Worker, now: float) -> None:
-        for times in (worker.deaths, worker.kills):
-            while times and now - times[0] > RESTART_WINDOW_S:
-                times.popleft()
-
     def _lose(self, worker: Worker, generation: Generation, events: list[PoolEvent]) -> None:
         """Clean up after a process, and let the worker's spare or another process follow it."""
         self._discard(generation, 0.0)
         if generation is not worker.now:
             worker.spare = None
-            if self._dies_too_often(worker, generation) or worker.state in ("failed", "stopped"):
+            too_often = worker.losses.note(killed=generation.was_killed, finished=generation.finished)
+            if too_often or worker.state in ("failed", "stopped"):
                 return
-            worker.spare_due_s = time.monotonic() + self._backoff_s(worker)
+            worker.spare_due_s = time.monotonic() + worker.losses.backoff_s
             return
         worker.now = None
         slots = tuple(worker.in_flight)
         worker.in_flight.clear()
         worker.lost_s = time.monotonic()
-        if worker.state in ("failed", "stopped") or self._dies_too_often(worker, generation):
+        if worker.state in ("failed", "stopped") or worker.losses.note(
+            killed=generation.was_killed, finished=generation.finished
+        ):
             worker.state = "failed"
             worker.failure = worker.failure or generation.exit_reason
             if worker.spare is not None:
@@ -410,29 +399,11 @@ class WorkerPool:
         """Let the spare take over, whatever its state, or have a process started after a pause."""
         spare, worker.spare = worker.spare, None
         if spare is None:
-            worker.state, worker.due_s = "restarting", time.monotonic() + self._backoff_s(worker)
+            worker.state, worker.due_s = "restarting", time.monotonic() + worker.losses.backoff_s
             return
         worker.now, worker.state = spare, spare.state
         worker.report, worker.labels = spare.report or worker.report, spare.labels or worker.labels
         worker.spare_due_s = time.monotonic() + SPARE_PAUSE_S
-
-    @staticmethod
-    def _dies_too_often(worker: Worker, generation: Generation) -> bool:
-        """Note a death and tell whether it is one too many; a process that did some work was in no crash loop.
-
-        Who is killed from outside is not at fault, so that much more of it is borne.
-        """
-        if generation.finished >= PROGRESS_FRAMES:
-            worker.deaths.clear()
-            worker.kills.clear()
-        (worker.kills if generation.was_killed else worker.deaths).append(time.monotonic())
-        return len(worker.deaths) > MOST_RESTARTS or len(worker.kills) > MOST_KILLS
-
-    @staticmethod
-    def _backoff_s(worker: Worker) -> float:
-        """Return how long to wait before the next start: not at all after a first loss, then longer each time."""
-        times = len(worker.deaths) + min(len(worker.kills), MOST_RESTARTS)
-        return float(FIRST_BACKOFF_S * 2 ** (times - 2)) if times > 1 else 0.0
 
     def _discard(self, generation: Generation, timeout_s: float) -> None:
         """Forget a process and its pipe for good."""

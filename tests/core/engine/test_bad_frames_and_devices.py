@@ -14,8 +14,8 @@ import pytest
 from cluster4npu.core.devices import registry
 from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.losses import FIRST_BACKOFF_S, MOST_RESTARTS, PROGRESS_FRAMES
 from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerFailed
-from cluster4npu.core.engine.pool import FIRST_BACKOFF_S, MOST_RESTARTS, PROGRESS_FRAMES
 from cluster4npu.core.errors import RunFailed
 from cluster4npu.core.vision.capture import quiet_cv2
 from tests.distribution import Rounds, note, short, show, soak

@@ -14,8 +14,8 @@ import pytest
 
 from cluster4npu.core.engine import shm
 from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.losses import MOST_RESTARTS
 from cluster4npu.core.engine.messages import MetricsUpdated, RunOptions, Started, StateChanged, WorkerFailed
-from cluster4npu.core.engine.pool import MOST_RESTARTS
 from cluster4npu.core.errors import RunFailed
 from tests.distribution import Rounds, short, show, soak
 

@@ -23,8 +23,8 @@ import psutil
 import pytest
 
 from cluster4npu.core.engine.engine import Engine
+from cluster4npu.core.engine.losses import PROGRESS_FRAMES
 from cluster4npu.core.engine.messages import ResultsReady, RunOptions, Started, WorkerBack, WorkerFailed
-from cluster4npu.core.engine.pool import PROGRESS_FRAMES
 from cluster4npu.core.pipeline.config import PipelineConfig
 from tests.distribution import Rounds, note, short, show, soak
 

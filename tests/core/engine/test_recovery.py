@@ -16,6 +16,7 @@ from cluster4npu.core.engine import generation
 from cluster4npu.core.engine.channel import Channel, Control, Done, Waiter, Work, pack
 from cluster4npu.core.engine.engine import Engine
 from cluster4npu.core.engine.launch import PipeEnds
+from cluster4npu.core.engine.losses import MOST_RESTARTS, PROGRESS_FRAMES
 from cluster4npu.core.engine.messages import (
     MetricsUpdated,
     ResultsReady,
@@ -25,7 +26,7 @@ from cluster4npu.core.engine.messages import (
     WorkerBack,
     WorkerFailed,
 )
-from cluster4npu.core.engine.pool import MOST_RESTARTS, PROGRESS_FRAMES, Completed, Lost, Ready, WorkerPool
+from cluster4npu.core.engine.pool import Completed, Lost, Ready, WorkerPool
 from cluster4npu.core.engine.ring import Ring
 from cluster4npu.core.engine.template import CAN_COPY
 from cluster4npu.core.engine.worker import WorkerSpec
@@ -73,7 +74,7 @@ def test_a_worker_stopped_in_the_middle_of_a_message_blocks_nobody(make_pipeline
                 assert event.slots == (1,) and "no progress" in event.reason
                 late_s.append(time.monotonic() - given_s - TIMEOUT_S)
                 times.done += 1
-                pool.workers[0].deaths.clear()  # so many in a minute are no crash loop here
+                pool.workers[0].losses.clear()  # so many in a minute are no crash loop here
         turns_s.append(time.monotonic() - begun)
     pool.stop()
     ring.unlink()
