@@ -36,6 +36,16 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there; where nobody may look, or a name is too long for the system, there is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - pathlib's own raises there
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a folder is there, as `is_file` does."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def read_whole(path: Path, most: int) -> bytes:
     """Return the content of a file of at most this many bytes.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.files import is_folder
 from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.vision.capture import quiet_cv2
@@ -47,7 +48,7 @@ class ImageFolder(SourceNode):
 
     def problems(self) -> list[Problem]:
         folder = self._folder()
-        if not self.params.path or not folder.is_dir():
+        if not self.params.path or not is_folder(folder):
             return [
                 Problem(
                     "the image folder is missing" if self.params.path else "no image folder is chosen",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.files import is_file, is_folder
 from cluster4npu.core.nodes.base import Delivery, SinkNode, param
 from cluster4npu.core.reasons import reason_of
 from cluster4npu.core.settings import BUNDLED_PREFIX, default_store_path, resolve_path
@@ -35,17 +36,30 @@ def wrong_place(given: str, path: Path, what: str, least_free: int) -> str:
     """Say why nothing can be written there, "" when it can; `given` is the path as it stands in the pipeline."""
     if given.startswith(BUNDLED_PREFIX):
         return f"{what} cannot be written among the bundled files"
-    if path.is_dir():
+    if not _may_exist(path):
+        return f"no file for {what} can have this name"
+    if is_folder(path):
         return f"the file for {what} is a folder"
-    if path.exists() and not path.is_file():
+    if path.exists() and not is_file(path):
         return f"what is there for {what} is no file"  # a pipe without a reader waits for ever, a device ends never
     if is_store(path):
         return f"the result store is no place for {what}"
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         return f"the folder for {what} is missing"
     if shutil.disk_usage(path.parent).free < least_free:
         return f"the disk for {what} is full"
     return ""
+
+
+def _may_exist(path: Path) -> bool:
+    """Tell whether a file can have this name here: none that is too long, and none in a folder that nobody may read."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def is_store(path: Path) -> bool:
@@ -99,7 +113,7 @@ class ResultFile(SinkNode):
     def _is_of_others(self) -> bool:
         """Tell whether a file is there that no run has written: a pipeline of somebody else may name any of yours."""
         try:
-            if not self._path().is_file():
+            if not is_file(self._path()):
                 return False
             with self._path().open("rb") as file:
                 begin = file.read(_BEGIN_BYTES).decode("utf-8", errors="replace")

@@ -8,6 +8,7 @@ import numpy as np
 
 from cluster4npu.core.devices.detect import usable_cores
 from cluster4npu.core.errors import InputError, Problem, RunFailed
+from cluster4npu.core.files import is_file
 from cluster4npu.core.nodes.base import FrameInfo, FrameSpec, Port, PortType, SourceNode, SourceParams, param
 from cluster4npu.core.settings import resolve_path
 from cluster4npu.core.vision.capture import Capture
@@ -49,7 +50,7 @@ class VideoFile(SourceNode):
         )
 
     def problems(self) -> list[Problem]:
-        if self._path().is_file():
+        if is_file(self._path()):
             return []
         return [_missing(self.id, self._path() if self.params.path else None)]
 
@@ -141,7 +142,7 @@ class VideoSource:
             self._last_ms = None
             return capture
         capture.close()
-        if not self._path.is_file():  # it was there when the run began
+        if not is_file(self._path):  # it was there when the run began
             raise InputError(_missing(self._node, self._path))
         opened = "the video has no frame that can be decoded"
         raise InputError(

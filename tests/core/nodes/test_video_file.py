@@ -150,6 +150,13 @@ def test_a_missing_file_is_a_problem_before_anything_runs(tmp_path: Path) -> Non
     assert "missing" in problem.message
 
 
+@pytest.mark.parametrize("type", ["video_file", "image_folder", "jsonl", "csv", "video_writer", "inference"])
+def test_a_name_that_no_file_can_have_is_a_problem_like_any_other(type: str, tmp_path: Path) -> None:
+    field = "model" if type == "inference" else "path"
+    problems = make(type, base=tmp_path, **{field: "x" * 3000}).problems()
+    assert field in [problem.field for problem in problems]
+
+
 @pytest.mark.parametrize("name", ["späte Häuser 中文.avi", "50% off #1.avi", "img_%03d.avi"])
 def test_awkward_names(name: str, tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", 4)
