@@ -18,13 +18,14 @@ from cluster4npu.ui.text import tr
 
 
 class Figure(QWidget):
-    """One number with its name under it."""
+    """One number with its name under it; `usual` is as wide as it mostly becomes: its neighbours keep their place."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, usual: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.number = QLabel("—")
         theme.give_role(self.number, "figure")
         self.number.setTextFormat(Qt.TextFormat.PlainText)
+        self.number.setMinimumWidth(self.number.fontMetrics().horizontalAdvance(usual))
         self.caption = caption = ElidedLabel(name)
         theme.give_role(caption, "muted")
         layout = QVBoxLayout(self)
@@ -35,6 +36,11 @@ class Figure(QWidget):
         self.setAccessibleName(name)
 
     def show_value(self, text: str) -> None:
+        needed = self.number.fontMetrics().horizontalAdvance(text)
+        if needed > self.number.minimumWidth() and text != NOT_REPORTED:
+            self.number.setMinimumWidth(
+                needed
+            )  # it stays: each digit that comes and goes would move the others
         self.number.setText(text)
         self.setAccessibleDescription(text)
 
@@ -44,9 +50,9 @@ class Figures(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.fps = Figure(tr("FPS"))
-        self.latency = Figure(tr("p95 latency"))
-        self.frames = Figure(tr("frames"))
+        self.fps = Figure(tr("FPS"), "99.9")
+        self.latency = Figure(tr("p95 latency"), "99.9 ms")
+        self.frames = Figure(tr("frames"), "9999")
         self.dropped = Figure(tr("dropped"))
         self.failed = Figure(tr("failed"))
         self.restarts = Figure(tr("restarts"))
