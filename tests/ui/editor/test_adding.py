@@ -133,6 +133,9 @@ def test_the_reason_is_shown_before_the_button_is_released(
     editor: EnhancedPipelineEditor, mode: str, qapp: QApplication
 ) -> None:
     theme.apply_theme(qapp, mode)
+    config = editor.document.config
+    free = config.replace(edges=tuple(edge for edge in config.edges if edge.target != "preprocess.frame"))
+    editor.document.apply(free, "Cut")  # a wire that is there is refused as that
     canvas, view = editor.canvas, editor.canvas.viewport()
     start, wrong = at(canvas, "source", "frame"), at(canvas, "inference", "tensor")
     QTest.mouseMove(view, start)
