@@ -132,7 +132,7 @@ class Stream:
         for event in self._hub.pump(self._timeout(latest_s), AWAKE_NS if soon else 0):
             self._take_event(event)
         if soon and self._hub.waiter.gave_way and all(lane.is_trivial for lane in self.lanes):
-            self._apart.keep(self._pool.pids)
+            self._apart.keep(pid for worker in self._pool.workers for pid in worker.pids)
         for lane in self.lanes if not self._lossy else ():  # there a newer frame may be about to come
             lane.work()  # nobody shall run dry while frames are read
         if time.monotonic() >= min(self._check_s, self._pool.quiet_until_s):
