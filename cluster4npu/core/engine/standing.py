@@ -15,7 +15,7 @@ import psutil
 
 from cluster4npu.core.engine.channel import Waiter
 from cluster4npu.core.engine.generation import KILL_TIMEOUT_S, Generation
-from cluster4npu.core.engine.template import CAN_COPY, Template
+from cluster4npu.core.engine.template import CAN_COPY, Template, is_stopped
 from cluster4npu.core.engine.worker import WorkerSpec, import_for_workers
 
 FIRST_PAUSE_S, AGAIN_S = 0.3, 0.1  # from the begin of the run, and from the use of one, to the next
@@ -121,7 +121,9 @@ class Standbys:
     def _copied(self) -> Template | None:
         """Return what can be copied now; None where a process must be started and import everything."""
         template = self._template
-        return template if template is not None and template.is_ready and not template.is_gone() else None
+        if template is None or not template.is_ready or template.is_gone() or is_stopped(template.pid):
+            return None
+        return template
 
     def take(self, spec: WorkerSpec, load_timeout_s: float) -> Generation | None:
         """Return one that becomes this worker now, and have it replaced; None when there is none."""
@@ -135,7 +137,7 @@ class Standbys:
         while self._there:
             generation = self._there.popleft()
             self._waiter.remove(f"exit:{generation.number}")
-            if generation.become(spec, load_timeout_s):
+            if not is_stopped(generation.process.pid) and generation.become(spec, load_timeout_s):
                 return generation
             generation.close(0.0)
         return None

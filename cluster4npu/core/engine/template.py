@@ -16,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from itertools import count
@@ -23,6 +24,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from cluster4npu.core.engine.launch import (
     PipeEnds,
@@ -36,10 +39,19 @@ from cluster4npu.core.engine.signals import leave_signals_to_the_app
 
 CAN_COPY = sys.platform.startswith("linux")
 _ASKED = struct.Struct("<i")  # the number of a copy; what it shall do stands behind it
-_TOLD = struct.Struct("<ii")  # number and process id of a copy; two zeros: the template can be asked
-_CODE = struct.Struct("<i")
+# Number and process id of a copy; minus its number and what it has ended with; two zeros: the template can be asked.
+_TOLD = struct.Struct("<ii")
+_CODE_S, _LOOK_S = 1.0, 0.02  # so long the exit code of a copy is waited for, unless the template is stopped
 _MOST_ASKED = 32_000  # bytes
 _KILLED = -9  # what a copy ends with when its template is gone: the system kills it then
+
+
+def is_stopped(pid: int | None) -> bool:
+    """Tell whether somebody has stopped a process (SIGSTOP, a debugger): it answers nothing then."""
+    with contextlib.suppress(psutil.Error):
+        stopped = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
+        return pid is not None and psutil.Process(pid).status() in stopped
+    return False
 
 
 class Copy:
@@ -47,7 +59,7 @@ class Copy:
 
     def __init__(self, template: Template, status: Connection) -> None:
         self._template, self._status = template, status
-        self._code: int | None = None
+        self.told_code: int | None = None
         self._unwanted = False
         self.known_pid: int | None = None
 
@@ -67,10 +79,11 @@ class Copy:
 
     @property
     def exitcode(self) -> int | None:
-        if self._code is None and wait([self._status], 0):
-            told = os.read(self.sentinel, _CODE.size)
-            self._code = _CODE.unpack(told)[0] if told else _KILLED
-        return self._code
+        if self.told_code is None and wait([self._status], 0):
+            self._template.hear(self)
+            if self.told_code is None:
+                self.told_code = _KILLED
+        return self.told_code
 
     def is_alive(self) -> bool:
         return self.exitcode is None
@@ -93,7 +106,7 @@ class Template:
 
     def __init__(self, preload: Callable[[], None]) -> None:
         """Start it, and let it call `preload`. Raises OSError when the system has no room for a process."""
-        self._asked: dict[int, Copy] = {}  # those that have not told their process id yet
+        self._copies: dict[int, Copy] = {}  # those that have not ended yet
         self._numbers = count(1)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready = self._over = False
@@ -136,16 +149,26 @@ class Template:
         """Tell whether it has ended: killed, or since it may not be copied."""
         return not self._process.is_alive()
 
-    def hear(self) -> None:
-        """Take what it has told until now."""
+    def hear(self, ended: Copy | None = None) -> None:
+        """Take what it has told until now; of a copy that has ended wait a moment for its exit code."""
+        until = time.monotonic() + _CODE_S
         with contextlib.suppress(OSError):
-            while told := self._socket.recv(_TOLD.size):
-                number, pid = _TOLD.unpack(told)
-                if number:
-                    self._asked.pop(number).known_pid = pid
+            while not self._over:
+                while ended is not None and ended.told_code is None and time.monotonic() < until:
+                    if wait([self._socket], _LOOK_S) or is_stopped(self.pid):
+                        break
+                if told := self._socket.recv(_TOLD.size):
+                    self._take(*_TOLD.unpack(told))
                 else:
-                    self._ready = True
-            self._over = True
+                    self._over = True
+
+    def _take(self, number: int, value: int) -> None:
+        if number > 0:
+            self._copies[number].known_pid = value
+        elif number < 0:
+            self._copies.pop(-number).told_code = value
+        else:
+            self._ready = True
 
     def copy(self, target: Callable[[Any, PipeEnds], None], what: object) -> tuple[Copy, PipeEnds]:
         """Have one made that calls `target(what, its ends of two pipes)`; return it and our ends.
@@ -169,7 +192,7 @@ class Template:
             for end in (*theirs, their_status):
                 end.close()
         copy = Copy(self, status)
-        self._asked[number] = copy
+        self._copies[number] = copy
         return copy, ours
 
     def close(self, timeout_s: float) -> None:
@@ -209,7 +232,7 @@ class _Copier:
 
     def __init__(self, asked: socket.socket) -> None:
         self._asked = asked
-        self._status: dict[int, int] = {}  # by process id: where its exit code is told
+        self._number: dict[int, int] = {}  # of a copy, by its process id
         self._ended, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -237,7 +260,10 @@ class _Copier:
         if pid:
             os.close(reader)
             os.close(writer)
-            self._status[pid] = status
+            os.close(
+                status
+            )  # held by the copy alone: closed when it has ended, whatever became of the template
+            self._number[pid] = _ASKED.unpack_from(data)[0]
             return
         try:
             be_killed_with(template)
@@ -253,21 +279,20 @@ class _Copier:
             os._exit(1)
 
     def _let_go(self) -> None:
-        """Close, in a copy, what is the template's. Its own status it keeps: what it holds tells that it lives."""
+        """Close, in a copy, what is the template's."""
         import numpy as np
 
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._asked.close()
-        for handle in (self._ended, self._wake, *self._status.values()):
-            os.close(handle)
+        os.close(self._ended)
+        os.close(self._wake)
         np.random.seed()  # else every copy would draw the same numbers
 
     def _tell_of_ended(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, code = ended
-                status = self._status.pop(pid)
+                told = _TOLD.pack(-self._number.pop(pid), os.waitstatus_to_exitcode(code))
                 with contextlib.suppress(BrokenPipeError):
-                    os.write(status, _CODE.pack(os.waitstatus_to_exitcode(code)))
-                os.close(status)
+                    self._asked.send(told)

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from cluster4npu.core.engine.template import CAN_COPY, Copy, Template
+from cluster4npu.core.engine.template import CAN_COPY, Copy, Template, is_stopped
 from tests.core.engine.test_bad_frames_and_devices import has_ended
 
 pytestmark = pytest.mark.skipif(not CAN_COPY, reason="only Linux can do that")
@@ -76,9 +76,16 @@ def test_copies_end_with_their_template_and_on_demand(template):
         time.sleep(0.001)
     one.join(10)
     assert one.exitcode == -9 and other.is_alive()
+    stopped, _ = template.copy(answer, 3)
+    os.kill(pid_of(stopped), signal.SIGKILL)
     process = psutil.Process(pid_of(other))
+    os.kill(template.pid, signal.SIGSTOP)  # it tells nothing any more: its copies' ends are seen all the same
+    last, _ = template.copy(answer, 4)
+    for copy in (stopped, other):
+        copy.kill()
+        assert wait([copy.sentinel], 10) and copy.exitcode == -9
+    assert last.pid is None and is_stopped(template.pid)
     os.kill(template.pid, signal.SIGKILL)
-    assert wait([other.sentinel], 10) and other.exitcode == -9
     while not has_ended(process):
         time.sleep(0.001)
     while not template.is_gone():
