@@ -197,6 +197,7 @@ class Template:
 
     def close(self, timeout_s: float) -> None:
         """End it, and with it all copies that still live."""
+        self._over = True
         self._socket.close()
         self._process.kill()
         self._process.join(timeout_s)
