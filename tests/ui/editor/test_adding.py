@@ -155,7 +155,7 @@ def test_the_reason_is_shown_before_the_button_is_released(
     QTest.keyClick(canvas, Qt.Key.Key_Escape)
     QTest.mouseRelease(view, LEFT, pos=QPoint(5, 5))
     assert all(dot.fits for dot in canvas.items_by_id["inference"].inputs)
-    assert editor.document.config == chain()
+    assert editor.document.config == free
     theme.apply_theme(qapp, "light")
 
 
