@@ -19,7 +19,8 @@ class Visit:
     inferred_ns: int = 0
     finished_ns: int = 0
     result_bytes: int = 0
-    deaths: int = 0
+    deaths: int = 0  # of workers that had begun it,
+    kills: int = 0  # and how many of them somebody else killed
     error: str = ""
     tried: tuple[int, ...] = ()  # workers whose model failed on it
 

@@ -29,7 +29,8 @@ from cluster4npu.core.scheduling.harm import Rates, harmful
 
 LEAST_IN_FLIGHT, MOST_IN_FLIGHT = 2, 32
 AHEAD_NS = 1_000_000  # work that a worker should have at hand: what waking it up may cost, and more
-MOST_DEATHS = 2  # workers that a frame may cost before it is set aside
+MOST_DEATHS = 2  # workers that a frame may cost before it is set aside,
+MOST_KILLS = 10  # and so many where somebody else killed them: most likely it was not the frame
 _NEW_SHARE = 0.1  # of the latest service time in the running mean
 
 
@@ -309,8 +310,9 @@ class Lane:
         for visit in visits:
             if self._ring.is_begun(visit.slot, self.stage.index):  # the others had only been sent ahead
                 visit.deaths += 1
-                if visit.deaths >= MOST_DEATHS:
-                    visit.error = f"it cost {MOST_DEATHS} workers their life ({event.reason})"
+                visit.kills += event.killed
+                if visit.deaths - visit.kills >= MOST_DEATHS or visit.kills >= MOST_KILLS:
+                    visit.error = f"it cost {visit.deaths} workers their life ({event.reason})"
                     ended.append(visit)
             self._ring.mark(visit.slot, self.stage.index, FREE)
             if not visit.error:

@@ -55,12 +55,16 @@ class Completed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker died or was ended; `slots` had been given to it (in this order) and are the manager's again."""
+    """The worker died, was ended, or was `killed` by somebody else.
+
+    `slots` had been given to it (in this order) and are the manager's again.
+    """
 
     worker: int
     slots: tuple[int, ...]
     reason: str
     final: bool
+    killed: bool = False
 
 
 PoolEvent = Ready | Refused | Completed | Lost
@@ -391,7 +395,8 @@ class WorkerPool:
             worker.restarts += 1
             self._follow(worker)
         final = worker.state == "failed"
-        events.append(Lost(worker.index, slots, worker.failure if final else generation.exit_reason, final))
+        reason = worker.failure if final else generation.exit_reason
+        events.append(Lost(worker.index, slots, reason, final, generation.was_killed))
         if worker.alive:
             events.append(self._ready(worker))
 

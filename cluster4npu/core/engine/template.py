@@ -29,7 +29,6 @@ import psutil
 
 from cluster4npu.core.engine.launch import (
     PipeEnds,
-    be_killed_with,
     disable_plugins,
     do,
     leave_with_parent,
@@ -43,7 +42,9 @@ _ASKED = struct.Struct("<i")  # the number of a copy; what it shall do stands be
 _TOLD = struct.Struct("<ii")
 _CODE_S, _LOOK_S = 1.0, 0.02  # so long the exit code of a copy is waited for, unless the template is stopped
 _MOST_ASKED = 32_000  # bytes
-_KILLED = -9  # what a copy ends with when its template is gone: the system kills it then
+_KILLED = (
+    -9
+)  # what a copy is said to have ended with when its template is gone or stopped, and nobody can tell
 
 
 def is_stopped(pid: int | None) -> bool:
@@ -196,17 +197,20 @@ class Template:
         return copy, ours
 
     def close(self, timeout_s: float) -> None:
-        """End it, and with it all copies that still live."""
+        """End it; it ends all copies that still live first, unless it is stopped or has been killed."""
+        answers = self._ready and not is_stopped(self.pid)
         self._over = True
         self._socket.close()
-        self._process.kill()
-        self._process.join(timeout_s)
+        if answers:
+            self._process.join(timeout_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(timeout_s)
 
 
 def _be_template(preload: bytes, asked: socket.socket) -> None:
-    """Be that process. It ends with its parent, as the copies end with it."""
+    """Be that process, until its parent closes the socket or has ended."""
     leave_signals_to_the_app()
-    be_killed_with(os.getppid())
     disable_plugins()
     pickle.loads(preload)()
     gc.collect()
@@ -240,23 +244,36 @@ class _Copier:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def run(self) -> None:
-        """Go on until the other side is gone."""
-        while True:
-            ready, _, _ = select.select([self._asked.fileno(), self._ended], [], [])
-            if self._ended in ready:
-                os.read(self._ended, 4096)
-                self._tell_of_ended()
-            if self._asked.fileno() in ready:
-                try:
-                    data, handles, _, _ = socket.recv_fds(self._asked, _MOST_ASKED, 3)
-                except ConnectionResetError:  # gone without having heard all
-                    return
-                if not data:
-                    return
-                self._copy(data, *handles)
+        """Go on until the other side is gone, and end all copies then.
+
+        They watch their manager as well, but a driver can keep them from that, and nothing keeps the system from this.
+        """
+        while self._answer():
+            pass
+        for pid in self._number:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in self._number:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+    def _answer(self) -> bool:
+        """Wait for what comes next and see to it; tell whether more can come."""
+        ready, _, _ = select.select([self._asked.fileno(), self._ended], [], [])
+        if self._ended in ready:
+            os.read(self._ended, 4096)
+            self._tell_of_ended()
+        if self._asked.fileno() in ready:
+            try:
+                data, handles, _, _ = socket.recv_fds(self._asked, _MOST_ASKED, 3)
+            except ConnectionResetError:  # gone without having heard all
+                return False
+            if not data:
+                return False
+            self._copy(data, *handles)
+        return True
 
     def _copy(self, data: bytes, reader: int, writer: int, status: int) -> None:
-        template = os.getpid()
         pid = os.fork()
         if pid:
             os.close(reader)
@@ -267,7 +284,6 @@ class _Copier:
             self._number[pid] = _ASKED.unpack_from(data)[0]
             return
         try:
-            be_killed_with(template)
             leave_with_parent()
             (number,) = _ASKED.unpack_from(data)
             self._asked.send(_TOLD.pack(number, os.getpid()))

@@ -8,13 +8,15 @@ Real worker processes die at a chosen point; the pool tells of it, and the lane 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cluster4npu.core.engine import generation
+from cluster4npu.core.engine import generation, lane
 from cluster4npu.core.engine.channel import Channel, Control, Done, Waiter, Work, pack
 from cluster4npu.core.engine.feeder import FeedPlan, InlineFeeder
 from cluster4npu.core.engine.frames import NOBODY, Visit
@@ -154,6 +156,27 @@ def test_a_frame_that_is_read_when_its_workers_die_is_set_aside(stage_of):
         if death < MOST_DEATHS:
             stage.until(Ready)
     assert "2 workers" in visit.error
+
+
+def killed_reading(spec: WorkerSpec, ends: PipeEnds) -> None:
+    _, ring, work = begin(ends)
+    ring.mark(work.slot, 0, READING)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it cannot be told there who ended a process")
+def test_a_frame_whose_workers_somebody_else_kills_is_not_blamed_so_soon(stage_of, monkeypatch):
+    monkeypatch.setattr(lane, "MOST_KILLS", MOST_DEATHS + 1)
+    stage = stage_of(killed_reading)
+    visit = Visit(slot=1, frame_id=7, generation=1, stage=0)
+    stage.lane.put([visit])
+    for kills in range(1, lane.MOST_KILLS + 1):
+        stage.lane.work()
+        ended = stage.lane.lose(stage.until(Lost))
+        assert visit.kills == kills and ended == ([visit] if kills == lane.MOST_KILLS else [])
+        if kills < lane.MOST_KILLS:
+            stage.until(Ready)
+    assert "3 workers" in visit.error
 
 
 def test_a_worker_that_dies_without_a_frame_costs_none(stage_of):

@@ -69,8 +69,8 @@ def test_copies_work_side_by_side_and_each_tells_how_it_ended(template):
     assert crashed.exitcode == 1
 
 
-def test_copies_end_with_their_template_and_on_demand(template):
-    (one, _), (other, _) = template.copy(answer, 1), template.copy(answer, 2)
+def test_copies_end_on_demand_and_outlive_a_template_that_is_killed(template):
+    (one, _), (other, ends) = template.copy(answer, 1), template.copy(answer, 2)
     one.kill()  # its process id may not be known yet
     while one.pid is None:
         time.sleep(0.001)
@@ -81,17 +81,26 @@ def test_copies_end_with_their_template_and_on_demand(template):
     process = psutil.Process(pid_of(other))
     os.kill(template.pid, signal.SIGSTOP)  # it tells nothing any more: its copies' ends are seen all the same
     last, _ = template.copy(answer, 4)
-    for copy in (stopped, other):
-        copy.kill()
-        assert wait([copy.sentinel], 10) and copy.exitcode == -9
+    assert wait([stopped.sentinel], 10) and stopped.exitcode == -9
     assert last.pid is None and is_stopped(template.pid)
     os.kill(template.pid, signal.SIGKILL)
-    while not has_ended(process):
-        time.sleep(0.001)
     while not template.is_gone():
         time.sleep(0.001)
     with pytest.raises(OSError):
         template.copy(answer, 3)
+    assert ends[0].recv()["what"] == 2 and other.is_alive()
+    other.kill()
+    assert wait([other.sentinel], 10) and other.exitcode == -9
+    while not has_ended(process):
+        time.sleep(0.001)
+
+
+def test_a_template_that_is_closed_or_loses_its_manager_ends_its_copies(template):
+    copy, _ = template.copy(answer, 1)
+    process = psutil.Process(pid_of(copy))
+    process.suspend()  # as where a driver lets no thread of it run
+    template.close(10.0)
+    assert has_ended(process)
 
 
 def test_a_template_that_keeps_a_thread_is_never_copied():
