@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
@@ -15,7 +16,7 @@ from types import TracebackType
 import psutil
 from pydantic import JsonValue
 
-from cluster4npu.core.engine import shm
+from cluster4npu.core.engine import shm, unread
 from cluster4npu.core.engine.manager import manager_main, nothing_done
 from cluster4npu.core.engine.messages import (
     Command,
@@ -25,7 +26,6 @@ from cluster4npu.core.engine.messages import (
     PreviewFrame,
     PreviewReady,
     Result,
-    ResultsReady,
     RunOptions,
     Segment,
     SegmentFinished,
@@ -33,7 +33,13 @@ from cluster4npu.core.engine.messages import (
     Stop,
     WantPreview,
 )
-from cluster4npu.core.engine.options import check_options, check_pipeline, check_segment
+from cluster4npu.core.engine.options import (
+    check_options,
+    check_pipeline,
+    check_segment,
+    check_size,
+    named_devices,
+)
 from cluster4npu.core.engine.preview import PreviewArea
 from cluster4npu.core.engine.resources import exhausted
 from cluster4npu.core.engine.signals import signals_held
@@ -78,14 +84,12 @@ class Engine:
         every problem, InputError for wrong options, DeviceUnavailable for a device that is not here.
         """
         check_pipeline(pipeline)
-        options = options or RunOptions(results=True)
-        if (
-            devices is not None
-        ):  # a text alone is no list of devices, though Python would take it for one of letters
-            named = (devices,) if isinstance(devices, str) else tuple(devices)
-            options = replace(options, devices=named)
-        self.options = options
+        options = RunOptions(results=True) if options is None else options
         check_options(options)
+        if devices is not None:
+            options = replace(options, devices=named_devices(devices))
+            check_options(options)
+        self.options = options
         if self.options.results_file is not None:
             pipeline = _with_results_file(pipeline, self.options.results_file)
         self.plan: ExecutionPlan | DemandPlan
@@ -103,8 +107,12 @@ class Engine:
     def start(self) -> Run:
         """Start the manager process and return at once; loading goes on in the background.
 
-        Raises RunFailed when this machine has no room for it.
+        Raises RunFailed when this machine has no room for it, InputError while the run that it started before is not
+        over: another engine runs beside it.
         """
+        if self._run is not None and not self._run.finished:
+            hint = "Wait for its end or call its close() first, or make another Engine."
+            raise InputError(Problem("this engine's run is not over", found="a second start", hint=hint))
         try:
             shm.sweep()
             self._run = Run(self.plan, self.options)
@@ -143,6 +151,7 @@ class Run:
         self._heard = False  # anything from the manager
         self._unborn = False  # it was ended before it had begun
         self._has_results = options.results
+        self._unread = unread.Unread()
         atexit.register(self.close)
 
     @property
@@ -163,7 +172,7 @@ class Run:
     def poll(self, timeout_s: float = 0.0) -> list[Event]:
         """Return the events that have come since the last call; waits for the first of them, at most `timeout_s`.
 
-        The last is Finished or Failed.
+        The last is Finished or Failed. Results come in `ResultsReady`; `results` does not give these again.
         """
         return self._take(timeout_s)
 
@@ -209,18 +218,30 @@ class Run:
         )
 
     def events(self) -> Iterator[Event]:
-        """Wait for events and yield them until the run is over (also Finished or Failed itself)."""
+        """Wait for events and yield them until the run is over (also Finished or Failed itself).
+
+        Results come in `ResultsReady`; `results` gives those only that were not yielded here.
+        """
         while self._end is None:
-            yield from self._take(None)
+            events = deque(self._take(None))
+            try:
+                while events:
+                    yield events.popleft()
+            finally:
+                self._unread.keep(events)  # the caller has left the loop
 
     def wait(self, timeout_s: float | None = None) -> RunSummary:
-        """Wait for the end and return the summary; raises the run's error, TimeoutError after `timeout_s`."""
+        """Wait for the end and return the summary; raises the run's error, TimeoutError after `timeout_s`.
+
+        Results that come meanwhile are kept for `results`, 256 MB of them at most: beyond that all of them are given
+        up, and `results` raises.
+        """
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while self._end is None:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 raise TimeoutError(f"the run is not over after {timeout_s} s")
-            self._take(left)
+            self._unread.keep(self._take(left), unread.MOST_BYTES)
         return self._outcome()
 
     def _outcome(self) -> RunSummary:
@@ -233,18 +254,21 @@ class Run:
         """Yield every delivered frame's results in order until the run is over; raises the run's error.
 
         A frame that failed comes too, with its reason in `error` and no values. Arrays are the caller's own. The run
-        does not wait for a reader that falls behind: what he has not read is kept in memory. Raises InputError when
-        the options do not ask for results.
+        does not wait for a reader that falls behind: what he has not read is kept in memory, also during `wait`. What
+        `poll` and `events` have given does not come again. Raises InputError when the options do not ask for results,
+        or when `wait` had to give some up.
         """
         if not self._has_results:
             hint = "Run with RunOptions(results=True), or make the Engine without options."
             raise InputError(Problem("this run sends no results", field="results", found="False", hint=hint))
+        self._unread.check()
         return self._results()
 
     def _results(self) -> Iterator[Result]:
-        for event in self.events():
-            if isinstance(event, ResultsReady):
-                yield from event.results
+        yield from self._unread.take()
+        while self._end is None:
+            self._unread.keep(self._take(None))
+            yield from self._unread.take()
         self._outcome()
 
     def measure(self, segment: Segment, cancelled: Callable[[], bool] | None = None) -> SegmentFinished:
@@ -256,7 +280,9 @@ class Run:
         check_segment(segment)
         self._send(segment)
         while self._end is None:
-            for event in self._take(_CANCEL_CHECK_S if cancelled else None):
+            events = self._take(_CANCEL_CHECK_S if cancelled else None)
+            self._unread.keep(events, unread.MOST_BYTES)
+            for event in events:
                 if isinstance(event, SegmentFinished):
                     return event
             if cancelled is not None and cancelled():
@@ -312,7 +338,11 @@ class Run:
                 self._connection.send(command)
 
     def want_preview(self, max_width: int = 960, max_height: int = 720) -> None:
-        """Ask for one frame; PreviewReady tells when it is there. Nothing is copied unless asked for."""
+        """Ask for one frame of at most so many pixels; PreviewReady tells when it is there.
+
+        Nothing is copied unless asked for. Raises InputError for sizes that are no whole numbers above 0.
+        """
+        check_size(max_width=max_width, max_height=max_height)
         self._send(WantPreview(max_width, max_height))
 
     def read_preview(self) -> PreviewFrame | None:

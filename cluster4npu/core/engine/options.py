@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -21,6 +22,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "frame_timeout_s": (0.05, 86_400),
     "load_timeout_s": (0.05, 86_400),
     "late_after_s": (0, 86_400),
+    "max_width": (1, 1_000_000),
+    "max_height": (1, 1_000_000),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {"calibration": ("auto", "always", "never"), "overload": OVERLOADS}
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", tuple: "device ids"}
@@ -41,8 +44,18 @@ def check_pipeline(pipeline: object) -> None:
     )
 
 
-def check_options(options: RunOptions) -> None:
+def check_options(options: object) -> None:
     """Raise InputError with every option that is of the wrong kind, out of its bounds, or an unknown choice."""
+    if not isinstance(options, RunOptions):
+        raise InputError(
+            Problem(
+                "these are no options of a run",
+                field="options",
+                found=repr(options)[:100],
+                allowed="RunOptions or None",
+                hint="Write Engine(pipeline, RunOptions(frames=100)).",
+            )
+        )
     hints = get_type_hints(RunOptions)
     problems = []
     for field in fields(options):
@@ -52,6 +65,32 @@ def check_options(options: RunOptions) -> None:
             problems.append(problem)
     if problems:
         raise InputError(*problems)
+
+
+def named_devices(devices: object) -> tuple[str, ...]:
+    """Return device ids as a tuple; a text is one id. Raises InputError for what is no list."""
+    if isinstance(devices, str):
+        return (devices,)  # Python would take it for a list of letters
+    if isinstance(devices, Iterable):
+        return tuple(devices)
+    hint = 'Write devices=["onnx:cpu"].'
+    raise InputError(
+        Problem(
+            "not of the right kind",
+            field="devices",
+            found=repr(devices)[:100],
+            allowed="a list of device ids, or one id",
+            hint=hint,
+        )
+    )
+
+
+def check_size(**sides: object) -> None:
+    """Raise InputError with every side of a picture that is no whole number of pixels above 0."""
+    problems = [_of_kind(name, value, int) or _in_bounds(name, value) for name, value in sides.items()]
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise InputError(*found)
 
 
 def check_segment(segment: Segment) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -248,6 +249,16 @@ class PipelineConfig(Record):
 
         Raises InputError when the file is missing, unreadable or too large, PipelineInvalid when its content is wrong.
         """
+        if not isinstance(path, (str, PathLike)):
+            raise InputError(
+                Problem(
+                    "this is no path of a file",
+                    field="path",
+                    found=repr(path)[:100],
+                    allowed="a text or a Path",
+                    hint='Write Pipeline.open("mine.json").',
+                )
+            )
         path = Path(path)
         try:
             if path.stat().st_size > MAX_FILE_BYTES:

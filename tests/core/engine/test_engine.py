@@ -18,11 +18,14 @@ from cluster4npu.core.engine.messages import (
     Finished,
     MetricsUpdated,
     PreviewReady,
+    Result,
+    ResultsReady,
     RunOptions,
     Segment,
     Started,
     StateChanged,
 )
+from cluster4npu.core.engine.unread import Unread
 from cluster4npu.core.errors import Cancelled, InputError, PipelineInvalid, RunFailed
 from cluster4npu.core.scheduling import policy_types
 
@@ -122,11 +125,15 @@ def test_stop_comes_within_a_second_and_counts_what_is_dropped(make_pipeline):
 
 
 def test_stop_without_hurry_finishes_what_is_in_flight(make_pipeline):
-    with Engine(make_pipeline("sim:a?ms=5"), RunOptions(calibration="never")) as run:
-        until(run, MetricsUpdated)
+    engine = Engine(make_pipeline("sim:a?ms=5"), RunOptions(calibration="never", results=True))
+    with engine as run:
+        first = [next(run.results()).frame_id for _ in range(3)]
+        with pytest.raises(InputError, match="not over"):
+            engine.start()
         run.stop(now=False)
         summary = run.wait(60)
     assert summary.frames_dropped == 0 and summary.frames_in == summary.frames_out
+    assert [*first, *(result.frame_id for result in run.results())] == list(range(summary.frames_out))
 
 
 def test_stop_while_loading_ends_at_once(make_pipeline):
@@ -153,6 +160,9 @@ def test_preview_is_made_only_when_asked_for(make_pipeline):
     with Engine(make_pipeline("sim:a?ms=5", width=320, height=200), RunOptions(calibration="never")) as run:
         until(run, MetricsUpdated)
         assert run.read_preview() is None
+        for wrong in ((0, 10), (-5, 10), ("a", "b"), (2.5, 10)):
+            with pytest.raises(InputError, match="max_width"):
+                run.want_preview(*wrong)
         run.want_preview(max_width=160)
         ready = until(run, PreviewReady)
         frame = run.read_preview()
@@ -264,8 +274,11 @@ def test_the_path_of_a_file_is_no_pipeline():
 
 def test_one_device_may_be_named_by_itself(make_pipeline):
     assert Engine(make_pipeline("sim:gpu"), devices="sim:ane").options.devices == ("sim:ane",)
-    with pytest.raises(InputError, match="devices"):
-        Engine(make_pipeline("sim:gpu"), devices=[])
+    for wrong in ([], 5, [1]):
+        with pytest.raises(InputError, match="devices"):
+            Engine(make_pipeline("sim:gpu"), devices=wrong)
+    with pytest.raises(InputError, match="RunOptions"):
+        Engine(make_pipeline("sim:gpu"), {"frames": 3})
 
 
 def test_who_reads_slowly_gets_every_result(make_pipeline):
@@ -279,6 +292,16 @@ def test_who_reads_slowly_gets_every_result(make_pipeline):
         ids += [result.frame_id for result in results]
         assert run.wait().frames_out == 3000
     assert ids == list(range(3000))
+
+
+def test_results_beyond_the_bound_are_given_up_with_a_word():
+    kept, event = Unread(), ResultsReady((Result(0, "sim:a", 1.0, None), Result(1, "sim:a", 1.0, None)))
+    kept.keep([event, event])
+    assert [next(kept.take()).frame_id for _ in range(4)] == [0, 1, 0, 1] and not list(kept.take())
+    kept.keep([event], most_bytes=3000)
+    kept.keep([event], most_bytes=3000)
+    with pytest.raises(InputError, match="4 results given up"):
+        list(kept.take())
 
 
 def test_a_ring_that_does_not_fit_is_refused_with_the_remedy(make_pipeline):

@@ -97,6 +97,12 @@ def test_unreadable_files(tmp_path: Path, make):
         PipelineConfig.open(path)
 
 
+@pytest.mark.parametrize("path", [None, 5, b"p.json"])
+def test_what_is_no_path_is_refused(path: object):
+    with pytest.raises(InputError, match="no path"):
+        PipelineConfig.open(path)  # type: ignore[arg-type]
+
+
 def test_enormous_file_is_refused_unread(tmp_path: Path):
     path = tmp_path / "p.json"
     with path.open("wb") as file:
